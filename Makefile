@@ -1,0 +1,54 @@
+# Every chore is one word. The environment is .venv; a stamp in it says which lock file was installed last.
+PYTHON ?= python3
+BIN := .venv/bin
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check format train bundles lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+serve: .venv/serve ## the service on http://127.0.0.1:8000 with the bundled models
+	$(BIN)/digitserve serve --host $(HOST) --port $(PORT)
+
+test: .venv/dev ## all tests
+	$(BIN)/pytest
+
+check: .venv/dev ## lint, types, import rule
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/dev ## rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+train: .venv/train ## train, export and bundle the next version of the default model
+	$(BIN)/python -m training train --arch cnn --out models/digits
+
+lock: .venv/dev ## resolve the lock files anew: names, versions and hashes, no index
+	./requirements/lock
+
+clean: ## remove the environment and what tools left behind
+	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+# `dev` holds all that `train` holds, and `train` all that `serve` holds, so a larger environment serves the smaller chores.
+.venv/serve: requirements/serve.lock pyproject.toml
+	@if [ -e .venv/dev ] || [ -e .venv/train ]; then touch $@; else $(call install,serve) && touch $@; fi
+
+.venv/train: requirements/train.lock pyproject.toml
+	@if [ -e .venv/dev ]; then touch $@; else $(call install,train) && touch $@; fi
+
+.venv/dev: requirements/dev.lock pyproject.toml client/pyproject.toml
+	$(call install,dev)
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation --editable client
+	touch $@
+
+define install
+{ [ -x $(BIN)/python ] || $(PYTHON) -m venv .venv; } \
+	&& $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/$(1).lock \
+	&& $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable .
+endef

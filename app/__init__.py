@@ -1,0 +1,1 @@
+"""The service: digit images in over HTTP, digits out of ONNX Runtime."""

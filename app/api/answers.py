@@ -1,0 +1,101 @@
+"""Probabilities -> the answer's bytes, in each of the forms that a caller may ask for."""
+
+import base64
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.api.frames import Batch, Seen
+from app.errors import ServiceError
+from app.imaging.arrays import Frames
+from app.inference.repository import LiveModel
+from app.inference.session import Probabilities
+
+JSON, NDJSON, NPY = "application/json", "application/x-ndjson", "application/x-npy"
+Entry = dict[str, Any]
+
+
+def to_json(document: Any) -> bytes:
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def model_ref(model: LiveModel) -> Entry:
+    return {"name": model.manifest.name, "version": model.manifest.version}
+
+
+def prediction(model: LiveModel, row: NDArray[np.float32], seen: Seen, include: frozenset[str]) -> Entry:
+    """The answer to one image. `row` is float32 [10]."""
+    entry = reading(model, row)
+    entry["model"] = model_ref(model)
+    if seen.steps:
+        entry["input"] = {"steps": seen.steps}
+    if "seen" in include:
+        entry["seen"] = png(seen.pixels)
+    return entry
+
+
+def reading(model: LiveModel, row: NDArray[np.float32]) -> Entry:
+    digit = int(row.argmax())
+    return {
+        "digit": digit,
+        "confidence": row[digit],
+        "decision": model.decide(float(row[digit])),
+        "probabilities": row,
+    }
+
+
+def batch_document(model: LiveModel, entries: list[Entry]) -> Entry:
+    return {
+        "predictions": entries,
+        "count": len(entries),
+        "failed": sum("error" in entry for entry in entries),
+        "model": model_ref(model),
+    }
+
+
+def batch_entries(
+    model: LiveModel, batch: Batch, rows: Iterable[NDArray[np.float32]], include: frozenset[str]
+) -> Iterator[Entry]:
+    """One entry an item, in the batch's order. `rows` are those of the items without an error."""
+    good = iter(zip(rows, batch.frames, strict=True))
+    for place in range(batch.count):
+        if error := batch.errors.get(place):
+            entry: Entry = {"error": problem(error)}
+        else:
+            row, frame = next(good)
+            entry = reading(model, row)
+            if steps := batch.steps.get(place):
+                entry["input"] = {"steps": steps}
+            if "seen" in include:
+                entry["seen"] = png(frame)
+        if name := batch.names.get(place):
+            entry["name"] = name
+        yield entry
+
+
+def batch_npy(batch: Batch, probabilities: Probabilities) -> bytes:
+    """float32 [count, 10] as .npy; an item that failed is a row of NaN."""
+    rows = probabilities
+    if batch.errors:
+        rows = np.full((batch.count, 10), np.nan, np.float32)
+        rows[[place for place in range(batch.count) if place not in batch.errors]] = probabilities
+    file = io.BytesIO()
+    npy.write_array(file, rows)
+    return file.getvalue()
+
+
+def problem(error: ServiceError) -> Entry:
+    return {"title": error.title, "status": error.status, "code": error.code, "detail": error.detail}
+
+
+def png(frame: Frames) -> str:
+    """uint8 [28, 28] -> PNG, base64."""
+    file = io.BytesIO()
+    Image.fromarray(frame).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,102 @@
+"""What FastAPI cannot see of the two predict endpoints, which read their bodies themselves: OpenAPI 3.1 by hand."""
+
+from typing import Any
+
+from app.api import bodies, schemas
+from app.api.answers import NDJSON, NPY
+from app.imaging.decode import FORMATS
+
+Object = dict[str, Any]
+
+ERRORS: dict[int | str, Object] = {
+    status: {
+        "description": description,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, description in {
+        400: "Malformed body or parameter.",
+        401: "No API key that the service knows.",
+        403: "The API key lacks this right.",
+        404: "No such model or version.",
+        413: "Body, pixel count or batch over its limit.",
+        415: "A media type that is not listed.",
+        422: "Not decodable as what it says it is, the wrong shape, or no ink at all.",
+        429: "Queue full, or caller over its rate; see Retry-After.",
+        503: "Draining, or no live model; see Retry-After.",
+        504: "The request's own deadline passed.",
+    }.items()
+}
+BINARY: Object = {"type": "string", "format": "binary"}
+BASE64: Object = {"type": "string", "format": "byte"}
+PIXELS: Object = {
+    "type": "array",
+    "minItems": 28,
+    "maxItems": 28,
+    "items": {
+        "type": "array",
+        "minItems": 28,
+        "maxItems": 28,
+        "items": {"type": "number", "minimum": 0, "maximum": 255},
+    },
+}
+
+
+def _parameter(name: str, where: str, kind: str, description: str) -> Object:
+    return {
+        "name": name,
+        "in": where,
+        "required": False,
+        "description": description,
+        "schema": {"type": kind},
+    }
+
+
+PARAMETERS = [
+    _parameter("model", "query", "string", "A live model's name; left out: the default model."),
+    _parameter("version", "query", "string", "A live version; left out: the newest."),
+    _parameter("include", "query", "string", "`seen` adds the 28x28 picture that the model saw."),
+    _parameter("X-Deadline-Ms", "header", "number", "Milliseconds after which nobody waits for the answer."),
+    _parameter("X-Request-ID", "header", "string", "The caller's own id; it comes back with the answer."),
+]
+
+
+def _object(**properties: Object) -> Object:
+    return {
+        "type": "object",
+        "required": [*properties],
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+def _list_of(items: Object) -> Object:
+    return {"type": "array", "items": items}
+
+
+def _operation(body: dict[str, Object]) -> Object:
+    content = {media_type: {"schema": schema} for media_type, schema in body.items()}
+    return {"parameters": PARAMETERS, "requestBody": {"required": True, "content": content}}
+
+
+SINGLE = _operation(
+    {
+        **dict.fromkeys([*FORMATS, bodies.RAW, bodies.NPY], BINARY),
+        bodies.FORM: _object(file=BINARY),
+        bodies.JSON: {"oneOf": [_object(image=BASE64), _object(pixels=PIXELS)]},
+    }
+)
+BATCH = _operation(
+    {
+        **dict.fromkeys([bodies.RAW, bodies.NPY, bodies.ZIP], BINARY),
+        bodies.FORM: _object(files=_list_of(BINARY)),
+        bodies.JSON: {"oneOf": [_object(images=_list_of(BASE64)), _object(pixels=_list_of(PIXELS))]},
+    }
+)
+SINGLE_ANSWERS: dict[int | str, Object] = {200: {"model": schemas.Prediction}, **ERRORS}
+BATCH_ANSWERS: dict[int | str, Object] = {
+    200: {
+        "model": schemas.BatchPrediction,
+        "content": {NDJSON: {"schema": {"type": "string"}}, NPY: {"schema": BINARY}},
+    },
+    **ERRORS,
+}

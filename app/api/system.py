@@ -1,0 +1,75 @@
+"""Health probes, metrics and the web page."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.staticfiles import StaticFiles
+
+from app.api.lifecycle import Lifecycle
+from app.api.openapi import ERRORS, Object
+from app.errors import Draining, Unavailable
+from app.imaging.arrays import Frames
+from app.inference.repository import Repository
+from app.metrics import Metrics
+
+STATIC = Path(__file__).parent.parent / "static"
+READY_WITHIN = 2.0  # seconds that a probe's inference may wait behind real work
+# The page takes nothing from anywhere else, and may not be framed.
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",  # asks again each time, and is mostly told 304
+}
+
+
+def router(repository: Repository, metrics: Metrics, lifecycle: Lifecycle, golden: Frames) -> APIRouter:
+    """Probes and metrics. `golden` is the frame of a digit, uint8 [1, 28, 28], for readiness to read."""
+    routes = APIRouter(tags=["system"])
+    unavailable: dict[int | str, Object] = {503: ERRORS[503]}
+
+    @routes.get("/health/live", summary="The process answers")
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @routes.get("/health/startup", summary="The default model is loaded", responses=unavailable)
+    async def startup() -> dict[str, str]:
+        repository.get()
+        return {"status": "started"}
+
+    @routes.get("/health/ready", summary="A real inference has just worked", responses=unavailable)
+    async def ready() -> dict[str, str]:
+        if lifecycle.draining:
+            raise Draining("the service is shutting down; send new requests to another instance", retry_after=1)
+        model = repository.get()
+        try:
+            await model.batcher.submit(golden, asyncio.get_running_loop().time() + READY_WITHIN)
+        except Exception as error:  # whatever broke, the answer to a probe is "not ready", with the reason
+            raise Unavailable(f"the default model did not answer a test image: {error}", retry_after=1) from error
+        return {"status": "ready", "model": model.manifest.name, "version": model.manifest.version}
+
+    @routes.get("/metrics", summary="Prometheus text, over all workers", response_class=Response)
+    async def prometheus() -> Response:
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    @routes.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(STATIC / "index.html", headers=PAGE_HEADERS)
+
+    return routes
+
+
+class Page(StaticFiles):
+    """The web page and its parts, under a policy that lets in nothing foreign."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=STATIC)
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(PAGE_HEADERS)
+        return response

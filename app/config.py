@@ -1,0 +1,91 @@
+"""One typed Settings. Every field can be set as an environment variable with the prefix DIGITSERVE_."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+SHORTEST_KEY = 16
+
+
+class Right(StrEnum):
+    """What an API key may be used for."""
+
+    PREDICT = "predict"
+    METRICS = "metrics"
+
+
+class ApiKey(BaseModel):
+    """One caller's key, and what it may do."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: SecretStr = Field(min_length=SHORTEST_KEY)
+    rights: frozenset[Right] = Field(default=frozenset(Right), min_length=1)
+
+
+class Settings(BaseSettings):
+    """How the service runs. Values that would make it unsafe or useless are refused at start."""
+
+    model_config = SettingsConfigDict(env_prefix="DIGITSERVE_", frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
+    workers: int = Field(1, ge=1, le=256, description="Worker processes.")
+
+    models: Path = Field(Path("models"), description="Folder of bundles: NAME/VERSION/{model.onnx,manifest.json}.")
+    default_model: str = Field("digits", description="Model that answers without ?model=.")
+    live_versions: int = Field(2, ge=1, description="Newest versions of each model that are kept live.")
+
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto takes CUDA when it really works; cuda refuses to start without it."
+    )
+    threads: int | None = Field(
+        None,
+        ge=1,
+        description="ONNX Runtime threads a worker; unset: the cgroup's CPU quota shared by the workers.",
+    )
+    chunk_images: int = Field(64, ge=1, description="Images in one ONNX Runtime run at most.")
+
+    max_body_bytes: int = Field(32 * MIB, ge=784, description="Bytes in a request's body at most.")
+    max_image_pixels: int = Field(64_000_000, ge=784, description="Pixels in one image at most, read off its header.")
+    max_batch_images: int = Field(16_384, ge=1, description="Images in one batch at most.")
+    max_batch_pixels: int = Field(
+        512_000_000, ge=784, description="Pixels of all images of one batch together at most."
+    )
+    max_unpacked_bytes: int = Field(256 * MIB, ge=784, description="Bytes that a ZIP archive may unpack to at most.")
+    max_queue_images: int = Field(65_536, ge=1, description="Images waiting for a run at most; beyond it, 429.")
+
+    api_keys: tuple[ApiKey, ...] = Field(
+        (),
+        description='JSON list of {"key", "rights"}; empty: no key is asked for. Rights: predict, metrics.',
+    )
+    rate_images_per_second: float | None = Field(
+        None, gt=0, description="Images a second that one caller (key or address) may send to one worker."
+    )
+
+    drain_seconds: float = Field(
+        1.0, ge=0, le=300, description="After SIGTERM, how long to go on accepting while callers move away."
+    )
+    grace_seconds: int = Field(30, ge=1, description="After that, how long requests in flight may take to finish.")
+    log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+
+    @field_validator("models")
+    @classmethod
+    def _models_is_a_folder(cls, path: Path) -> Path:
+        if not path.is_dir():
+            raise ValueError(f"{path} is not a folder; expected one that holds NAME/VERSION/model.onnx bundles")
+        return path
+
+    @model_validator(mode="after")
+    def _a_full_batch_must_fit(self) -> Self:
+        if self.max_queue_images < self.max_batch_images:
+            raise ValueError(
+                f"max_queue_images ({self.max_queue_images}) is below max_batch_images ({self.max_batch_images}): "
+                "a full batch could never be queued"
+            )
+        return self

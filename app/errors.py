@@ -1,0 +1,109 @@
+"""Everything that can go wrong, as one tree. A class carries its HTTP status and code; no framework is known here.
+
+`detail` says what was expected, what came and what to do. The codes are part of the HTTP contract.
+"""
+
+from typing import ClassVar
+
+
+class StartError(Exception):
+    """The service must not start like this; the message says why and what to change."""
+
+
+class BundleError(Exception):
+    """A bundle on disk is not what its manifest says, so it must not become live."""
+
+
+class ServiceError(Exception):
+    """A request that cannot be answered as asked. Also the answer for what nobody foresaw: status 500."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(self, detail: str, *, retry_after: float | None = None) -> None:
+        """`retry_after` is in seconds, given where trying again can help."""
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class BadRequest(ServiceError):
+    status, code, title = 400, "malformed", "Malformed request"
+
+
+class Unauthorized(ServiceError):
+    status, code, title = 401, "key_required", "API key required"
+
+
+class Forbidden(ServiceError):
+    status, code, title = 403, "key_lacks_right", "API key lacks this right"
+
+
+class NotFound(ServiceError):
+    status, code, title = 404, "not_found", "No such path"
+
+
+class ModelNotFound(NotFound):
+    code, title = "model_not_found", "No such model or version"
+
+
+class MethodNotAllowed(ServiceError):
+    status, code, title = 405, "method_not_allowed", "Method not allowed"
+
+    def __init__(self, detail: str, *, allowed: str) -> None:
+        """`allowed` names the methods that would do, for the Allow header."""
+        super().__init__(detail)
+        self.allowed = allowed
+
+
+class TooLarge(ServiceError):
+    status, code, title = 413, "body_too_large", "Body too large"
+
+
+class ImageTooLarge(TooLarge):
+    code, title = "image_too_large", "Image too large"
+
+
+class BatchTooLarge(TooLarge):
+    code, title = "batch_too_large", "Batch too large"
+
+
+class UnsupportedMediaType(ServiceError):
+    status, code, title = 415, "unsupported_media_type", "Unsupported media type"
+
+
+class Undecodable(ServiceError):
+    status, code, title = 422, "undecodable", "Not decodable as what it says it is"
+
+
+class WrongShape(Undecodable):
+    code, title = "wrong_shape", "Wrong shape"
+
+
+class NoInk(Undecodable):
+    code, title = "no_ink", "No ink in the image"
+
+
+class QueueFull(ServiceError):
+    status, code, title = 429, "queue_full", "Queue full"
+
+
+class RateExceeded(ServiceError):
+    status, code, title = 429, "rate_exceeded", "Caller over its rate"
+
+
+class Unavailable(ServiceError):
+    status, code, title = 503, "unavailable", "Not available now"
+
+
+class Draining(Unavailable):
+    code, title = "draining", "Shutting down"
+
+
+class NoLiveModel(Unavailable):
+    code, title = "no_live_model", "No live model"
+
+
+class DeadlineExceeded(ServiceError):
+    status, code, title = 504, "deadline_exceeded", "Deadline exceeded"

@@ -1,0 +1,76 @@
+"""Numbers that a caller sent as pixels -> frames. They are frames already, so nothing is normalised."""
+
+import io
+import math
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from app.errors import Undecodable, WrongShape
+
+SIDE = 28
+FRAME_BYTES = SIDE * SIDE
+EXPECTED = "28x28 pixels of 0 (background) to 255 (ink)"
+
+Frames = NDArray[np.uint8]  # [N, 28, 28]
+
+
+def from_raw(data: bytes) -> Frames:
+    """N x 784 bytes, row by row -> uint8 [N, 28, 28]. Raises WrongShape where the length does not fit."""
+    if not data or len(data) % FRAME_BYTES:
+        raise WrongShape(
+            f"raw pixels come as N x {FRAME_BYTES} bytes (28x28, one byte a pixel), but {len(data):,} bytes came; "
+            "send an encoded image with its own Content-Type, such as image/png"
+        )
+    return np.frombuffer(data, np.uint8).reshape(-1, SIDE, SIDE)
+
+
+def from_npy(data: bytes) -> Frames:
+    """An .npy file of [28, 28] or [N, 28, 28] -> uint8 [N, 28, 28]. Raises Undecodable, WrongShape.
+
+    Source of the format: numpy.lib.format. Pickled objects are refused, and no more is allocated than came.
+    """
+    file = io.BytesIO(data)
+    try:
+        read_header = npy.read_array_header_1_0 if npy.read_magic(file) == (1, 0) else npy.read_array_header_2_0
+        shape, fortran, dtype = read_header(file)
+        if dtype.hasobject:
+            raise ValueError("it holds Python objects")
+        content = np.frombuffer(data, dtype, math.prod(shape), file.tell())
+        array = content.reshape(shape, order="F" if fortran else "C")
+    except Exception as error:  # the header is evaluated as Python literals and can fail in any way
+        raise Undecodable(f"the body is no .npy file of plain numbers ({error}); write it with numpy.save") from error
+    return from_numbers(array)
+
+
+def from_numbers(pixels: Any) -> Frames:
+    """Nested lists or an array, [28, 28] or [N, 28, 28] -> uint8 [N, 28, 28]. Raises WrongShape, Undecodable."""
+    try:
+        array = np.asarray(pixels)
+    except (ValueError, OverflowError) as error:
+        raise WrongShape(f"expected {EXPECTED}, rows of equal length; {_short(error)}") from error
+    if array.ndim == 2:
+        array = array[np.newaxis]
+    if array.ndim != 3 or array.shape[1:] != (SIDE, SIDE):
+        raise WrongShape(f"expected {EXPECTED}, or a list of such; got an array of shape {list(array.shape)}")
+    return array if array.dtype == np.uint8 else _to_bytes(array)
+
+
+def _to_bytes(array: NDArray[Any]) -> Frames:
+    if array.dtype.kind not in "uif":
+        raise Undecodable(f"expected {EXPECTED}; got values that are no numbers ({array.dtype})")
+    if not np.isfinite(array).all():
+        raise Undecodable(f"expected {EXPECTED}; got NaN or infinity among the pixels")
+    least, most = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+    if least < 0 or most > 255:
+        raise Undecodable(f"expected {EXPECTED}; got values from {least:g} to {most:g}")
+    if array.dtype.kind == "f" and 0 < most <= 1:
+        raise Undecodable(f"expected {EXPECTED}; got fractions up to {most:g}: multiply by 255 first")
+    frames: Frames = np.rint(array).astype(np.uint8)
+    return frames
+
+
+def _short(error: Exception) -> str:
+    return str(error).split(". The", 1)[0]

@@ -1,0 +1,97 @@
+"""Encoded image bytes -> a grey picture. What an image would cost is decided from its header, before decoding."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from app.errors import ImageTooLarge, Undecodable
+
+Grey = NDArray[np.uint8]  # [H, W], as bright as the picture is
+
+FORMATS = {
+    "image/png": "PNG",
+    "image/jpeg": "JPEG",
+    "image/webp": "WEBP",
+    "image/bmp": "BMP",
+    "image/gif": "GIF",
+    "image/tiff": "TIFF",
+}
+ENOUGH = 1024  # pixels a side; more detail than this never reaches a 28x28 frame
+SIXTEEN_BITS_A_SHADE = 257  # 65535 / 255
+
+Image.MAX_IMAGE_PIXELS = None  # `open_image` limits pixels itself, and answers with 413 rather than a warning
+
+
+def open_image(data: bytes, media_type: str | None = None, *, max_pixels: int) -> Image.Image:
+    """Read an image's header. `media_type` is what the bytes are said to be; None takes any of FORMATS.
+
+    Raises Undecodable where they are something else, ImageTooLarge where they hold more than `max_pixels`.
+    """
+    with _translated(data, media_type):
+        image = Image.open(io.BytesIO(data), formats=[FORMATS[media_type]] if media_type else [*FORMATS.values()])
+    if image.width * image.height > max_pixels:
+        raise ImageTooLarge(
+            f"the image is {image.width}x{image.height} = {image.width * image.height:,} pixels; "
+            f"at most {max_pixels:,} are decoded. Send it smaller."
+        )
+    return image
+
+
+def decode(image: Image.Image) -> Grey:
+    """Pixels of the first frame, upright by EXIF, transparency laid on paper, colour dropped: uint8 [H, W].
+
+    Raises Undecodable where the data ends early or is broken.
+    """
+    with _translated(None, None):
+        image.draft("L", (ENOUGH, ENOUGH))  # JPEG alone: decodes straight to a smaller size, many times faster
+        image.load()
+        return _grey(ImageOps.exif_transpose(image))
+
+
+def _grey(image: Image.Image) -> Grey:
+    if image.has_transparency_data:
+        return _on_paper(image)
+    if image.mode.startswith("I"):  # 16 bits a pixel, and TIFF's 32
+        shades: Grey = (np.asarray(image, np.int64).clip(0, 65535) // SIXTEEN_BITS_A_SHADE).astype(np.uint8)
+        return shades
+    if image.mode == "F":
+        return _stretched(np.asarray(image, np.float64))
+    return np.asarray(image.convert("L"))
+
+
+def _on_paper(image: Image.Image) -> Grey:
+    """Lay a transparent drawing on white, or on black where its ink is bright: else it would vanish."""
+    pixels = image.convert("LA")
+    grey, alpha = (np.asarray(channel, np.float32) for channel in pixels.split())
+    opacity = alpha / 255
+    ink_is_bright = bool(opacity.any()) and float(np.average(grey, weights=opacity)) > 127
+    paper = 0.0 if ink_is_bright and opacity.mean() < 0.5 else 255.0
+    return np.rint(grey * opacity + paper * (1 - opacity)).astype(np.uint8)
+
+
+def _stretched(pixels: NDArray[np.float64]) -> Grey:
+    finite = np.nan_to_num(pixels, nan=0.0, posinf=0.0, neginf=0.0)
+    spread = finite.max() - finite.min()
+    shades: Grey = ((finite - finite.min()) * (255 / spread if spread else 0)).astype(np.uint8)
+    return shades
+
+
+@contextmanager
+def _translated(data: bytes | None, media_type: str | None) -> Iterator[None]:
+    """Pillow says that an image is broken in many ways; a caller is told in one."""
+    try:
+        yield
+    except UnidentifiedImageError as error:
+        raise Undecodable(_not_an_image(data or b"", media_type)) from error
+    except Exception as error:  # a hostile file can make a decoder raise anything, struct.error and MemoryError too
+        reason = str(error) or type(error).__name__
+        raise Undecodable(f"the image is truncated or broken ({reason}); send the whole file") from error
+
+
+def _not_an_image(data: bytes, media_type: str | None) -> str:
+    expected = media_type or f"an image ({', '.join(FORMATS)})"
+    return f"expected {expected}, but the {len(data):,} bytes begin with {data[:12]!r}; check the file and Content-Type"

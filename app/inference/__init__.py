@@ -1,0 +1,1 @@
+"""Bundles, ONNX Runtime sessions, the batcher and the models that are live. Knows no HTTP."""

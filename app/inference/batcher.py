@@ -1,0 +1,225 @@
+"""Batching without a timer: idle, a request runs at once; busy, what arrives meanwhile forms the next run.
+
+All state is touched on the event loop alone, so there is no lock. A submission waits in one queue, counted in
+images; each run takes up to `chunk_images` of them, and a submission that is larger goes to the back of the queue
+with its rest, so that a single image never waits behind a whole large batch.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
+
+import numpy as np
+
+from app.errors import DeadlineExceeded, QueueFull
+from app.inference.session import Frames, Probabilities
+from app.metrics import Metrics
+
+SMOOTHING = 0.1  # of the measured time per image: about the last ten runs count
+
+
+class Submission:
+    """Frames that one request brought, and the future that carries their probabilities back to it."""
+
+    __slots__ = (
+        "arrived",
+        "finished",
+        "frames",
+        "future",
+        "largest_run",
+        "probabilities",
+        "ran",
+        "taken",
+        "timer",
+    )
+
+    def __init__(self, frames: Frames, future: "asyncio.Future[Submission]") -> None:
+        self.frames = frames
+        self.future = future
+        self.probabilities: Probabilities = np.empty((len(frames), 10), np.float32)
+        self.taken = 0
+        self.arrived = self.finished = perf_counter()
+        self.ran = 0.0
+        self.largest_run = 0
+        self.timer: asyncio.TimerHandle | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Images that no run has taken yet."""
+        return len(self.frames) - self.taken
+
+    @property
+    def queued(self) -> float:
+        """Seconds in all that were spent waiting, not running."""
+        return self.finished - self.arrived - self.ran
+
+
+Part = tuple[Submission, int, int]  # images start..stop of a submission
+
+
+class Batcher:
+    """Feeds one model's `run` with all that waits for it."""
+
+    def __init__(
+        self,
+        run: Callable[[Frames], Probabilities],
+        metrics: Metrics,
+        *,
+        name: str,
+        chunk_images: int,
+        max_queue_images: int,
+        inline_images: int = 0,
+    ) -> None:
+        """Runs of up to `inline_images` happen on the event loop, since handing them to a thread would cost more."""
+        self._run = run
+        self._chunk_images = chunk_images
+        self._max_queue_images = max_queue_images
+        self._inline_images = inline_images
+        self._queue: deque[Submission] = deque()
+        self._queued_images = 0
+        self._seconds_per_image = 0.0
+        self._flush_scheduled = False
+        self._busy = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"run-{name}")
+        self._run_images = metrics.run_images.labels(name)
+        self._queue_gauge = metrics.queue_images.labels(name)
+
+    async def submit(self, frames: Frames, deadline: float | None = None) -> Submission:
+        """uint8 [N, 28, 28] -> the finished submission, with float32 [N, 10].
+
+        `deadline` is on the event loop's clock. Raises QueueFull, DeadlineExceeded, and what the run raises.
+        """
+        loop = asyncio.get_running_loop()
+        submission = Submission(frames, loop.create_future())
+        if not len(frames):  # a batch of which every item failed
+            return submission
+        self._refuse_if_full(len(frames))
+        if deadline is not None:
+            submission.timer = loop.call_at(deadline, self._expire, submission)
+        self._queue.append(submission)
+        self._count(len(frames))
+        self._schedule_flush(loop)
+        try:
+            return await submission.future
+        finally:
+            if submission.timer is not None:
+                submission.timer.cancel()
+
+    def close(self) -> None:
+        """Let the run in progress end and free its thread. To be called when no request is left."""
+        self._thread.shutdown()
+
+    def _refuse_if_full(self, images: int) -> None:
+        if self._queued_images + images > self._max_queue_images:
+            raise QueueFull(
+                f"{self._queued_images} images are waiting and this request brings {images}; at most "
+                f"{self._max_queue_images} may wait. Try again after Retry-After, or send smaller batches.",
+                retry_after=self._queued_images * self._seconds_per_image,
+            )
+
+    def _schedule_flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Not at once: all requests that the event loop has read in this turn go into the same run.
+        if not self._busy and not self._flush_scheduled:
+            self._flush_scheduled = True
+            loop.call_soon(self._flush, loop)
+
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._flush_scheduled = False
+        if self._busy or not (parts := self._take()):
+            return
+        frames = _gather(parts)
+        if len(frames) <= self._inline_images:
+            self._finish(parts, _timed(self._run, frames))
+            self._continue(loop)
+            return
+        self._busy = True
+        running = loop.run_in_executor(self._thread, _timed, self._run, frames)
+        running.add_done_callback(lambda done: self._finish_threaded(parts, done, loop))
+
+    def _finish_threaded(
+        self, parts: list[Part], done: "asyncio.Future[Outcome]", loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._busy = False
+        self._finish(parts, done.result())
+        self._continue(loop)
+
+    def _continue(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._queue:
+            self._schedule_flush(loop)
+
+    def _take(self) -> list[Part]:
+        """Up to a chunk of images from the front; what is abandoned or expired is dropped on the way."""
+        parts: list[Part] = []
+        room = self._chunk_images
+        for _ in range(len(self._queue)):
+            submission = self._queue.popleft()
+            if submission.future.done():
+                self._count(-submission.waiting)
+                continue
+            start = submission.taken
+            submission.taken = min(start + room, len(submission.frames))
+            parts.append((submission, start, submission.taken))
+            room -= submission.taken - start
+            if submission.waiting:
+                self._queue.append(submission)
+            if not room:
+                break
+        self._count(room - self._chunk_images)
+        return parts
+
+    def _count(self, images: int) -> None:
+        self._queued_images += images
+        self._queue_gauge.set(self._queued_images)
+
+    def _finish(self, parts: list[Part], outcome: "Outcome") -> None:
+        result, seconds, finished = outcome
+        images = sum(stop - start for _, start, stop in parts)
+        self._run_images.observe(images)
+        self._seconds_per_image += SMOOTHING * (seconds / images - self._seconds_per_image)
+        row = 0
+        for submission, start, stop in parts:
+            if not submission.future.done():
+                submission.finished = finished
+                submission.ran += seconds
+                submission.largest_run = max(submission.largest_run, images)
+                _deliver(submission, start, stop, result, row)
+            row += stop - start
+
+    def _expire(self, submission: Submission) -> None:
+        if not submission.future.done():
+            waited = perf_counter() - submission.arrived
+            submission.future.set_exception(
+                DeadlineExceeded(
+                    f"the deadline passed after {waited * 1000:.0f} ms in the queue with {submission.waiting} of "
+                    f"{len(submission.frames)} images unread; allow more with X-Deadline-Ms, or send less at a time"
+                )
+            )
+
+
+Outcome = tuple[Probabilities | Exception, float, float]  # result, seconds that it took, when it was there
+
+
+def _timed(run: Callable[[Frames], Probabilities], frames: Frames) -> Outcome:
+    started = perf_counter()
+    try:
+        result: Probabilities | Exception = run(frames)
+    except Exception as error:  # whatever it is, those who wait for it must learn of it
+        result = error
+    finished = perf_counter()
+    return result, finished - started, finished
+
+
+def _gather(parts: list[Part]) -> Frames:
+    slices = [submission.frames[start:stop] for submission, start, stop in parts]
+    return slices[0] if len(slices) == 1 else np.concatenate(slices)
+
+
+def _deliver(submission: Submission, start: int, stop: int, result: Probabilities | Exception, row: int) -> None:
+    if isinstance(result, Exception):
+        submission.future.set_exception(result)
+        return
+    submission.probabilities[start:stop] = result[row : row + stop - start]
+    if stop == len(submission.frames):
+        submission.future.set_result(submission)

@@ -1,0 +1,145 @@
+"""The models that are live: each verified, opened, warmed and checked on golden digits before anyone can reach it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import structlog
+
+from app.config import Settings
+from app.errors import BundleError, ModelNotFound, NoLiveModel
+from app.inference import bundle
+from app.inference.batcher import Batcher
+from app.inference.bundle import Manifest
+from app.inference.session import Frames, Session
+from app.inference.threads import usable_cores
+from app.metrics import Metrics
+
+log = structlog.get_logger()
+
+GOLDEN_RIGHT = 8  # of the ten golden digits: a bundle that reads fewer is broken or no digit model at all
+INLINE_SECONDS = 0.0005  # a run up to this long holds up the event loop less than a hop to a thread and back costs
+
+
+@dataclass(frozen=True)
+class LiveModel:
+    """One version that answers requests."""
+
+    manifest: Manifest
+    session: Session
+    batcher: Batcher
+
+    def decide(self, confidence: float) -> str:
+        """accept, review or reject, by the thresholds that training chose on its validation split."""
+        thresholds = self.manifest.thresholds
+        if confidence >= thresholds.accept:
+            return "accept"
+        return "review" if confidence >= thresholds.review else "reject"
+
+
+class Repository:
+    """All live models by name and version. `golden` are the ten digits 0..9 as frames, uint8 [10, 28, 28]."""
+
+    def __init__(self, settings: Settings, metrics: Metrics, golden: Frames) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._golden = golden
+        self._live: dict[str, dict[str, LiveModel]] = {}
+
+    def load(self) -> None:
+        """Bring the newest versions of every model live. One that fails any step is logged and left out.
+
+        Raises StartError where the device that was asked for does not work.
+        """
+        for name in bundle.names(self._settings.models):
+            live = self._load_newest(self._settings.models / name)
+            if live:
+                self._live[name] = live
+
+    def get(self, name: str | None = None, version: str | None = None) -> LiveModel:
+        """The live model asked for; by default the default model's newest. Raises ModelNotFound, NoLiveModel."""
+        name = name or self._settings.default_model
+        versions = self._live.get(name)
+        if not versions:
+            raise self._nothing_called(name)
+        if version is None:
+            return next(iter(versions.values()))
+        if version not in versions:
+            raise ModelNotFound(f"model {name!r} has no live version {version!r}; live are {', '.join(versions)}")
+        return versions[version]
+
+    def all(self) -> list[LiveModel]:
+        """Every live model: by name, newest version first."""
+        return [model for versions in self._live.values() for model in versions.values()]
+
+    def close(self) -> None:
+        for model in self.all():
+            model.batcher.close()
+
+    def _nothing_called(self, name: str) -> Exception:
+        if name == self._settings.default_model:
+            return NoLiveModel(
+                f"no version of the default model {name!r} in {self._settings.models} could be made live; "
+                "the service's log says why",
+                retry_after=5,
+            )
+        return ModelNotFound(f"no live model is called {name!r}; live are {', '.join(self._live) or 'none'}")
+
+    def _load_newest(self, folder: Path) -> dict[str, LiveModel]:
+        live: dict[str, LiveModel] = {}
+        for version in bundle.versions(folder):
+            if len(live) == self._settings.live_versions:
+                break
+            try:
+                live[version] = self._open(folder / version)
+            except BundleError as error:
+                log.error("version refused", model=folder.name, version=version, reason=str(error))
+        return live
+
+    def _open(self, folder: Path) -> LiveModel:
+        manifest, model = bundle.read(folder)
+        settings = self._settings
+        threads = settings.threads or max(1, usable_cores() // settings.workers)
+        session = Session(model, device=settings.device, threads=threads)
+        _check_golden(session, self._golden)
+        batcher = Batcher(
+            session.run,
+            self._metrics,
+            name=manifest.name,
+            chunk_images=settings.chunk_images,
+            max_queue_images=settings.max_queue_images,
+            inline_images=warm_up(session, settings.chunk_images),
+        )
+        self._metrics.model_info.labels(manifest.name, manifest.version, session.provider, manifest.model_sha256).set(1)
+        log.info("live", model=manifest.name, version=manifest.version, provider=session.provider, threads=threads)
+        return LiveModel(manifest, session, batcher)
+
+
+def warm_up(session: Session, chunk_images: int) -> int:
+    """Run each batch size 1, 2, 4, ... chunk; returns the largest whose run fits in INLINE_SECONDS, or 0."""
+    inline = 0
+    sizes = [2**power for power in range((chunk_images - 1).bit_length())] + [chunk_images]
+    for size in sizes:
+        if _fastest_run(session.run, np.zeros((size, 28, 28), np.uint8)) <= INLINE_SECONDS:
+            inline = size
+    return inline
+
+
+def _fastest_run(run: Callable[[Frames], object], frames: Frames, tries: int = 5) -> float:
+    seconds = []
+    for _ in range(tries):
+        started = perf_counter()
+        run(frames)
+        seconds.append(perf_counter() - started)
+    return min(seconds)
+
+
+def _check_golden(session: Session, golden: Frames) -> None:
+    probabilities = session.run(golden)
+    if probabilities.shape != (len(golden), 10) or not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
+        raise BundleError(f"`probabilities` must be [N, 10] with rows that sum to 1; got {probabilities.shape}")
+    right = int((probabilities.argmax(axis=1) == np.arange(len(golden))).sum())
+    if right < GOLDEN_RIGHT:
+        raise BundleError(f"the model reads only {right} of the {len(golden)} golden digits right")

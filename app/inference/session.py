@@ -1,0 +1,85 @@
+"""One model opened in ONNX Runtime, on the device that was asked for or not at all."""
+
+from typing import Any, Literal
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from app.errors import BundleError, StartError
+
+Device = Literal["auto", "cpu", "cuda"]
+Frames = NDArray[np.uint8]  # [N, 28, 28], 0 background, 255 ink
+Probabilities = NDArray[np.float32]  # [N, 10]
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+FRAME = (28, 28)
+CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}  # exhaustive search repeats for every new batch shape
+
+
+class Session:
+    """`run(frames)` on one opened model. Thread-safe, as ONNX Runtime's own session is."""
+
+    def __init__(self, model: bytes, *, device: Device = "cpu", threads: int = 1) -> None:
+        """Open a verified model with `threads` intra-op threads.
+
+        Raises BundleError where it breaks the model's contract, StartError where `device` is "cuda" and CUDA
+        does not work here.
+        """
+        self._session = _open(model, device, threads)
+        self.provider: str = self._session.get_providers()[0]
+        self.threads = threads
+        _check_contract(self._session)
+
+    def run(self, frames: Frames) -> Probabilities:
+        """uint8 [N, 28, 28] -> float32 [N, 10], each row summing to 1."""
+        return self._session.run(["probabilities"], {"image": frames})[0]  # type: ignore[no-any-return]
+
+
+def _open(model: bytes, device: Device, threads: int) -> Any:
+    if device == "cpu":
+        return _create(model, [CPU], threads)
+    if CUDA not in onnxruntime.get_available_providers():
+        if device == "cuda":
+            raise StartError(
+                "device cuda was asked for, but the installed ONNX Runtime has no CUDA provider "
+                f"(it has {', '.join(onnxruntime.get_available_providers())}); "
+                "install requirements/gpu.lock, or use --device cpu or auto"
+            )
+        return _create(model, [CPU], threads)
+    return _open_on_cuda(model, device, threads)
+
+
+def _open_on_cuda(model: bytes, device: Device, threads: int) -> Any:
+    if hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()  # finds CUDA and cuDNN where pip installed them
+    session = _create(model, [(CUDA, CUDA_OPTIONS), CPU], threads)
+    # ONNX Runtime falls back to the CPU in silence: only the session itself knows what it runs on.
+    if session.get_providers()[0] != CUDA and device == "cuda":
+        raise StartError(
+            "device cuda was asked for, but ONNX Runtime could not load CUDA and fell back to the CPU; its own "
+            "message above names the missing library; check the driver with nvidia-smi, or use --device cpu or auto"
+        )
+    return session
+
+
+def _create(model: bytes, providers: list[Any], threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Spinning threads burn the core that the event loop needs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=providers)
+    except Exception as error:  # ONNX Runtime's exceptions share no base below Exception
+        raise BundleError(f"ONNX Runtime cannot open the model: {error}") from error
+
+
+def _check_contract(session: Any) -> None:
+    inputs = {value.name: (value.type, len(value.shape)) for value in session.get_inputs()}
+    outputs = {value.name: (value.type, len(value.shape)) for value in session.get_outputs()}
+    if inputs != {"image": ("tensor(uint8)", 3)}:
+        raise BundleError(f"expected one input `image`, uint8 [N, 28, 28]; the model has {inputs}")
+    if outputs.get("probabilities") != ("tensor(float)", 2):
+        raise BundleError(f"expected an output `probabilities`, float32 [N, 10]; the model has {outputs}")

@@ -1,0 +1,114 @@
+"""Every metric of the service, on a registry that is passed in; summed over the workers when they are several.
+
+prometheus_client decides at import, by PROMETHEUS_MULTIPROC_DIR, whether values live in this process or in files
+that all workers share: `share_between_workers` runs in the parent, before any worker imports this module.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+disable_created_metrics()  # a second series for each, of no use to anyone here
+
+IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Metrics:
+    """What is counted and timed. Label values are bounded: no path, key or name that a caller can make up."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.requests = Counter(
+            "digitserve_requests", "Requests answered.", ["route", "method", "status"], registry=registry
+        )
+        self.request_seconds = Histogram(
+            "digitserve_request_seconds",
+            "Time from a request's first byte to its answer's last.",
+            ["route"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.stage_seconds = Histogram(
+            "digitserve_stage_seconds",
+            "Time in one stage of a request, as in Server-Timing.",
+            ["stage"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.errors = Counter(
+            "digitserve_errors",
+            "Errors answered, those of single items of a batch too.",
+            ["code"],
+            registry=registry,
+        )
+        self.images = Counter(
+            "digitserve_images",
+            "Images read, by decision.",
+            ["model", "version", "decision"],
+            registry=registry,
+        )
+        self.run_images = Histogram(
+            "digitserve_run_images",
+            "Images in one ONNX Runtime run.",
+            ["model"],
+            buckets=IMAGES,
+            registry=registry,
+        )
+        self.queue_images = Gauge(
+            "digitserve_queue_images",
+            "Images waiting for a run.",
+            ["model"],
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.model_info = Gauge(
+            "digitserve_model_info",
+            "1 for each live model version.",
+            ["model", "version", "provider", "sha256"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+
+    def exposition(self) -> bytes:
+        """The Prometheus text format, over all workers."""
+        if SHARED not in os.environ:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)
+        return generate_latest(together)
+
+
+def share_between_workers() -> "tempfile.TemporaryDirectory[str]":
+    """Make the folder through which workers share their metrics; it goes when the returned object is cleaned up."""
+    folder = tempfile.TemporaryDirectory(prefix="digitserve-metrics-")
+    os.environ[SHARED] = folder.name
+    return folder
+
+
+def forget_dead_workers() -> None:
+    """Remove the gauges of workers that are gone. Their counters stay: a sum must not shrink."""
+    for pid in {int(file.stem.rsplit("_", 1)[1]) for file in Path(os.environ.get(SHARED, ".")).glob("gauge_live*.db")}:
+        if not _alive(pid):
+            mark_process_dead(pid)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,167 @@
+"""Responses -> typed results, or the error that they stand for. Pure: the response was read before."""
+
+import base64
+import math
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from digitserve_client.errors import InvalidAnswer, ServiceError, of_status
+from digitserve_client.results import InputReport, ItemError, Model, ModelVersion, Prediction
+
+# One metric of Server-Timing, `infer;desc="batch, 7";dur=0.4`: quoted text may hold commas and semicolons.
+METRIC = re.compile(r'\s*([^\s,;="]+)((?:\s*;\s*[^\s,;="]+\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,;"]*))?)*)')
+DURATION = re.compile(r';\s*dur\s*=\s*"?([0-9.]+)"?', re.IGNORECASE)
+QUOTED = re.compile(r'(desc\s*=\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
+
+
+def prediction(response: httpx.Response) -> Prediction:
+    """The answer of /v1/predict. Raises InvalidAnswer."""
+    with _reading(response):
+        answer = response.json()
+        return _prediction(answer, _model_version(answer["model"]), response)
+
+
+def predictions(response: httpx.Response, count: int | None = None) -> list[Prediction | ItemError]:
+    """The answer of /v1/predict/batch, in the order of the images; `count` is how many were sent.
+
+    Raises InvalidAnswer.
+    """
+    with _reading(response):
+        answer = response.json()
+        model, items = _model_version(answer["model"]), answer["predictions"]
+        if count is not None and len(items) != count:
+            raise ValueError(f"{len(items)} predictions for {count} images")
+        return [
+            _item_error(item, response) if "error" in item else _prediction(item, model, response) for item in items
+        ]
+
+
+def models(response: httpx.Response) -> list[Model]:
+    """The answer of /v1/models. Raises InvalidAnswer."""
+    with _reading(response):
+        return [
+            Model(item["name"], str(item["version"]), bool(item.get("default", False)), item)
+            for item in response.json()["models"]
+        ]
+
+
+def failure(response: httpx.Response, now: float) -> ServiceError | None:
+    """The error that a response stands for, None for a 2xx; `now` is in seconds since the epoch."""
+    if response.is_success:
+        return None
+    problem = _problem(response)
+    return of_status(response.status_code)(
+        str(problem.get("detail") or _without_detail(response)),
+        status=response.status_code,
+        code=str(problem.get("code") or f"http_{response.status_code}"),
+        request_id=request_id(response) or problem.get("request_id"),
+        retry_after=retry_after(response.headers, now),
+    )
+
+
+def request_id(response: httpx.Response) -> str | None:
+    """The id under which the service logged the request."""
+    found: str | None = response.headers.get("X-Request-ID")
+    return found
+
+
+def server_timing(header: str) -> dict[str, float]:
+    """Stage -> milliseconds; stages without a duration are left out. https://www.w3.org/TR/server-timing/"""
+    stages = {}
+    for metric in METRIC.finditer(header):
+        duration = DURATION.search(QUOTED.sub(r"\1", metric[2]))
+        if duration and duration[1].count(".") <= 1 and duration[1] != ".":
+            stages[metric[1]] = float(duration[1])
+    return stages
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait, from either form of Retry-After (RFC 9110, 10.2.3); None when absent or without sense.
+
+    A date is taken against the answer's own Date, so that a wrong clock on either side does no harm.
+    """
+    value = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
+        return float(value)
+    until = _timestamp(value)
+    if until is None:
+        return None
+    since = _timestamp(headers.get("Date", ""))
+    return max(0.0, until - (now if since is None else since))
+
+
+@contextmanager
+def _reading(response: httpx.Response) -> Iterator[None]:
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        kind = response.headers.get("Content-Type", "something")
+        raise InvalidAnswer(
+            f"expected digitserve's answer; got {kind} that does not read as one "
+            f"({type(error).__name__}: {error}); {InvalidAnswer.advice}",
+            status=response.status_code,
+            request_id=request_id(response),
+        ) from error
+
+
+def _prediction(item: Mapping[str, Any], model: ModelVersion, response: httpx.Response) -> Prediction:
+    report, seen = item.get("input"), item.get("seen")
+    return Prediction(
+        digit=int(item["digit"]),
+        confidence=float(item["confidence"]),
+        decision=item["decision"],
+        probabilities=tuple(float(probability) for probability in item["probabilities"]),
+        model=model,
+        input=None if report is None else _input_report(report),
+        seen=None if seen is None else base64.b64decode(seen, validate=True),
+        name=item.get("name"),
+        request_id=request_id(response),
+        server_timing=server_timing(response.headers.get("Server-Timing", "")),
+    )
+
+
+def _input_report(report: Mapping[str, Any]) -> InputReport:
+    return InputReport(tuple(str(step) for step in report.get("steps", ())), report.get("verdict"))
+
+
+def _item_error(item: Mapping[str, Any], response: httpx.Response) -> ItemError:
+    error = item["error"]
+    return ItemError(
+        status=int(error["status"]),
+        code=str(error["code"]),
+        detail=str(error["detail"]),
+        title=str(error.get("title", "")),
+        name=item.get("name"),
+        request_id=request_id(response),
+    )
+
+
+def _model_version(model: Mapping[str, Any]) -> ModelVersion:
+    return ModelVersion(str(model["name"]), str(model["version"]))
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    try:
+        problem = response.json()
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def _without_detail(response: httpx.Response) -> str:
+    if response.has_redirect_location:
+        return f"redirected to {response.headers['Location']}; use that address as base_url"
+    return f"expected problem+json; got {response.reason_phrase or 'no reason'}: {response.text[:200]!r}"
+
+
+def _timestamp(date: str) -> float | None:
+    try:
+        seconds = parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None
+    return seconds if math.isfinite(seconds) else None

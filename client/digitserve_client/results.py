@@ -1,0 +1,70 @@
+"""The typed answers. Fields that the service adds later are ignored here until they have a name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Decision = Literal["accept", "review", "reject"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """Which model answered."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputReport:
+    """What the service made of an image before the model saw it; raw 28x28 frames have none."""
+
+    steps: tuple[str, ...] = ()
+    verdict: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One image's answer.
+
+    `confidence` and the ten `probabilities` (of the digits 0 to 9) are calibrated and lie in 0..1. `seen` is
+    the 28x28 frame that the model saw, as PNG bytes, when it was asked for. `server_timing` maps the stages
+    of the service to milliseconds; in a batch it and `request_id` are those of the whole batch. `name` is the
+    file's, where the image went out as a file of its own in a batch.
+    """
+
+    digit: int
+    confidence: float
+    decision: Decision
+    probabilities: tuple[float, ...]
+    model: ModelVersion
+    input: InputReport | None = None
+    seen: bytes | None = None
+    name: str | None = None
+    request_id: str | None = None
+    server_timing: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemError:
+    """Why one image of a batch has no prediction; its neighbours are not affected."""
+
+    status: int
+    code: str
+    detail: str
+    title: str = ""
+    name: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One live version of a model. `default` is the one that answers when none is asked for.
+
+    `details` is all that the service says of it, as it came.
+    """
+
+    name: str
+    version: str
+    default: bool = False
+    details: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,135 @@
+"""A tiny real HTTP server that answers what a test wrote down for it, and remembers what it was asked."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+FOUR: dict[str, Any] = {
+    "digit": 4,
+    "confidence": 0.97,
+    "decision": "accept",
+    "probabilities": [0.0, 0.0, 0.0, 0.0, 0.97, 0.0, 0.0, 0.0, 0.0, 0.03],
+}
+MODEL = {"name": "digits", "version": "1"}
+TIMING = 'queue;dur=0.2, infer;dur=1.5;desc="batch of 3, on cpu"'
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to say; `hang` seconds first, or nothing at all when `close`, or `raw` bytes in place of HTTP."""
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    hang: float = 0.0
+    close: bool = False
+    raw: bytes = b""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came in; `at` is in monotonic seconds."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    at: float
+
+
+@dataclass
+class Script:
+    """Answers are used up from the front; the last one stays."""
+
+    url: str
+    answers: list[Answer] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+
+    def next(self) -> Answer:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+def four(**extra: Any) -> Answer:
+    """A good answer of /v1/predict."""
+    return Answer(body=FOUR | {"model": MODEL} | extra, headers={"Server-Timing": TIMING})
+
+
+def batch(*items: dict[str, Any]) -> Answer:
+    """A good answer of /v1/predict/batch."""
+    failed = sum("error" in item for item in items)
+    body = {"predictions": list(items), "count": len(items), "failed": failed, "model": MODEL}
+    return Answer(body=body, headers={"Server-Timing": TIMING})
+
+
+def problem(status: int, code: str = "some_code", **headers: str) -> Answer:
+    """An error as the service sends it; `Retry_After="1"` becomes the header Retry-After."""
+    body = {
+        "type": "about:blank",
+        "title": "T",
+        "status": status,
+        "code": code,
+        "detail": f"detail of {code}",
+    }
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, body, {"Content-Type": "application/problem+json"} | named)
+
+
+@contextmanager
+def serving() -> Iterator[Script]:
+    """A running server and its script."""
+    script = Script("")
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"script": script}))
+    script.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield script
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # connections that wait to be accepted; 5 by default, and the next one is reset
+
+
+class _Handler(BaseHTTPRequestHandler):
+    script: Script
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.script.asked.append(Asked(self.command, self.path, headers, body, time.monotonic()))
+        self._say(self.script.next())
+
+    do_POST = do_GET
+
+    def _say(self, answer: Answer) -> None:
+        time.sleep(answer.hang)
+        if answer.close or answer.raw:
+            self.wfile.write(answer.raw)
+            self.close_connection = True
+            return
+        content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+        self.send_response(answer.status)
+        defaults = {"Content-Type": "application/json", "X-Request-ID": "request-1"}
+        for name, value in (defaults | answer.headers).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def handle(self) -> None:
+        with suppress(ConnectionResetError, BrokenPipeError):  # clients give up: some tests are about that
+            super().handle()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass

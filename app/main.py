@@ -1,6 +1,7 @@
 """create_app(settings): wires the rooms, and renders every error in one place."""
 
 import math
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -32,10 +33,13 @@ log = structlog.get_logger()
 PROBLEM = "application/problem+json"
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The whole service. Its models are loaded when it starts up: raises StartError, there, where they cannot be."""
+def create_app(settings: Settings, listener: socket.socket | None = None) -> FastAPI:
+    """The whole service. Its models are loaded when it starts up: raises StartError, there, where they cannot be.
+
+    `listener` is the socket that the server accepts from, so that the end can be orderly.
+    """
     metrics = Metrics(CollectorRegistry())
-    lifecycle = Lifecycle(settings.drain_seconds)
+    lifecycle = Lifecycle(settings.drain_seconds, listener)
     golden = np.stack([strokes.render(digit) for digit in range(10)])
     repository = Repository(settings, metrics, golden)
     framer = Framer(settings)
@@ -58,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("digitserve"),
         description="Classifies images of handwritten digits.",
         lifespan=lifespan,
+        docs_url=None,  # served by api.system, from its own files
         redoc_url=None,
     )
     app.include_router(Predict(settings, repository, framer, metrics).router())

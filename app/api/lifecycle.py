@@ -1,9 +1,16 @@
-"""Leaving without losing a request: after SIGTERM the service goes on accepting for a while, sending callers away."""
+"""Leaving without losing a request: after SIGTERM the service goes on answering for a while, sending callers away."""
 
 import asyncio
+import ctypes
 import signal
+import socket
+import struct
+import sys
 import threading
 from types import FrameType
+
+LAST_ACCEPTS_SECONDS = 0.1  # for what connected before the door was shut to be accepted and to send its request
+SO_ATTACH_FILTER = 26  # of Linux' asm-generic/socket.h; Python has no name for it
 
 
 class Lifecycle:
@@ -11,11 +18,14 @@ class Lifecycle:
 
     While it drains, readiness fails, so that a load balancer looks elsewhere, and every answer says
     `Connection: close`, so that no caller writes its next request into a connection that is going away.
+    Then the door is shut, those already inside are let finish, and the server's own handler takes over.
     """
 
-    def __init__(self, drain_seconds: float) -> None:
+    def __init__(self, drain_seconds: float, listener: socket.socket | None = None) -> None:
+        """`listener` is the socket whose door is shut; without it, who connects at the very end may be cut off."""
         self.draining = False
         self._drain_seconds = drain_seconds
+        self._listener = listener
 
     def delay_sigterm(self) -> None:
         """Put the draining in front of the server's own handler for SIGTERM. Needs the running loop's main thread."""
@@ -25,14 +35,32 @@ class Lifecycle:
         stop = signal.getsignal(signal.SIGTERM)
 
         def begin(number: int, frame: FrameType | None) -> None:
-            if self.draining:
-                self._hand_over(stop, number, frame)
+            if self.draining:  # asked twice: at once
+                hand_over(number, frame)
                 return
             self.draining = True
-            loop.call_soon_threadsafe(loop.call_later, self._drain_seconds, self._hand_over, stop, number, frame)
+            loop.call_soon_threadsafe(loop.call_later, self._drain_seconds, last_accepts, number, frame)
+
+        def last_accepts(number: int, frame: FrameType | None) -> None:
+            if self._listener is not None:
+                shut_door(self._listener)
+            loop.call_later(LAST_ACCEPTS_SECONDS, hand_over, number, frame)
+
+        def hand_over(number: int, frame: FrameType | None) -> None:
+            if callable(stop):
+                stop(number, frame)
 
         signal.signal(signal.SIGTERM, begin)
 
-    def _hand_over(self, stop: object, number: int, frame: FrameType | None) -> None:
-        if callable(stop):
-            stop(number, frame)
+
+def shut_door(listener: socket.socket) -> None:
+    """Let no new connection begin, while those that the kernel has completed can still be accepted.
+
+    Closing a listening socket resets what waits in its queue. A filter that drops every packet does not: callers'
+    SYNs stay unanswered until the socket closes, and are then refused, so nothing is ever half accepted.
+    Source: Linux Documentation/networking/filter.rst (`ret 0` drops). Elsewhere than on Linux nothing happens.
+    """
+    if sys.platform != "linux":
+        return
+    drop_all = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # BPF_RET | BPF_K, 0 bytes kept
+    listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(drop_all)))

@@ -56,7 +56,9 @@ class Observe:
         except Exception as error:
             if exchange.status:  # the answer has begun: all that is left is to cut the connection
                 raise
-            await self._render(_as_service_error(error, exchange), exchange)(scope, receive, observed)
+            refusal = _as_service_error(error, exchange)
+            self._metrics.errors.labels(refusal.code).inc()
+            await self._render(refusal, exchange)(scope, receive, observed)
         finally:
             self._count(scope, exchange)
 

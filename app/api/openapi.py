@@ -11,7 +11,7 @@ Object = dict[str, Any]
 ERRORS: dict[int | str, Object] = {
     status: {
         "description": description,
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {"application/problem+json": {"schema": schemas.Problem.model_json_schema()}},
     }
     for status, description in {
         400: "Malformed body or parameter.",

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import FileResponse, HTMLResponse, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.staticfiles import StaticFiles
 
@@ -20,7 +21,10 @@ STATIC = Path(__file__).parent.parent / "static"
 READY_WITHIN = 2.0  # seconds that a probe's inference may wait behind real work
 # The page takes nothing from anywhere else, and may not be framed.
 PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",  # asks again each time, and is mostly told 304
@@ -59,6 +63,17 @@ def router(repository: Repository, metrics: Metrics, lifecycle: Lifecycle, golde
     @routes.get("/", include_in_schema=False)
     async def page() -> FileResponse:
         return FileResponse(STATIC / "index.html", headers=PAGE_HEADERS)
+
+    @routes.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            title="digitserve",
+            openapi_url="openapi.json",
+            swagger_js_url="static/docs/swagger-ui-bundle.js",
+            swagger_css_url="static/docs/swagger-ui.css",
+            swagger_favicon_url="static/icon.svg",
+            swagger_ui_parameters={"validatorUrl": None, "tryItOutEnabled": True},
+        )
 
     return routes
 

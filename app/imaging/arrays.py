@@ -51,11 +51,10 @@ def from_numbers(pixels: Any) -> Frames:
         array = np.asarray(pixels)
     except (ValueError, OverflowError) as error:
         raise WrongShape(f"expected {EXPECTED}, rows of equal length; {_short(error)}") from error
-    if array.ndim == 2:
-        array = array[np.newaxis]
-    if array.ndim != 3 or array.shape[1:] != (SIDE, SIDE):
+    if array.ndim not in (2, 3) or array.shape[-2:] != (SIDE, SIDE):
         raise WrongShape(f"expected {EXPECTED}, or a list of such; got an array of shape {list(array.shape)}")
-    return array if array.dtype == np.uint8 else _to_bytes(array)
+    frames = array.reshape(-1, SIDE, SIDE)
+    return frames if frames.dtype == np.uint8 else _to_bytes(frames)
 
 
 def _to_bytes(array: NDArray[Any]) -> Frames:

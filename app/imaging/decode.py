@@ -42,14 +42,17 @@ def open_image(data: bytes, media_type: str | None = None, *, max_pixels: int) -
 
 
 def decode(image: Image.Image) -> Grey:
-    """Pixels of the first frame, upright by EXIF, transparency laid on paper, colour dropped: uint8 [H, W].
+    """The first frame, upright by EXIF, transparency laid on paper, colour dropped: uint8 [H, W].
+
+    A picture whose longer side is 2 x ENOUGH or more comes smaller by a whole factor.
 
     Raises Undecodable where the data ends early or is broken.
     """
     with _translated(None, None):
         image.draft("L", (ENOUGH, ENOUGH))  # JPEG alone: decodes straight to a smaller size, many times faster
         image.load()
-        return _grey(ImageOps.exif_transpose(image))
+        upright = ImageOps.exif_transpose(image)
+        return _grey(upright.reduce(max(1, max(upright.size) // ENOUGH)))
 
 
 def _grey(image: Image.Image) -> Grey:

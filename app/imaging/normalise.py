@@ -14,9 +14,9 @@ from app.errors import NoInk
 from app.imaging.decode import Grey
 
 FRAME, BOX = 28, 20
-MIDDLE = 14.0  # MNIST's centre of mass, in pixels from the frame's edge
+MIDDLE = 14.5  # where MNIST has its centre of mass: the middle of pixel 14, in pixels from the edge
 LEAST_CONTRAST = 24  # shades between paper and ink; less is noise
-DARK = 128
+NEAR_BLACK = 32  # MNIST's background is 0 all over; a dark sheet of paper is not
 
 Ink = NDArray[np.float32]  # [H, W], 0 paper .. 255 ink
 
@@ -40,10 +40,10 @@ def normalise(grey: Grey) -> Frame:
 
 
 def is_mnist_like(grey: Grey) -> bool:
-    """28x28 with a dark border: taken for a frame that is ready."""
+    """28x28 with a black border: taken for a frame that is ready."""
     if grey.shape != (FRAME, FRAME):
         return False
-    return bool(np.median(_border(grey)) < DARK)
+    return bool(np.median(_border(grey)) < NEAR_BLACK)
 
 
 def ink_of(grey: Grey) -> tuple[Ink, str]:

@@ -104,6 +104,7 @@ class Batcher:
         try:
             return await submission.future
         finally:
+            self._count(-submission.waiting)  # of what is abandoned, expired or broken, the rest never runs
             if submission.timer is not None:
                 submission.timer.cancel()
 
@@ -155,8 +156,7 @@ class Batcher:
         room = self._chunk_images
         for _ in range(len(self._queue)):
             submission = self._queue.popleft()
-            if submission.future.done():
-                self._count(-submission.waiting)
+            if submission.future.done():  # abandoned or expired
                 continue
             start = submission.taken
             submission.taken = min(start + room, len(submission.frames))
@@ -170,8 +170,9 @@ class Batcher:
         return parts
 
     def _count(self, images: int) -> None:
-        self._queued_images += images
-        self._queue_gauge.set(self._queued_images)
+        if images:
+            self._queued_images += images
+            self._queue_gauge.set(self._queued_images)
 
     def _finish(self, parts: list[Part], outcome: "Outcome") -> None:
         result, seconds, finished = outcome

@@ -1,0 +1,148 @@
+"""The few fixtures: a real service in a thread or a process, and MNIST's test set where it is at hand."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+from numpy.typing import NDArray
+
+from app.config import Settings
+from app.imaging import strokes
+from app.main import create_app
+from training import data
+
+ROOT = Path(__file__).parent.parent
+MODELS = ROOT / "models"
+
+Serve = Callable[..., AbstractContextManager[httpx.Client]]
+
+
+@contextmanager
+def serving(**settings: Any) -> Iterator[httpx.Client]:
+    """A real uvicorn with the whole service in a thread, and a client for it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    app = create_app(Settings(**{"models": MODELS, "device": "cpu", **settings}))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    thread = threading.Thread(target=partial(server.run, [listener]))
+    thread.start()
+    try:
+        wait_until(lambda: server.started or not thread.is_alive())
+        with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def wait_until(happened: Callable[[], Any], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds} s in vain")
+        time.sleep(0.01)
+
+
+class Process:
+    """`digitserve serve` as a process of its own, with what it wrote to its log."""
+
+    def __init__(self, port: int, *options: str, **environment: str) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.started = time.monotonic()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "app", "serve", "--models", str(MODELS), "--port", str(port), *options],
+            env=os.environ | environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.pid = self._process.pid
+
+    def wait_until_ready(self) -> float:
+        """Seconds from the start until readiness, or sooner where the process ended."""
+        wait_until(lambda: self._process.poll() is not None or self.is_ready())
+        return time.monotonic() - self.started
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health/ready", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def terminate(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+
+    def wait(self) -> tuple[int, str]:
+        """The exit status and the log, once the process has ended."""
+        _, log = self._process.communicate(timeout=60)
+        return self._process.returncode, log
+
+    def end(self) -> None:
+        if self._process.poll() is None:
+            self.terminate()
+        self.wait()
+
+
+@pytest.fixture
+def process() -> Iterator[Callable[..., Process]]:
+    """Start `digitserve serve` with options and environment; what a test starts ends with it."""
+    started: list[Process] = []
+
+    def start(*options: str, **environment: str) -> Process:
+        started.append(Process(free_port(), *options, **environment))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.end()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def serve() -> Serve:
+    """`with serve(setting=value) as client:` for a service of a test's own."""
+    return serving
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[httpx.Client]:
+    """A client of one service with the default settings, for all tests."""
+    with serving() as shared:
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def service(client: httpx.Client) -> str:
+    """That service's address."""
+    return str(client.base_url)
+
+
+@pytest.fixture(scope="session")
+def digits() -> NDArray[np.uint8]:
+    """The project's own digits 0..9 as frames, uint8 [10, 28, 28]."""
+    return np.stack([strokes.render(digit) for digit in range(10)])
+
+
+@pytest.fixture(scope="session")
+def mnist_test() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """MNIST's 10,000 test images, uint8 [10000, 28, 28], and their labels; never downloaded by a test."""
+    if data.VARIABLE not in os.environ and not data.CACHE.expanduser().is_dir():
+        pytest.skip(f"the full MNIST is not at hand: set {data.VARIABLE} to its folder")
+    return tuple(data.load(data.find()).test)

@@ -1,0 +1,123 @@
+"""Bytes to grey pixels, for what browsers, phones and scanners write, and for what nobody should."""
+
+import io
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from app.errors import ImageTooLarge, ServiceError, Undecodable
+from app.imaging.decode import FORMATS, Grey, decode, open_image
+from tests.pictures import encoded, one_colour_png
+
+MANY = 64_000_000
+RAMP = np.arange(40 * 50, dtype=np.uint32).reshape(40, 50) * 255 // 1999
+
+
+def grey_of(data: bytes, media_type: str | None = None) -> Grey:
+    return decode(open_image(data, media_type, max_pixels=MANY))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "TIFF", "WEBP"])
+def test_lossless_formats_keep_every_pixel(kind: str) -> None:
+    pixels = RAMP.astype(np.uint8)
+    options = {"lossless": True} if kind == "WEBP" else {}
+    assert np.array_equal(grey_of(encoded(pixels, kind, **options)), pixels)
+
+
+def test_jpeg_keeps_nearly_every_pixel() -> None:
+    pixels = RAMP.astype(np.uint8)
+    assert np.abs(grey_of(encoded(pixels, "JPEG", quality=95)).astype(int) - pixels).max() < 8
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "I;16", "I", "F"])
+def test_every_mode_of_a_file_gives_grey_bytes(mode: str) -> None:
+    image = Image.fromarray(RAMP.astype(np.uint8))
+    wide = {"I;16": RAMP.astype(np.uint16) * 257, "I": RAMP.astype(np.int32) * 257, "F": RAMP.astype(np.float32)}
+    converted = Image.fromarray(wide[mode]) if mode in wide else image.convert(mode)
+    pixels = grey_of(encoded(converted, "TIFF"))
+    assert (pixels.dtype, pixels.shape) == (np.uint8, (40, 50))
+    if mode not in {"1", "CMYK"}:
+        assert np.abs(pixels.astype(int) - RAMP).max() <= 1
+
+
+def test_a_phone_held_sideways() -> None:
+    image = Image.fromarray(RAMP.astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees: what a camera writes instead of turning the pixels
+    upright = grey_of(encoded(image, "PNG", exif=exif))
+    assert np.array_equal(upright, np.rot90(RAMP.astype(np.uint8), -1))
+
+
+@pytest.mark.parametrize(("ink", "paper"), [((0, 0, 0), 255), ((20, 40, 160), 255), ((255, 255, 255), 0)])
+def test_a_transparent_drawing_stays_visible(ink: tuple[int, int, int], paper: int) -> None:
+    drawing = Image.new("RGBA", (30, 30), (0, 0, 0, 0))
+    drawing.paste((*ink, 255), (10, 5, 20, 25))
+    pixels = grey_of(encoded(drawing))
+    assert pixels[0, 0] == paper
+    assert abs(int(pixels[15, 15]) - paper) > 100
+
+
+def test_only_the_first_picture_of_an_animation() -> None:
+    first, second = (Image.new("L", (9, 9), shade) for shade in (10, 200))
+    data = encoded(first, "GIF", save_all=True, append_images=[second])
+    assert grey_of(data).max() == 10
+
+
+def test_the_limit_is_read_off_the_header() -> None:
+    with pytest.raises(ImageTooLarge, match="20000x20000 = 400,000,000 pixels; at most 64,000,000"):
+        open_image(one_colour_png(20_000, 20_000), max_pixels=MANY)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_large_picture_comes_smaller(kind: str) -> None:
+    assert 1024 <= max(grey_of(encoded(Image.new("L", (6000, 4000), 90), kind)).shape) < 2048
+
+
+def test_exactly_as_many_pixels_as_allowed() -> None:
+    assert open_image(encoded(RAMP.astype(np.uint8)), max_pixels=2000).size == (50, 40)
+    with pytest.raises(ImageTooLarge):
+        open_image(encoded(RAMP.astype(np.uint8)), max_pixels=1999)
+
+
+@pytest.mark.parametrize("media_type", FORMATS)
+def test_no_format_is_taken_for_another(media_type: str) -> None:
+    for other, kind in FORMATS.items():
+        data = encoded(Image.new("L", (5, 5)), kind)
+        if other == media_type:
+            open_image(data, media_type, max_pixels=MANY)
+        else:
+            with pytest.raises(Undecodable, match=f"expected {media_type}"):
+                open_image(data, media_type, max_pixels=MANY)
+
+
+@pytest.mark.parametrize("kind", FORMATS.values())
+@given(seed=st.integers(0, 2**32))
+def test_damaged_files_are_read_or_refused(kind: str, seed: int) -> None:
+    """Bytes flipped, cut and repeated: an answer or a ServiceError, and nothing else."""
+    chance = random.Random(seed)
+    data = bytearray(encoded(RAMP.astype(np.uint8), kind))
+    for _ in range(chance.randint(1, 8)):
+        data[chance.randrange(min(len(data), 200))] = chance.randrange(256)
+    cut = bytes(data[: chance.randint(len(data) // 3, len(data))])
+    try:
+        pixels = decode(open_image(cut, max_pixels=1_000_000))
+    except ServiceError:
+        return
+    assert pixels.dtype == np.uint8
+    assert pixels.size > 0
+
+
+@given(st.binary(max_size=400))
+def test_noise_is_refused(data: bytes) -> None:
+    with pytest.raises(Undecodable):
+        decode(open_image(data, max_pixels=MANY))
+
+
+def test_an_image_of_no_pixels() -> None:
+    file = io.BytesIO(b"BM" + bytes(200))
+    with pytest.raises(Undecodable):
+        grey_of(file.getvalue())

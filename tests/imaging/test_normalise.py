@@ -1,0 +1,95 @@
+"""Pictures to frames, on the project's own digits."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from app.errors import NoInk
+from app.imaging import strokes
+from app.imaging.normalise import is_mnist_like, normalise
+from app.inference import bundle
+from app.inference.session import Session
+from tests.conftest import MODELS
+
+Grey = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return Session(bundle.read(MODELS / "digits" / "1").model)
+
+
+def on_paper(digit: int, size: int = 140, paper: int = 255, ink: int = 0) -> Grey:
+    depth = strokes.render(digit, size=size).astype(np.float64) / 255
+    return np.rint(paper + (ink - paper) * depth).astype(np.uint8)
+
+
+def read(session: Session, picture: Grey) -> int:
+    return int(session.run(normalise(picture).pixels[None]).argmax())
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_a_frame_passes_untouched(digit: int) -> None:
+    frame = strokes.render(digit)
+    made = normalise(frame)
+    assert made.steps == ("untouched",)
+    assert np.array_equal(made.pixels, frame)
+
+
+def test_every_mnist_image_passes_untouched(mnist_test: tuple[Grey, NDArray[np.int64]]) -> None:
+    assert all(is_mnist_like(image) for image in mnist_test[0])
+
+
+@pytest.mark.parametrize("digit", range(10))
+@pytest.mark.parametrize(("paper", "ink"), [(255, 0), (0, 255), (200, 60), (90, 20), (70, 190)])
+@pytest.mark.parametrize("size", [28, 45, 140, 600])
+def test_size_and_shade_do_not_matter(session: Session, digit: int, size: int, paper: int, ink: int) -> None:
+    assert read(session, on_paper(digit, size, paper, ink)) == digit
+
+
+@pytest.mark.parametrize("digit", range(10))
+@pytest.mark.parametrize("corner", ["top left", "bottom right"])
+def test_place_does_not_matter(session: Session, digit: int, corner: str) -> None:
+    picture = np.full((300, 400), 255, np.uint8)
+    at = (slice(0, 100), slice(0, 100)) if corner == "top left" else (slice(200, 300), slice(300, 400))
+    picture[at] = on_paper(digit, 100)
+    assert read(session, picture) == digit
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_noise_and_blur_of_a_scan(session: Session, digit: int) -> None:
+    noise = np.random.default_rng(digit).normal(0, 6, (200, 200))
+    blurred = Image.fromarray(on_paper(digit, 200, 235, 40)).filter(ImageFilter.GaussianBlur(2))
+    assert read(session, (np.asarray(blurred) + noise).clip(0, 255).astype(np.uint8)) == digit
+
+
+def test_a_made_frame_is_as_mnist_made_its_own() -> None:
+    frame = normalise(on_paper(5, 333)).pixels
+    rows, columns = np.nonzero(frame)
+    assert (frame.dtype, frame.shape, frame.max()) == (np.uint8, (28, 28), 255)
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+    weights = frame[rows, columns].astype(np.float64)
+    assert np.average(rows + 0.5, weights=weights) == pytest.approx(14.5, abs=0.6)
+    assert np.average(columns + 0.5, weights=weights) == pytest.approx(14.5, abs=0.6)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (2, 2), (28, 28), (3, 900)])
+def test_any_shape_gives_a_frame_or_no_ink(shape: tuple[int, int]) -> None:
+    with pytest.raises(NoInk):
+        normalise(np.full(shape, 128, np.uint8))
+    picture = np.full(shape, 255, np.uint8)
+    picture[shape[0] // 2, shape[1] // 2] = 0
+    if shape != (1, 1):
+        assert normalise(picture).pixels.shape == (28, 28)
+
+
+def test_scikit_learns_real_digits(session: Session) -> None:
+    """1,797 digits of other people, 8x8 and 17 shades: nothing was tuned on them."""
+    from sklearn.datasets import load_digits
+
+    data, labels = load_digits(return_X_y=True)
+    pictures = (data.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+    right = np.mean([read(session, picture) == label for picture, label in zip(pictures, labels, strict=True)])
+    print(f"load_digits: {right:.4f}")
+    assert right > 0.85

@@ -1,0 +1,217 @@
+"""Batching: who runs with whom, who waits for whom, and who is dropped. The runs are real functions that can block."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry
+
+from app.errors import DeadlineExceeded, QueueFull
+from app.inference.batcher import Batcher
+from app.metrics import Metrics
+
+Frames = NDArray[np.uint8]
+
+
+class Runs:
+    """A model whose answer shows which image it was, and that can be held up."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.go = threading.Event()
+        self.go.set()
+
+    def __call__(self, frames: Frames) -> NDArray[np.float32]:
+        self.sizes.append(len(frames))
+        assert self.go.wait(10)
+        if frames[0, 0, 0] == 255:
+            raise ArithmeticError("the model broke")
+        return np.repeat(frames[:, 0, :1], 10, axis=1).astype(np.float32)
+
+
+def frames(*marks: int) -> Frames:
+    made = np.zeros((len(marks), 28, 28), np.uint8)
+    made[:, 0, 0] = marks
+    return made
+
+
+def run(test: Callable[[Batcher, Runs], Awaitable[Any]], **options: Any) -> tuple[Any, Runs, Metrics]:
+    """Run a test on an event loop with a batcher of its own; returns its result, the runs and the metrics."""
+    runs, metrics = Runs(), Metrics(CollectorRegistry())
+
+    async def main() -> Any:
+        batcher = Batcher(runs, metrics, name="m", **{"chunk_images": 4, "max_queue_images": 100, **options})
+        try:
+            return await test(batcher, runs)
+        finally:
+            runs.go.set()
+            batcher.close()
+
+    return asyncio.run(main()), runs, metrics
+
+
+def marks(submission: Any) -> list[int]:
+    return [int(row[0]) for row in submission.probabilities]
+
+
+both_ways = pytest.mark.parametrize("inline", [0, 100], ids=["thread", "inline"])
+
+
+@both_ways
+def test_idle_runs_at_once(inline: int) -> None:
+    done, runs, _ = run(lambda batcher, _: batcher.submit(frames(7)), inline_images=inline)
+    assert marks(done) == [7]
+    assert runs.sizes == [1]
+    assert done.largest_run == 1
+
+
+@both_ways
+def test_what_arrives_together_runs_together(inline: int) -> None:
+    async def test(batcher: Batcher, _: Runs) -> Any:
+        return await asyncio.gather(*(batcher.submit(frames(mark)) for mark in range(4)))
+
+    done, runs, _ = run(test, inline_images=inline)
+    assert [marks(one) for one in done] == [[0], [1], [2], [3]]
+    assert runs.sizes == [4]
+
+
+def test_busy_gathers() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> Any:
+        runs.go.clear()
+        first = asyncio.create_task(batcher.submit(frames(1)))
+        await until(lambda: runs.sizes)
+        others = [asyncio.create_task(batcher.submit(frames(mark))) for mark in (2, 3, 4)]
+        await asyncio.sleep(0.02)
+        runs.go.set()
+        return await asyncio.gather(first, *others)
+
+    done, runs, _ = run(test)
+    assert [marks(one) for one in done] == [[1], [2], [3], [4]]
+    assert runs.sizes == [1, 3]
+
+
+def test_a_single_image_does_not_wait_for_a_whole_large_batch() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> list[str]:
+        finished: list[str] = []
+
+        async def send(name: str, sent: Frames) -> None:
+            await batcher.submit(sent)
+            finished.append(f"{name} after {len(runs.sizes)} runs")
+
+        runs.go.clear()
+        large = asyncio.create_task(send("large", frames(*range(40))))
+        await until(lambda: runs.sizes)
+        single = asyncio.create_task(send("single", frames(99)))
+        await asyncio.sleep(0.02)
+        runs.go.set()
+        await asyncio.gather(large, single)
+        return finished
+
+    finished, _, _ = run(test)
+    assert finished[0] in {"single after 2 runs", "single after 3 runs"}  # the one under way, and its own
+    assert finished[1].startswith("large")
+
+
+@given(
+    sizes=st.lists(st.integers(1, 30), min_size=1, max_size=12), chunk=st.integers(1, 9), inline=st.sampled_from([0, 9])
+)
+def test_every_image_comes_back_to_its_own(sizes: list[int], chunk: int, inline: int) -> None:
+    sent = [[(start * 31 + place) % 200 for place in range(size)] for start, size in enumerate(sizes)]
+
+    async def test(batcher: Batcher, _: Runs) -> Any:
+        return await asyncio.gather(*(batcher.submit(frames(*one)) for one in sent))
+
+    done, runs, _ = run(test, chunk_images=chunk, max_queue_images=1000, inline_images=inline)
+    assert [marks(one) for one in done] == sent
+    assert max(runs.sizes) <= chunk
+    assert sum(runs.sizes) == sum(sizes)
+
+
+def test_a_full_queue_refuses_and_says_when_to_come_again() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> QueueFull:
+        await batcher.submit(frames(1))
+        runs.go.clear()
+        running = asyncio.create_task(batcher.submit(frames(1)))
+        await until(lambda: len(runs.sizes) == 2)
+        waiting = asyncio.create_task(batcher.submit(frames(*range(10))))
+        await asyncio.sleep(0)
+        with pytest.raises(QueueFull, match="10 images are waiting and this request brings 1") as refused:
+            await batcher.submit(frames(2))
+        runs.go.set()
+        await asyncio.gather(running, waiting)
+        await batcher.submit(frames(*range(10)))  # there is room again
+        return refused.value
+
+    refused, _, _ = run(test, max_queue_images=10)
+    assert refused.retry_after is not None
+    assert refused.retry_after > 0
+
+
+def test_a_deadline_holds_while_the_model_is_busy_and_costs_no_run() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> None:
+        loop = asyncio.get_running_loop()
+        runs.go.clear()
+        running = asyncio.create_task(batcher.submit(frames(1)))
+        await until(lambda: runs.sizes)
+        with pytest.raises(DeadlineExceeded, match="the deadline passed"):
+            await batcher.submit(frames(2), loop.time() + 0.02)
+        runs.go.set()  # only now: the deadline did not wait for the run
+        await running
+
+    _, runs, metrics = run(test)
+    assert runs.sizes == [1]
+    assert metrics.registry.get_sample_value("digitserve_queue_images", {"model": "m"}) == 0
+
+
+def test_what_is_abandoned_costs_no_run() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> None:
+        runs.go.clear()
+        running = asyncio.create_task(batcher.submit(frames(1)))
+        await until(lambda: runs.sizes)
+        abandoned = asyncio.create_task(batcher.submit(frames(2, 3)))
+        await asyncio.sleep(0.01)
+        abandoned.cancel()
+        runs.go.set()
+        await running
+        await batcher.submit(frames(4))
+
+    _, runs, metrics = run(test)
+    assert runs.sizes == [1, 1]
+    assert metrics.registry.get_sample_value("digitserve_queue_images", {"model": "m"}) == 0
+
+
+@both_ways
+def test_a_model_that_breaks_tells_those_who_waited_and_goes_on(inline: int) -> None:
+    async def test(batcher: Batcher, _: Runs) -> Any:
+        broken = await asyncio.gather(
+            batcher.submit(frames(255)), batcher.submit(frames(*[0] * 9)), return_exceptions=True
+        )
+        return broken, await batcher.submit(frames(5))
+
+    (broken, after), _, _ = run(test, inline_images=inline)
+    assert [type(one) for one in broken] == [ArithmeticError, ArithmeticError]
+    assert marks(after) == [5]
+
+
+def test_no_images_need_no_run() -> None:
+    done, runs, _ = run(lambda batcher, _: batcher.submit(frames()))
+    assert done.probabilities.shape == (0, 10)
+    assert runs.sizes == []
+
+
+def test_runs_are_counted() -> None:
+    _, _, metrics = run(lambda batcher, _: batcher.submit(frames(*range(10))))
+    assert metrics.registry.get_sample_value("digitserve_run_images_count", {"model": "m"}) == 3
+    assert metrics.registry.get_sample_value("digitserve_run_images_sum", {"model": "m"}) == 10
+
+
+async def until(happened: Callable[[], Any]) -> None:
+    async with asyncio.timeout(10):
+        while not happened():
+            await asyncio.sleep(0.001)

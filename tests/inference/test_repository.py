@@ -1,0 +1,103 @@
+"""Which models become live, and which never do."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry
+
+from app.config import Settings
+from app.errors import BundleError, ModelNotFound, NoLiveModel
+from app.inference import bundle
+from app.inference.bundle import Bundle
+from app.inference.repository import Repository
+from app.metrics import Metrics
+from tests.conftest import MODELS
+from tests.inference.test_session import graph
+
+Digits = NDArray[np.uint8]
+
+
+def copy(models: Path, name: str = "digits", version: str = "1") -> Path:
+    """The bundled version 1 of `digits` under another name or version."""
+    original = bundle.read(MODELS / "digits" / "1")
+    manifest = original.manifest.model_copy(update={"name": name, "version": version})
+    return bundle.write(models / name, Bundle(manifest, original.model))
+
+
+def opened(models: Path, digits: Digits, **settings: Any) -> Repository:
+    repository = Repository(Settings(models=models, **settings), Metrics(CollectorRegistry()), digits)
+    repository.load()
+    repository.close()
+    return repository
+
+
+def live(repository: Repository) -> list[str]:
+    return [f"{model.manifest.name}/{model.manifest.version}" for model in repository.all()]
+
+
+def test_the_newest_versions_of_every_model(tmp_path: Path, digits: Digits) -> None:
+    for version in ("1", "2", "10"):
+        copy(tmp_path, version=version)
+    copy(tmp_path, "other")
+    repository = opened(tmp_path, digits, live_versions=2)
+    assert live(repository) == ["digits/10", "digits/2", "other/1"]
+    assert repository.get().manifest.version == "10"
+    assert repository.get(version="2").manifest.version == "2"
+    assert repository.get("other").manifest.name == "other"
+
+
+def test_a_broken_version_leaves_the_one_before_it_live(tmp_path: Path, digits: Digits) -> None:
+    copy(tmp_path)
+    broken = copy(tmp_path, version="2")
+    (broken / bundle.MODEL_FILE).write_bytes(b"damaged")
+    assert live(opened(tmp_path, digits)) == ["digits/1"]
+
+
+def test_a_model_that_cannot_read_the_golden_digits_is_refused(tmp_path: Path, digits: Digits) -> None:
+    original = bundle.read(MODELS / "digits" / "1").manifest
+    model = graph()  # valid ONNX under the contract, but it reads nothing
+    manifest = original.model_copy(update={"model_sha256": bundle.digest(model)})
+    bundle.write(tmp_path / "digits", Bundle(manifest, model))
+    repository = opened(tmp_path, digits)
+    assert live(repository) == []
+    with pytest.raises(NoLiveModel, match="the service's log says why"):
+        repository.get()
+
+
+def test_what_is_not_live(tmp_path: Path, digits: Digits) -> None:
+    copy(tmp_path)
+    repository = opened(tmp_path, digits)
+    with pytest.raises(ModelNotFound, match="no live model is called 'letters'; live are digits"):
+        repository.get("letters")
+    with pytest.raises(ModelNotFound, match="no live version '7'; live are 1"):
+        repository.get(version="7")
+
+
+def test_decisions_follow_the_manifests_thresholds(tmp_path: Path, digits: Digits) -> None:
+    copy(tmp_path)
+    model = opened(tmp_path, digits).get()
+    thresholds = model.manifest.thresholds
+    assert [model.decide(value) for value in (1.0, thresholds.accept, thresholds.review, 0.0)] == [
+        "accept",
+        "accept",
+        "accept" if thresholds.review == thresholds.accept else "review",
+        "reject",
+    ]
+
+
+def test_a_bundle_without_measurements_serves_too(tmp_path: Path, digits: Digits) -> None:
+    folder = copy(tmp_path)
+    original = bundle.read(folder)
+    shutil.rmtree(folder)
+    bare = original.manifest.model_copy(update={"metrics": None, "training": None, "parity": None, "latency": None})
+    bundle.write(tmp_path / "digits", Bundle(bare, original.model))
+    assert live(opened(tmp_path, digits)) == ["digits/1"]
+
+
+def test_reading_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(BundleError):
+        bundle.read(tmp_path)

@@ -1,0 +1,84 @@
+"""Opening models: on the device that was asked for, under the contract, or not at all."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from app.errors import BundleError, StartError
+from app.inference import bundle
+from app.inference.session import CPU, CUDA, Session
+from tests.conftest import MODELS
+
+Digits = NDArray[np.uint8]
+WITHOUT_CUDA = CUDA not in onnxruntime.get_available_providers()
+
+
+@pytest.fixture
+def model() -> bytes:
+    return bundle.read(MODELS / "digits" / "1").model
+
+
+def graph(input_type: int = TensorProto.UINT8, output: str = "probabilities") -> bytes:
+    """A model that is valid ONNX and nothing more."""
+    image = helper.make_tensor_value_info("image", input_type, [None, 28, 28])
+    result = helper.make_tensor_value_info(output, TensorProto.FLOAT, [None, 10])
+    shape = helper.make_tensor("shape", TensorProto.INT64, [2], [-1, 784])
+    ends = [
+        helper.make_tensor(name, TensorProto.INT64, [1], [value]) for name, value in (("a", 0), ("b", 10), ("c", 1))
+    ]
+    nodes = [
+        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["float", "shape"], ["flat"]),
+        helper.make_node("Slice", ["flat", "a", "b", "c"], [output]),
+    ]
+    built = helper.make_graph(nodes, "g", [image], [result], [shape, *ends])
+    return helper.make_model(built, opset_imports=[helper.make_opsetid("", 18)], ir_version=10).SerializeToString()
+
+
+@pytest.mark.parametrize("images", [1, 2, 7, 64])
+def test_probabilities(model: bytes, digits: Digits, images: int) -> None:
+    rows = Session(model).run(np.resize(digits, (images, 28, 28)))
+    assert rows.shape == (images, 10)
+    assert rows.dtype == np.float32
+    assert np.allclose(rows.sum(axis=1), 1, atol=1e-5)
+    assert rows.argmax(axis=1).tolist() == [place % 10 for place in range(images)]
+
+
+def test_a_batch_reads_as_its_images_do_alone(model: bytes, digits: Digits) -> None:
+    session = Session(model)
+    alone = np.concatenate([session.run(digits[place : place + 1]) for place in range(10)])
+    assert np.allclose(session.run(digits), alone, atol=1e-6)
+
+
+def test_auto_takes_what_works(model: bytes) -> None:
+    session = Session(model, device="auto")
+    assert session.provider == (CPU if WITHOUT_CUDA else session.provider)
+
+
+@pytest.mark.skipif(not WITHOUT_CUDA, reason="this ONNX Runtime has CUDA, so asking for it is right")
+def test_cuda_without_cuda_is_refused(model: bytes) -> None:
+    with pytest.raises(StartError, match=r"no CUDA provider .*use --device cpu or auto"):
+        Session(model, device="cuda")
+
+
+def test_bytes_that_are_no_model() -> None:
+    with pytest.raises(BundleError, match="cannot open"):
+        Session(b"nothing")
+
+
+def test_a_model_with_another_input() -> None:
+    with pytest.raises(BundleError, match="expected one input `image`, uint8"):
+        Session(graph(input_type=TensorProto.FLOAT))
+
+
+def test_a_model_with_another_output() -> None:
+    with pytest.raises(BundleError, match="expected an output `probabilities`"):
+        Session(graph(output="logits"))
+
+
+def test_the_stand_in_model_is_valid() -> None:
+    onnx.checker.check_model(onnx.load_model_from_string(graph()))
+    assert Session(graph()).provider == CPU

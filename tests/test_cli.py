@@ -1,0 +1,93 @@
+"""The `digitserve` command beside `serve`, and the settings that it takes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydantic import ValidationError
+from typer.testing import CliRunner
+
+from app.cli import cli
+from app.config import ApiKey, Settings
+from app.inference import bundle
+from tests.conftest import MODELS
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def invoke(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(cli, list(arguments))
+    return done.exit_code, done.output
+
+
+def test_models_are_listed_and_verified(tmp_path: Path) -> None:
+    status, output = invoke("models", "--models", str(MODELS))
+    assert status == 0
+    assert [line.split()[:2] for line in output.splitlines()] == [["digits/1", "cnn"], ["mlp-128-64/1", "mlp-128-64"]]
+    broken = tmp_path / "digits" / "1"
+    bundle.write(broken.parent, bundle.read(MODELS / "digits" / "1"))
+    (broken / "model.onnx").write_bytes(b"")
+    status, output = invoke("models", "--models", str(tmp_path))
+    assert status == 1
+    assert "SHA-256" in output
+
+
+def test_the_committed_examples_are_what_the_command_draws(tmp_path: Path) -> None:
+    status, _ = invoke("examples", "--out", str(tmp_path))
+    assert status == 0
+    for digit in range(10):
+        drawn, committed = (np.asarray(Image.open(folder / f"{digit}.png")) for folder in (tmp_path, EXAMPLES))
+        assert np.array_equal(drawn, committed)
+
+
+def test_settings_explain_themselves() -> None:
+    status, output = invoke("settings")
+    assert status == 0
+    assert all(f"DIGITSERVE_{name.upper()}=" in output for name in Settings.model_fields)
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITSERVE_MODELS", str(MODELS))
+    monkeypatch.setenv("DIGITSERVE_API_KEYS", '[{"key": "from-the-environment", "rights": ["predict"]}]')
+    (key,) = Settings().api_keys
+    assert key.key.get_secret_value() == "from-the-environment"
+    assert "from-the-environment" not in repr(Settings())
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "reason"),
+    [
+        ("port", 70_000, "65535"),
+        ("workers", 0, "greater than or equal to 1"),
+        ("device", "tpu", "'auto', 'cpu' or 'cuda'"),
+        ("api_keys", [{"key": "short"}], "at least 16"),
+        ("api_keys", [{"key": "k" * 16, "rights": []}], "at least 1"),
+        ("api_keys", [{"key": "k" * 16, "rights": ["everything"]}], "'predict' or 'metrics'"),
+        ("max_queue_images", 10, "a full batch could never be queued"),
+        ("models", "no/such/folder", "is not a folder"),
+        ("no_such_setting", 1, "Extra inputs"),
+    ],
+)
+def test_unsafe_settings_are_refused(setting: str, value: object, reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        Settings(**{"models": MODELS, setting: value})  # type: ignore[arg-type]
+
+
+def test_a_key_without_rights_named_may_do_all() -> None:
+    assert {right.value for right in ApiKey.model_validate({"key": "k" * 16}).rights} == {"predict", "metrics"}
+
+
+def test_the_service_reports_to_nobody(tmp_path: Path) -> None:
+    """ONNX Runtime would write an id for its maker under HOME; with the service's default it writes nothing."""
+    program = "import app.inference.session, os; assert os.environ['ORT_DISABLE_TELEMETRY'] == '1'"
+    subprocess.run([sys.executable, "-c", program], env={"HOME": str(tmp_path)}, check=True)
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_the_service_never_imports_tensorflow() -> None:
+    program = "import app.cli, app.main, sys; assert not {'tensorflow', 'keras', 'training'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,0 +1,108 @@
+"""The SDK against a live service: what it sends is understood, and what it gets is what it promises."""
+
+import asyncio
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from digitserve_client import AsyncClient, Client, ItemError, Prediction
+from digitserve_client import errors as refused
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.conftest import Serve
+from tests.pictures import encoded
+
+Digits = NDArray[np.uint8]
+Call = Callable[..., Any]
+
+
+def synchronous(address: str, method: str, *args: Any, **options: Any) -> Any:
+    with Client(address) as client:
+        return getattr(client, method)(*args, **options)
+
+
+def asynchronous(address: str, method: str, *args: Any, **options: Any) -> Any:
+    async def call() -> Any:
+        async with AsyncClient(address) as client:
+            return await getattr(client, method)(*args, **options)
+
+    return asyncio.run(call())
+
+
+@pytest.fixture(params=[synchronous, asynchronous])
+def call(request: pytest.FixtureRequest, service: str) -> Call:
+    """Both clients, one suite."""
+    return lambda method, *args, **options: request.param(service, method, *args, **options)
+
+
+def test_every_kind_of_image(call: Call, digits: Digits) -> None:
+    path = Path("examples/7.png")
+    on_paper = 255 - np.kron(digits[7], np.ones((5, 5), np.uint8))
+    images = [path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes()), digits[7], on_paper, Image.open(path)]
+    answers = [call("predict", image) for image in images]
+    assert [answer.digit for answer in answers] == [7] * len(images)
+    assert [one.digit for one in call("predict_batch", [*images[:3], *images[4:]])] == [7] * (len(images) - 1)
+
+
+def test_the_result(call: Call, digits: Digits) -> None:
+    answer = call("predict", digits[3], include_seen=True)
+    assert isinstance(answer, Prediction)
+    assert (answer.digit, answer.decision, answer.model.name) == (3, "accept", "digits")
+    assert answer.request_id
+    assert {"queue", "infer", "total"} <= set(answer.server_timing)
+
+
+def test_a_batch_of_frames(call: Call, digits: Digits) -> None:
+    many = np.concatenate([digits] * 50)
+    assert [one.digit for one in call("predict_batch", many)] == list(range(10)) * 50
+
+
+def test_an_item_that_fails(call: Call, digits: Digits) -> None:
+    good, bad = call("predict_batch", [encoded(digits[1]), b"no image"])
+    assert good.digit == 1
+    assert isinstance(bad, ItemError)
+    assert bad.code == "undecodable"
+
+
+def test_another_model(call: Call, digits: Digits) -> None:
+    assert call("predict", digits[2], model="mlp-128-64", version="1").model.name == "mlp-128-64"
+    assert {model.name for model in call("models")} == {"digits", "mlp-128-64"}
+    assert call("ready") is True
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "error", "code"),
+    [
+        (b"text", {}, refused.Undecodable, "wrong_shape"),
+        (b"\x89PNG\r\n\x1a\n", {}, refused.Undecodable, "undecodable"),
+        (np.zeros((28, 28), np.uint8), {}, refused.Undecodable, "no_ink"),
+        (np.ones((28, 28), np.uint8), {"model": "none"}, refused.NotFound, "model_not_found"),
+    ],
+)
+def test_errors_are_the_services(
+    call: Call, image: Any, options: dict[str, str], error: type[Exception], code: str
+) -> None:
+    with pytest.raises(error) as caught:
+        call("predict", image, **options)
+    assert isinstance(caught.value, refused.ServiceError)
+    assert caught.value.code == code
+    assert caught.value.request_id
+
+
+def test_a_key(serve: Serve, digits: Digits) -> None:
+    with serve(api_keys=[{"key": "a-key-for-the-sdk"}]) as http:
+        address = str(http.base_url)
+        with Client(address, api_key="a-key-for-the-sdk") as client:
+            assert client.predict(digits[5]).digit == 5
+        with Client(address) as client, pytest.raises(refused.Unauthorized):
+            client.predict(digits[5])
+
+
+def test_a_rate_is_waited_out(serve: Serve, digits: Digits) -> None:
+    with serve(rate_images_per_second=20) as http, Client(str(http.base_url)) as client:
+        client.predict_batch(np.concatenate([digits] * 4))  # twenty in debt
+        assert client.predict(digits[6]).digit == 6  # refused, told when to come again, and then answered

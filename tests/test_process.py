@@ -1,0 +1,140 @@
+"""`digitserve serve` as a process of its own: its start, its workers, its end."""
+
+import os
+import re
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.conftest import Process, wait_until
+
+Start = Callable[..., Process]
+RAW = {"Content-Type": "application/octet-stream"}
+FRAME = bytes(range(0, 196)) * 4
+READY_WITHIN = 2.0  # seconds
+RESIDENT = 200e6  # bytes
+
+
+def workers_of(running: Process) -> set[int]:
+    """Ids of the processes that serve; the parent of several has a resource tracker too."""
+    children = psutil.Process(running.pid).children()
+    return {
+        one.pid for one in children if one.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(one.cmdline())
+    }
+
+
+def requests_counted(running: Process) -> float:
+    pattern = re.compile(r'^digitserve_requests_total\{method="POST",route="/v1/predict",status="200"\} (\S+)$', re.M)
+    found = pattern.search(httpx.get(f"{running.url}/metrics").text)
+    return float(found[1]) if found else 0.0
+
+
+def send(running: Process, requests: int) -> None:
+    """Each on a connection of its own, so that all workers get some."""
+    fresh = httpx.Limits(max_keepalive_connections=0)
+    with httpx.Client(base_url=running.url, limits=fresh, timeout=30) as client, ThreadPoolExecutor(8) as pool:
+        answers = pool.map(
+            lambda _: client.post("/v1/predict", content=FRAME, headers=RAW).status_code, range(requests)
+        )
+        assert set(answers) == {200}
+
+
+def test_ready_soon_and_small(process: Start) -> None:
+    process().wait_until_ready()  # the first start on a machine reads everything from disk
+    running = process()
+    seconds = running.wait_until_ready()
+    send(running, 50)
+    resident = psutil.Process(running.pid).memory_info().rss
+    print(f"ready after {seconds:.2f} s, {resident / 1e6:.0f} MB resident")
+    assert seconds < READY_WITHIN
+    assert resident < RESIDENT
+
+
+def test_workers_count_together_and_lose_no_count_with_a_worker(process: Start) -> None:
+    running = process("--workers", "2")
+    running.wait_until_ready()
+    wait_until(lambda: len(workers_of(running)) == 2)
+    send(running, 1000)
+    scrapes = [requests_counted(running) for _ in range(20)]
+    assert scrapes == [1000] * 20
+
+    victim = min(workers_of(running))
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: len(workers_of(running) - {victim}) == 2)
+    wait_until(running.is_ready)
+    scrapes = [requests_counted(running) for _ in range(20)]
+    assert scrapes == [1000] * 20
+    send(running, 100)
+    assert requests_counted(running) == 1100
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sigterm_under_load_loses_no_request(process: Start, workers: str) -> None:
+    """Callers that keep connections open and send one request after another, until the service is gone.
+
+    Lost is a request that was sent on an open connection and got no whole answer. Refused connections are no
+    loss: they say that the service has gone, before anything was accepted.
+    """
+    running = process("--workers", workers)
+    running.wait_until_ready()
+    answered, lost = [], []
+
+    def call() -> None:
+        with httpx.Client(base_url=running.url, timeout=30) as client:
+            while True:
+                try:
+                    answered.append(client.post("/v1/predict", content=FRAME, headers=RAW).status_code)
+                except httpx.ConnectError:
+                    return
+                except httpx.HTTPError as error:
+                    lost.append(repr(error))
+
+    callers = [threading.Thread(target=call) for _ in range(16)]
+    for caller in callers:
+        caller.start()
+    wait_until(lambda: len(answered) > 500)
+    running.terminate()
+    for caller in callers:
+        caller.join(60)
+    _, log = running.wait()
+    print(f"{workers} workers: {len(answered)} answered, {len(lost)} lost")
+    assert lost == []
+    assert set(answered) == {200}
+    assert "Traceback" not in log
+
+
+def test_cuda_is_refused_where_it_does_not_work(process: Start) -> None:
+    status, log = process("--device", "cuda").wait()
+    assert status == 3
+    assert "device cuda was asked for" in log
+    assert "--device cpu or auto" in log
+    assert "Traceback" not in log
+
+
+def test_cuda_is_refused_by_workers_too(process: Start) -> None:
+    _, log = process("--device", "cuda", "--workers", "2").wait()
+    assert "device cuda was asked for" in log
+
+
+def test_auto_says_which_provider_is_active(process: Start) -> None:
+    running = process("--device", "auto", DIGITSERVE_LOG_FORMAT="json")
+    running.wait_until_ready()
+    models = httpx.get(f"{running.url}/v1/models").json()["models"]
+    running.terminate()
+    _, log = running.wait()
+    assert all(f'"provider": "{model["provider"]}"' in log for model in models)
+
+
+def test_an_unsafe_setting_is_refused_in_a_sentence(process: Start, tmp_path: Path) -> None:
+    status, log = process(DIGITSERVE_MAX_QUEUE_IMAGES="10").wait()
+    assert status == 2
+    assert "a full batch could never be queued" in log
+    status, log = process("--models", str(tmp_path / "none")).wait()
+    assert status == 2
+    assert "is not a folder" in log

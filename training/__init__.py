@@ -1,0 +1,1 @@
+"""Makes digit classifiers: MNIST -> Keras -> ONNX -> a bundle that the service serves."""

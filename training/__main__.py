@@ -1,0 +1,108 @@
+"""`python -m training ...`: train, export, evaluate and report digit classifiers.
+
+TensorFlow and matplotlib take seconds to import, so each command imports what it needs when it runs.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.errors import BundleError
+from training.data import Mnist, find, load
+from training.errors import TrainingError
+from training.quiet import import_keras
+
+if TYPE_CHECKING:
+    from training.run import Run
+
+app = typer.Typer(
+    help="Train digit classifiers on MNIST and export them as bundles that the service serves.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder of MNIST's IDX files (plain or .gz) or of mnist.npz. "
+        "Default: $DIGITSERVE_DATA, else ~/.cache/digitserve/mnist, where it is downloaded to.",
+    ),
+]
+Out = typer.Option(metavar="DIR", help="The model's folder, named as the model is: gets the next version.")
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `train` left under runs/.")]
+BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="One version, such as models/digits/1.")]
+
+
+@app.command()
+def train(
+    arch: Annotated[str, typer.Option(help="A name from the registry in training/architectures.py.")] = "cnn",
+    data: Data = None,
+    out: Annotated[Path | None, Out] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the architecture's own.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the weights, the order of images and the augmentation.")] = 0,
+    runs: Annotated[Path, typer.Option(help="Where the run's folder (model, record, plots) goes.")] = Path("runs"),
+) -> None:
+    """Train one architecture; with --out also export it and write the next bundle version.
+
+    Without --out the test set stays unread: the figures and plots are of the validation set.
+    """
+    import_keras()
+    from training import pipeline
+
+    mnist = load(find(data))
+    run = pipeline.train(arch, mnist, epochs=epochs, seed=seed, runs=runs)
+    if out is not None:
+        _release(run, mnist, out)
+    typer.echo(pipeline.summarise(run, mnist))
+
+
+@app.command()
+def export(folder: RunFolder, out: Annotated[Path, Out], data: Data = None) -> None:
+    """Export a run's model.keras as the next bundle version under --out."""
+    from training import run
+
+    _release(run.load(folder), load(find(data)), out)
+
+
+@app.command()
+def evaluate(folder: BundleFolder, data: Data = None) -> None:
+    """Print a bundle's metrics on the test set, by ONNX Runtime, as JSON."""
+    from app.inference import bundle
+    from app.inference.session import Session
+    from training.evaluate import measure, predict
+
+    session = Session(bundle.read(folder).model)
+    test = load(find(data)).test
+    typer.echo(measure(predict(session, test.images), test.labels).model_dump_json(indent=2))
+
+
+@app.command()
+def report(folder: RunFolder, data: Data = None) -> None:
+    """Draw a run's plots anew from what it recorded."""
+    import_keras()
+    from training import pipeline, run
+
+    typer.echo(pipeline.summarise(run.load(folder), load(find(data))))
+
+
+def _release(run: "Run", mnist: Mnist, out: Path) -> None:
+    import_keras()
+    from training.release import release
+
+    typer.echo(f"wrote {release(run, mnist, out)}")
+
+
+def main() -> None:
+    """Run the command line; what a person can put right is shown without a traceback."""
+    try:
+        app(prog_name="python -m training")
+    except (TrainingError, BundleError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

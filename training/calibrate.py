@@ -1,0 +1,70 @@
+"""Temperature and decision thresholds, both from the validation set."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.inference.bundle import Thresholds
+from app.inference.session import Probabilities
+from training.data import Labels
+
+ACCEPT_PRECISION = 0.999
+COLDEST, HOTTEST = 0.05, 20.0
+
+Logits = NDArray[np.float32]  # [N, 10]
+
+
+def softmax(logits: Logits, temperature: float = 1.0) -> NDArray[np.float64]:
+    """[N, 10] -> [N, 10] of rows that sum to 1; computed in float64."""
+    scaled = logits.astype(np.float64) / temperature
+    scores = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return scores / scores.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
+
+
+def temperature(logits: Logits, labels: Labels) -> float:
+    """The scalar T for which softmax(logits / T) has the least cross-entropy, within 0.05 to 20.
+
+    Cross-entropy is convex in b = 1/T, and its slope there is the mean of (expected logit - true logit), which
+    bisection brings to zero. Source: Guo et al., "On Calibration of Modern Neural Networks", 2017, section 4.2.
+    """
+    true_logit = logits[np.arange(len(labels)), labels]
+
+    def slope(inverse: float) -> float:
+        expected_logit = (softmax(logits, 1 / inverse) * logits).sum(axis=1)
+        return float((expected_logit - true_logit).mean())
+
+    low, high = 1 / HOTTEST, 1 / COLDEST
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        low, high = (middle, high) if slope(middle) <= 0 else (low, middle)
+    return 2 / (low + high)
+
+
+def thresholds(probabilities: Probabilities, labels: Labels) -> Thresholds:
+    """Decision thresholds from answers float [N, 10] to validation images.
+
+    `accept` is the lowest confidence at and above which at least 99.9 % of the answers are right (1 where there
+    is none). `review` is the highest confidence below which at least half of the answers are wrong: there the
+    digit read is no better than a coin, and nobody's time is worth it.
+    """
+    order = np.argsort(-probabilities.max(axis=1), kind="stable")
+    confidence = probabilities.max(axis=1)[order].astype(np.float64)
+    right = (probabilities.argmax(axis=1) == labels)[order]
+    accept = _lowest_precise(confidence, right)
+    return Thresholds(accept=accept, review=min(accept, _highest_coin_toss(confidence, right)))
+
+
+def _lowest_precise(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Both sorted by falling confidence."""
+    precise = np.cumsum(right) >= ACCEPT_PRECISION * np.arange(1, len(right) + 1)
+    # Equal confidences are accepted or refused together: only the last of a tie may be the threshold.
+    last_of_tie = np.append(confidence[1:] < confidence[:-1], True)
+    candidates = np.flatnonzero(precise & last_of_tie)
+    return float(confidence[candidates[-1]]) if len(candidates) else 1.0
+
+
+def _highest_coin_toss(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Both sorted by falling confidence."""
+    wrong_from_here = np.cumsum(~right[::-1])[::-1]
+    images_from_here = np.arange(len(right), 0, -1)
+    tosses = np.flatnonzero(2 * wrong_from_here >= images_from_here)
+    return float(confidence[max(tosses[0] - 1, 0)]) if len(tosses) else float(confidence[-1])

@@ -1,0 +1,47 @@
+"""What a model was made from and with, asked of the machine rather than typed."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+LIBRARIES = ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "numpy")
+
+
+def libraries() -> dict[str, str]:
+    """Python's version and those of the libraries that are installed."""
+    installed = {found.metadata["Name"]: found.version for found in importlib.metadata.distributions()}
+    return {"python": platform.python_version()} | {name: installed[name] for name in LIBRARIES if name in installed}
+
+
+def git_commit(folder: Path = Path()) -> str | None:
+    """The commit that is checked out, with `-dirty` where tracked files differ; None outside a repository."""
+    commit = _git(folder, "rev-parse", "--verify", "HEAD")
+    dirty = commit and _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return f"{commit}-dirty" if dirty else commit
+
+
+def machine() -> str:
+    """The processor's name and how many cores this process may use."""
+    return f"{_processor()}, {os.cpu_count()} cores, {platform.system()}"
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git prints; None where there is no git, no repository or no commit."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )

@@ -1,0 +1,65 @@
+"""A run folder: all that one training leaves behind, enough to export or report it anew.
+
+`model.keras` is the network, `run.json` the record, `validation.npy` and `test.npy` the bundle's answers (float32
+[N, 10]; `test.npy` only where the run was exported), and beside them the plots.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
+
+from app.inference.bundle import Provenance
+from app.inference.session import Probabilities
+from training.errors import RunError
+
+MODEL_FILE, RECORD_FILE = "model.keras", "run.json"
+PARTS = ("test", "validation")
+
+
+class Record(BaseModel):
+    """What was trained, how, and how it went, epoch by epoch."""
+
+    architecture: str
+    recipe: dict[str, Any]
+    training: Provenance
+    seconds: float
+    history: dict[str, list[float]]
+
+
+class Run(NamedTuple):
+    folder: Path
+    record: Record
+
+    @property
+    def model(self) -> Path:
+        return self.folder / MODEL_FILE
+
+    def keep_answers(self, part: str, probabilities: NDArray[np.floating[Any]]) -> None:
+        np.save(self.folder / f"{part}.npy", probabilities.astype(np.float32))
+
+    def answers(self) -> tuple[str, Probabilities]:
+        """The part of MNIST that was answered last (the test set where the run was exported), and the answers."""
+        for part in PARTS:
+            if (path := self.folder / f"{part}.npy").is_file():
+                return part, np.load(path)
+        raise RunError(f"{self.folder}: holds no answers ({' or '.join(f'{part}.npy' for part in PARTS)})")
+
+
+def create(runs: Path, record: Record) -> Run:
+    """A new folder under `runs`, named by time and architecture, with its record written."""
+    folder = runs / f"{datetime.now():%Y%m%d-%H%M%S}-{record.architecture}"
+    folder.mkdir(parents=True)
+    (folder / RECORD_FILE).write_text(record.model_dump_json(indent=2) + "\n")
+    return Run(folder, record)
+
+
+def load(folder: Path) -> Run:
+    """Raises RunError where the folder is not a run's."""
+    try:
+        return Run(folder, Record.model_validate_json((folder / RECORD_FILE).read_bytes()))
+    except (OSError, ValidationError) as error:
+        raise RunError(f"{folder}: not a run folder: {error}") from error

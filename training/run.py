@@ -1,7 +1,7 @@
 """A run folder: all that one training leaves behind, enough to export or report it anew.
 
-`model.keras` is the network, `run.json` the record, `validation.npy` and `test.npy` the bundle's answers (float32
-[N, 10]; `test.npy` only where the run was exported), and beside them the plots.
+`model.keras` is the network, `run.json` the record, and beside them are the plots. Answers are float32 [N, 10]:
+`validation.npy` the network's before calibration, `test.npy` the bundle's, only where the run was exported.
 """
 
 from datetime import datetime

@@ -4,9 +4,12 @@ from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
+import structlog
 from numpy.typing import NDArray
 
 from app.errors import BundleError, StartError
+
+log = structlog.get_logger()
 
 Device = Literal["auto", "cpu", "cuda"]
 Frames = NDArray[np.uint8]  # [N, 28, 28], 0 background, 255 ink
@@ -15,6 +18,10 @@ Probabilities = NDArray[np.float32]  # [N, 10]
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 FRAME = (28, 28)
 CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}  # exhaustive search repeats for every new batch shape
+FELL_BACK = (
+    "ONNX Runtime could not load CUDA and fell back to the CPU; its own message above names the missing library; "
+    "check the driver with nvidia-smi"
+)
 
 
 class Session:
@@ -55,11 +62,10 @@ def _open_on_cuda(model: bytes, device: Device, threads: int) -> Any:
         onnxruntime.preload_dlls()  # finds CUDA and cuDNN where pip installed them
     session = _create(model, [(CUDA, CUDA_OPTIONS), CPU], threads)
     # ONNX Runtime falls back to the CPU in silence: only the session itself knows what it runs on.
-    if session.get_providers()[0] != CUDA and device == "cuda":
-        raise StartError(
-            "device cuda was asked for, but ONNX Runtime could not load CUDA and fell back to the CPU; its own "
-            "message above names the missing library; check the driver with nvidia-smi, or use --device cpu or auto"
-        )
+    if session.get_providers()[0] != CUDA:
+        if device == "cuda":
+            raise StartError(f"device cuda was asked for, but {FELL_BACK}, or use --device cpu or auto")
+        log.warning("serving on the CPU", reason=FELL_BACK)
     return session
 
 

@@ -97,7 +97,7 @@ function fitToScreen() {
 
 async function ask() {
   const number = ++question;
-  const [answer, problem] = await predict(await toPng()).then((it) => [it, ""], (error) => [null, error.message]);
+  const [answer, problem] = await predict(toPng()).then((it) => [it, ""], (error) => [null, error.message]);
   if (number !== question) return;
   showProblem(problem);
   if (answer) showAnswer(answer);
@@ -105,6 +105,7 @@ async function ask() {
 }
 
 // Black on white whatever the screen's colours and density are, so that one drawing always gets one answer.
+// By toDataURL: toBlob waits for an idle moment of the browser, up to a second of it.
 function toPng() {
   const sheet = document.createElement("canvas");
   sheet.width = sheet.height = SIDE;
@@ -112,7 +113,7 @@ function toPng() {
   context.fillStyle = "white";
   context.fillRect(0, 0, SIDE, SIDE);
   drawStrokes(context, SIDE, "black");
-  return new Promise((resolve) => sheet.toBlob(resolve, "image/png"));
+  return fromBase64(sheet.toDataURL("image/png").split(",")[1]);
 }
 
 async function predict(image) {
@@ -137,8 +138,11 @@ function post(image) {
 
 // Decoded by hand and not as a data: address, so that the page needs no exception in its content security policy.
 function fromPng(base64) {
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  return createImageBitmap(new Blob([bytes], { type: "image/png" }));
+  return createImageBitmap(new Blob([fromBase64(base64)], { type: "image/png" }));
+}
+
+function fromBase64(text) {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
 function totalTime(header) {

@@ -30,25 +30,27 @@ train: .venv/train ## train, export and bundle the next version of the default m
 	$(BIN)/python -m training train --arch cnn --out models/digits
 
 lock: .venv/dev ## resolve the lock files anew: names, versions and hashes, no index
-	./requirements/lock
+	PATH="$(CURDIR)/$(BIN):$$PATH" ./requirements/lock
 
 clean: ## remove the environment and what tools left behind
 	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 # `dev` holds all that `train` holds, and `train` all that `serve` holds, so a larger environment serves the smaller chores.
 .venv/serve: requirements/serve.lock pyproject.toml
-	@if [ -e .venv/dev ] || [ -e .venv/train ]; then touch $@; else $(call install,serve) && touch $@; fi
+	@if [ ! -e .venv/dev ] && [ ! -e .venv/train ]; then $(call install,serve); fi
+	@touch $@
 
 .venv/train: requirements/train.lock pyproject.toml
-	@if [ -e .venv/dev ]; then touch $@; else $(call install,train) && touch $@; fi
+	@if [ ! -e .venv/dev ]; then $(call install,train); fi
+	@touch $@
 
 .venv/dev: requirements/dev.lock pyproject.toml client/pyproject.toml
-	$(call install,dev)
-	$(BIN)/python -m pip install -q --no-deps --no-build-isolation --editable client
-	touch $@
+	@$(call install,dev)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable client
+	@touch $@
 
 define install
-{ [ -x $(BIN)/python ] || $(PYTHON) -m venv .venv; } \
+echo "installing requirements/$(1).lock into .venv" && { [ -x $(BIN)/python ] || $(PYTHON) -m venv .venv; } \
 	&& $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/$(1).lock \
 	&& $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable .
 endef

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +95,10 @@ def test_the_service_reports_to_nobody(tmp_path: Path) -> None:
 def test_the_service_never_imports_tensorflow() -> None:
     program = "import app.cli, app.main, sys; assert not {'tensorflow', 'keras', 'training'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("project", [".", "client"])
+def test_the_version_stands_in_the_changelog(project: str) -> None:
+    root = Path(__file__).parent.parent
+    current = tomllib.loads((root / project / "pyproject.toml").read_text())["project"]["version"]
+    assert current in (root / "CHANGELOG.md").read_text()

@@ -35,13 +35,14 @@ lock: .venv/dev ## resolve the lock files anew: names, versions and hashes, no i
 clean: ## remove the environment and what tools left behind
 	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-# `dev` holds all that `train` holds, and `train` all that `serve` holds, so a larger environment serves the smaller chores.
+# `dev` holds all that `train` holds, and `train` all that `serve` holds: where a larger environment stands, it is kept
+# up to date instead.
 .venv/serve: requirements/serve.lock pyproject.toml
-	@if [ ! -e .venv/dev ] && [ ! -e .venv/train ]; then $(call install,serve); fi
+	@for larger in dev train; do if [ -e .venv/$$larger ]; then exec $(MAKE) -s .venv/$$larger; fi; done; $(call install,serve)
 	@touch $@
 
 .venv/train: requirements/train.lock pyproject.toml
-	@if [ ! -e .venv/dev ]; then $(call install,train); fi
+	@if [ -e .venv/dev ]; then exec $(MAKE) -s .venv/dev; fi; $(call install,train)
 	@touch $@
 
 .venv/dev: requirements/dev.lock pyproject.toml client/pyproject.toml

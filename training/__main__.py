@@ -51,8 +51,9 @@ def train(
     Without --out the test set stays unread: the figures and plots are of the validation set.
     """
     import_keras()
-    from training import pipeline
+    from training import architectures, pipeline
 
+    architectures.architecture(arch)  # an unknown name is refused before MNIST is looked for
     mnist = load(find(data))
     run = pipeline.train(arch, mnist, epochs=epochs, seed=seed, runs=runs)
     if out is not None:

@@ -85,6 +85,7 @@ class Manifest(_Record):
     model_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     labels: list[str] = Field(min_length=10, max_length=10)
     thresholds: Thresholds
+    temperature: float | None = Field(None, description="Divides the logits inside the graph; fitted on validation.")
     architecture: str
     parameters: int
     opset: int

@@ -1,0 +1,49 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MODELS, ROOT
+from training.quiet import native_stderr_off
+
+
+def training(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "training", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def test_help_names_the_commands_without_importing_tensorflow() -> None:
+    probe = "import sys, training.__main__; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "False"]
+    shown = training("--help").stdout
+    assert all(command in shown for command in ("train", "export", "evaluate", "report"))
+
+
+def test_what_a_person_can_put_right_comes_without_a_traceback(tmp_path: Path) -> None:
+    done = training("train", "--data", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {tmp_path}: holds neither train-images-idx3-ubyte")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("mnist_test")
+def test_evaluate_prints_the_metrics_as_json() -> None:
+    done = training("evaluate", str(MODELS / "mlp-128-64" / "1"))
+    manifest = json.loads((MODELS / "mlp-128-64" / "1" / "manifest.json").read_text())
+    assert json.loads(done.stdout)["confusion_matrix"] == manifest["metrics"]["confusion_matrix"]
+    assert done.stderr == ""
+
+
+def test_native_chatter_is_silenced_and_then_heard_again(capfd: pytest.CaptureFixture[str]) -> None:
+    def chatter_and_fail() -> None:
+        os.write(2, b"chatter")
+        raise ImportError
+
+    with pytest.raises(ImportError), native_stderr_off():
+        chatter_and_fail()
+    os.write(2, b"news")
+    assert capfd.readouterr().err == "news"

@@ -36,7 +36,7 @@ def test_the_bundle_answers_as_keras_does(run: Run, small_mnist: Mnist, written:
     manifest, model = bundle.read(written)
     answers = Session(model).run(small_mnist.test.images)
     scores = logits(keras.models.load_model(run.model), small_mnist.test.images)
-    expected = calibrate.softmax(scores, manifest.model_extra["temperature"])
+    expected = calibrate.softmax(scores, manifest.temperature)
     assert np.abs(answers - expected).max() <= 1e-4
     assert manifest.metrics == evaluate.measure(answers, small_mnist.test.labels)
     assert manifest.metrics.accuracy > 0.8

@@ -29,7 +29,7 @@ WORKDIR /
 USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
-    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health/ready', timeout=4)"]
+    CMD ["sh", "-c", "python -c \"import urllib.request as u; u.urlopen('http://127.0.0.1:${DIGITSERVE_PORT:-8000}/health/ready', timeout=4)\""]
 CMD ["digitserve", "serve"]
 
 FROM base AS cuda

@@ -33,7 +33,7 @@ lock: .venv/dev ## resolve the lock files anew: names, versions and hashes, no i
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./requirements/lock
 
 clean: ## remove the environment and what tools left behind
-	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 # `dev` holds all that `train` holds, and `train` all that `serve` holds: where a larger environment stands, it is kept
 # up to date instead.

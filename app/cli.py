@@ -1,28 +1,20 @@
 """The `digitserve` command."""
 
-import socket
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import structlog
 import typer
-import uvicorn
-from fastapi import FastAPI
 from PIL import Image
 from pydantic import ValidationError
-from uvicorn.supervisors import Multiprocess
+from uvicorn.config import STARTUP_FAILURE
 
-from app import log, metrics
+from app import log, server
 from app.config import Settings
-from app.errors import BundleError
+from app.errors import BundleError, StartError
 from app.imaging import strokes
 from app.inference import bundle
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Serve ONNX digit classifiers over HTTP.")
-
-BACKLOG = 2048  # connections that wait to be accepted
-KEEP_ALIVE_SECONDS = 75  # longer than load balancers' usual 60, so that they close first
 
 
 @cli.command()
@@ -37,44 +29,11 @@ def serve(
     given = {"models": models, "device": device, "workers": workers, "host": host, "port": port}
     settings = _settings({name: value for name, value in given.items() if value is not None})
     log.configure(settings)
-    with _listen(settings) as listener:
-        config = uvicorn.Config(
-            partial(build, settings, listener),
-            factory=True,
-            workers=settings.workers,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=settings.grace_seconds,
-        )
-        if settings.workers == 1:
-            uvicorn.Server(config).run([listener])
-            return
-        with metrics.share_between_workers():
-            Multiprocess(config, [listener]).run()
-
-
-def build(settings: Settings, listener: socket.socket) -> FastAPI:
-    """The service, in the process that serves. Only that one imports ONNX Runtime; the workers' parent stays small."""
-    from app.main import create_app
-
-    log.configure(settings)
-    return create_app(settings, listener)
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """One socket, which all workers accept from. Raises typer.Exit with a sentence where the address is taken."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        listener = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        typer.echo(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another --port", err=True
-        )
-        raise typer.Exit(2) from error
-    structlog.get_logger().info("listening", url=f"http://{settings.host}:{listener.getsockname()[1]}")
-    return listener
+        server.run(settings)
+    except StartError as error:
+        typer.echo(f"refused to start: {error}", err=True)
+        raise typer.Exit(STARTUP_FAILURE) from error
 
 
 @cli.command()

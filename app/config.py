@@ -1,5 +1,7 @@
 """One typed Settings. Every field can be set as an environment variable with the prefix DIGITSERVE_."""
 
+import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Self
@@ -8,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
-SHORTEST_KEY = 16
+SENDABLE_KEY = re.compile(r"[\x21-\x7e]{16,}")
+PREFIX = "DIGITSERVE_"
+TRAINING_VARIABLES = {"DIGITSERVE_DATA"}  # where MNIST is: of no use here, and no mistake
 
 
 class Right(StrEnum):
@@ -23,14 +27,21 @@ class ApiKey(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    key: SecretStr = Field(min_length=SHORTEST_KEY)
+    key: SecretStr
     rights: frozenset[Right] = Field(default=frozenset(Right), min_length=1)
+
+    @field_validator("key")
+    @classmethod
+    def _key_can_be_sent(cls, key: SecretStr) -> SecretStr:
+        if not SENDABLE_KEY.fullmatch(key.get_secret_value()):
+            raise ValueError("a key is at least 16 printable ASCII characters, without spaces")
+        return key
 
 
 class Settings(BaseSettings):
     """How the service runs. Values that would make it unsafe or useless are refused at start."""
 
-    model_config = SettingsConfigDict(env_prefix="DIGITSERVE_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
@@ -57,7 +68,13 @@ class Settings(BaseSettings):
         512_000_000, ge=784, description="Pixels of all images of one batch together at most."
     )
     max_unpacked_bytes: int = Field(256 * MIB, ge=784, description="Bytes that a ZIP archive may unpack to at most.")
-    max_queue_images: int = Field(65_536, ge=1, description="Images waiting for a run at most; beyond it, 429.")
+    max_queue_images: int = Field(
+        65_536, ge=1, description="Images that wait, for decoding or for one model version, in one worker; beyond, 429."
+    )
+    max_held_bytes: int = Field(
+        512 * MIB, ge=784, description="Bytes of all requests' bodies that one worker holds at a time; beyond, 429."
+    )
+    body_seconds: float = Field(30.0, gt=0, description="How long a request's body may take to arrive; beyond, 408.")
 
     api_keys: tuple[ApiKey, ...] = Field(
         (),
@@ -65,6 +82,10 @@ class Settings(BaseSettings):
     )
     rate_images_per_second: float | None = Field(
         None, gt=0, description="Images a second that one caller (key or address) may send to one worker."
+    )
+
+    trusted_proxies: str = Field(
+        "", description="Addresses, with commas, of proxies whose X-Forwarded-For names the caller; empty: none."
     )
 
     drain_seconds: float = Field(
@@ -81,6 +102,13 @@ class Settings(BaseSettings):
             raise ValueError(f"{path} is not a folder; expected one that holds NAME/VERSION/model.onnx bundles")
         return path
 
+    @field_validator("api_keys")
+    @classmethod
+    def _keys_differ(cls, keys: tuple[ApiKey, ...]) -> tuple[ApiKey, ...]:
+        if len({key.key for key in keys}) < len(keys):
+            raise ValueError("a key stands twice; give each its rights in one place")
+        return keys
+
     @model_validator(mode="after")
     def _a_full_batch_must_fit(self) -> Self:
         if self.max_queue_images < self.max_batch_images:
@@ -88,4 +116,18 @@ class Settings(BaseSettings):
                 f"max_queue_images ({self.max_queue_images}) is below max_batch_images ({self.max_batch_images}): "
                 "a full batch could never be queued"
             )
+        if self.max_held_bytes < self.max_body_bytes:
+            raise ValueError(
+                f"max_held_bytes ({self.max_held_bytes}) is below max_body_bytes ({self.max_body_bytes}): "
+                "the largest body could never be held"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _no_variable_is_misspelt(self) -> Self:
+        """A setting that is meant to protect must not be ignored because of its spelling."""
+        known = {f"{PREFIX}{name}".upper() for name in type(self).model_fields} | TRAINING_VARIABLES
+        unknown = {name for name in os.environ if name.upper().startswith(PREFIX)} - known
+        if unknown:
+            raise ValueError(f"no setting is called {', '.join(sorted(unknown))}; `digitserve settings` lists them")
         return self

@@ -57,6 +57,10 @@ class MethodNotAllowed(ServiceError):
         self.allowed = allowed
 
 
+class TooSlow(ServiceError):
+    status, code, title = 408, "body_too_slow", "Body too slow"
+
+
 class TooLarge(ServiceError):
     status, code, title = 413, "body_too_large", "Body too large"
 

@@ -13,7 +13,6 @@ from app.errors import StartError
 def configure(settings: Settings) -> None:
     """Log to standard error, for people or as one JSON object a line."""
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]

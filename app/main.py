@@ -10,7 +10,6 @@ from typing import NoReturn
 import numpy as np
 import structlog
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -64,13 +63,13 @@ def create_app(settings: Settings, listener: socket.socket | None = None) -> Fas
         lifespan=lifespan,
         docs_url=None,  # served by api.system, from its own files
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat whatever Host the caller made up
     )
     app.include_router(Predict(settings, repository, framer, metrics).router())
     app.include_router(models.router(repository, settings.default_model))
     app.include_router(system.router(repository, metrics, lifecycle, golden[7:8]))
     app.mount("/static", system.Page(), name="static")
     app.add_exception_handler(HTTPException, _translate_http)
-    app.add_exception_handler(RequestValidationError, _translate_validation)
     app.add_middleware(Limits, settings=settings)
     app.add_middleware(Observe, metrics=metrics, lifecycle=lifecycle, render=render)  # the last added is outermost
     return app
@@ -96,8 +95,3 @@ async def _translate_http(request: Request, error: Exception) -> NoReturn:
         allowed = (error.headers or {}).get("Allow", "")
         raise MethodNotAllowed(f"{request.url.path} takes {allowed}; {request.method} came", allowed=allowed) from error
     raise BadRequest(str(error.detail)) from error
-
-
-async def _translate_validation(_: Request, error: Exception) -> NoReturn:
-    assert isinstance(error, RequestValidationError)
-    raise BadRequest("; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())) from error

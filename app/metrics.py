@@ -4,6 +4,7 @@ prometheus_client decides at import, by PROMETHEUS_MULTIPROC_DIR, whether values
 that all workers share: `share_between_workers` runs in the parent, before any worker imports this module.
 """
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -99,9 +100,12 @@ def share_between_workers() -> "tempfile.TemporaryDirectory[str]":
 
 def forget_dead_workers() -> None:
     """Remove the gauges of workers that are gone. Their counters stay: a sum must not shrink."""
-    for pid in {int(file.stem.rsplit("_", 1)[1]) for file in Path(os.environ.get(SHARED, ".")).glob("gauge_live*.db")}:
+    if SHARED not in os.environ:
+        return
+    for pid in {int(file.stem.rsplit("_", 1)[1]) for file in Path(os.environ[SHARED]).glob("gauge_live*.db")}:
         if not _alive(pid):
-            mark_process_dead(pid)
+            with contextlib.suppress(FileNotFoundError):  # another worker that starts has been quicker
+                mark_process_dead(pid)
 
 
 def _alive(pid: int) -> bool:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from app.config import Settings
 from app.imaging import strokes
 from app.main import create_app
+from app.server import configure
 from training import data
 
 ROOT = Path(__file__).parent.parent
@@ -34,8 +35,8 @@ Serve = Callable[..., AbstractContextManager[httpx.Client]]
 def serving(**settings: Any) -> Iterator[httpx.Client]:
     """A real uvicorn with the whole service in a thread, and a client for it."""
     listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(Settings(**{"models": MODELS, "device": "cpu", **settings}))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    made = Settings(**{"models": MODELS, "device": "cpu", **settings})
+    server = uvicorn.Server(configure(made, create_app(made)))
     thread = threading.Thread(target=partial(server.run, [listener]))
     thread.start()
     try:

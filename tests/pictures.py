@@ -34,3 +34,13 @@ def one_colour_png(width: int, height: int) -> bytes:
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def tiled_tiff(side: int, tile: int) -> bytes:
+    """A grey TIFF, uncompressed, of one tile; the tile's bytes are there up to 32x32."""
+    data = bytes(range(256)) * 4
+    tags = [(256, side), (257, side), (258, 8), (259, 1), (262, 1), (277, 1), (322, tile), (323, tile), (324, 8)]
+    tags.append((325, len(data)))
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    start = struct.pack("<2sHI", b"II", 42, 8 + len(data))
+    return start + data + struct.pack("<H", len(tags)) + directory + bytes(4)

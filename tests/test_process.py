@@ -3,7 +3,9 @@
 import os
 import re
 import signal
+import socket
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -74,6 +76,16 @@ def test_workers_count_together_and_lose_no_count_with_a_worker(process: Start) 
     assert requests_counted(running) == 1100
 
 
+def test_a_worker_that_is_told_to_stop_is_replaced_and_the_others_go_on(process: Start) -> None:
+    running = process("--workers", "2", DIGITSERVE_DRAIN_SECONDS="0.2")
+    running.wait_until_ready()
+    wait_until(lambda: len(workers_of(running)) == 2)
+    stopped = min(workers_of(running))
+    os.kill(stopped, signal.SIGTERM)
+    wait_until(lambda: len(workers_of(running) - {stopped}) == 2)
+    send(running, 100)
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_sigterm_under_load_loses_no_request(process: Start, workers: str) -> None:
     """Callers that keep connections open and send one request after another, until the service is gone.
@@ -118,8 +130,10 @@ def test_cuda_is_refused_where_it_does_not_work(process: Start) -> None:
 
 
 def test_cuda_is_refused_by_workers_too(process: Start) -> None:
-    _, log = process("--device", "cuda", "--workers", "2").wait()
+    status, log = process("--device", "cuda", "--workers", "2").wait()
+    assert status == 3
     assert "device cuda was asked for" in log
+    assert "refused to start: the workers could not start" in log
 
 
 def test_auto_says_which_provider_is_active(process: Start) -> None:
@@ -135,6 +149,32 @@ def test_an_unsafe_setting_is_refused_in_a_sentence(process: Start, tmp_path: Pa
     status, log = process(DIGITSERVE_MAX_QUEUE_IMAGES="10").wait()
     assert status == 2
     assert "a full batch could never be queued" in log
+    status, log = process(DIGITSERVE_API_KEY="the-variable-is-called-api-keys").wait()
+    assert status == 2
+    assert "no setting is called DIGITSERVE_API_KEY" in log
     status, log = process("--models", str(tmp_path / "none")).wait()
     assert status == 2
     assert "is not a folder" in log
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_an_offer_to_upgrade_neither_loses_the_body_nor_smuggles_a_request(process: Start, pieces: int) -> None:
+    """What Java's HttpClient sends first, whole or cut in the middle of the header."""
+    running = process()
+    running.wait_until_ready()
+    head = (
+        b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 784\r\n"
+        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
+    )
+    body = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n".ljust(784, b"\0")
+    url = httpx.URL(running.url)
+    with socket.create_connection((url.host, url.port or 0), timeout=10) as connection:
+        cut = head.index(b"rade: h2c") if pieces == 2 else len(head)
+        for part in filter(None, (head[:cut], head[cut:])):
+            connection.sendall(part)
+            time.sleep(0.1)
+        connection.sendall(body)
+        time.sleep(0.3)
+        received = connection.recv(10_000)
+    assert received.count(b"HTTP/1.1 ") == 1
+    assert received.startswith(b"HTTP/1.1 200 " if pieces == 1 else b"HTTP/1.1 400 ")

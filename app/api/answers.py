@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ def model_ref(model: LiveModel) -> Entry:
 
 def prediction(model: LiveModel, row: NDArray[np.float32], seen: Seen, include: frozenset[str]) -> Entry:
     """The answer to one image. `row` is float32 [10]."""
-    entry = reading(model, row)
+    entry = reading(row, model.decide(row[np.newaxis])[0])
     entry["model"] = model_ref(model)
     if seen.steps:
         entry["input"] = {"steps": seen.steps}
@@ -40,43 +40,40 @@ def prediction(model: LiveModel, row: NDArray[np.float32], seen: Seen, include: 
     return entry
 
 
-def reading(model: LiveModel, row: NDArray[np.float32]) -> Entry:
+def reading(row: NDArray[np.float32], decision: str) -> Entry:
     digit = int(row.argmax())
-    return {
-        "digit": digit,
-        "confidence": row[digit],
-        "decision": model.decide(float(row[digit])),
-        "probabilities": row,
-    }
+    return {"digit": digit, "confidence": row[digit], "decision": decision, "probabilities": row}
 
 
-def batch_document(model: LiveModel, entries: list[Entry]) -> Entry:
-    return {
-        "predictions": entries,
-        "count": len(entries),
-        "failed": sum("error" in entry for entry in entries),
+def batch_document(model: LiveModel, batch: Batch, entries: list[bytes]) -> bytes:
+    """The answer to a batch around its entries, which are JSON already."""
+    document = {
+        "predictions": [orjson.Fragment(entry) for entry in entries],
+        "count": batch.count,
+        "failed": len(batch.errors),
         "model": model_ref(model),
     }
+    return to_json(document)
 
 
 def batch_entries(
-    model: LiveModel, batch: Batch, rows: Iterable[NDArray[np.float32]], include: frozenset[str]
-) -> Iterator[Entry]:
-    """One entry an item, in the batch's order. `rows` are those of the items without an error."""
-    good = iter(zip(rows, batch.frames, strict=True))
+    batch: Batch, probabilities: Probabilities, decisions: list[str], include: frozenset[str]
+) -> Iterator[bytes]:
+    """One JSON object an item, in the batch's order. `probabilities` and `decisions` are of those without an error."""
+    good = zip(probabilities, decisions, batch.frames, strict=True)
     for place in range(batch.count):
         if error := batch.errors.get(place):
             entry: Entry = {"error": problem(error)}
         else:
-            row, frame = next(good)
-            entry = reading(model, row)
+            row, decision, frame = next(good)
+            entry = reading(row, decision)
             if steps := batch.steps.get(place):
                 entry["input"] = {"steps": steps}
             if "seen" in include:
                 entry["seen"] = png(frame)
         if name := batch.names.get(place):
             entry["name"] = name
-        yield entry
+        yield to_json(entry)
 
 
 def batch_npy(batch: Batch, probabilities: Probabilities) -> bytes:

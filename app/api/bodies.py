@@ -74,20 +74,22 @@ def batch(content_type: str, body: bytes, settings: Settings) -> Body:
     readers: dict[str, Callable[[], Body]] = {
         RAW: lambda: arrays.from_raw(_not_empty(body)),
         NPY: lambda: arrays.from_npy(_not_empty(body)),
-        JSON: lambda: _batch_json(_json_object(body)),
+        JSON: lambda: _batch_json(_json_object(body), settings.max_batch_images),
         FORM: lambda: _form_items(multipart.parse(content_type, body, most=settings.max_batch_images)),
         ZIP: lambda: _zip_items(_not_empty(body), settings),
     }
     if media_type not in readers:
         raise _unsupported(media_type, [*readers])
     items = readers[media_type]()
-    if len(items) > settings.max_batch_images:
-        raise BatchTooLarge(
-            f"a batch holds at most {settings.max_batch_images:,} images; {len(items):,} came. Send several batches."
-        )
+    _check_count(len(items), settings.max_batch_images)
     if not len(items):
         raise BadRequest("the batch holds no image; send at least one")
     return items
+
+
+def _check_count(images: int, most: int) -> None:
+    if images > most:
+        raise BatchTooLarge(f"a batch holds at most {most:,} images; {images:,} came. Send several batches.")
 
 
 def _unsupported(media_type: str, expected: list[str]) -> UnsupportedMediaType:
@@ -126,18 +128,20 @@ def _single_json(document: dict[str, Any]) -> Item:
     raise _wrong_fields(document, '{"image": base64} or {"pixels": 28 rows of 28 numbers, 0..255}')
 
 
-def _batch_json(document: dict[str, Any]) -> Body:
+def _batch_json(document: dict[str, Any], most: int) -> Body:
     match document:
         case {"images": list(images), **rest} if not rest:
+            _check_count(len(images), most)
             return [_guarded(_encoded, image) for image in images]
         case {"pixels": list(pixels), **rest} if not rest:
+            _check_count(len(pixels), most)
             return _batch_pixels(pixels)
     raise _wrong_fields(document, '{"images": [base64, ...]} or {"pixels": [28x28 numbers, ...]}')
 
 
 def _batch_pixels(pixels: list[Any]) -> Body:
     try:
-        return arrays.from_numbers(pixels)
+        return arrays.from_lists(pixels)
     except ServiceError:  # some of them are wrong: find out which, so that the others are still answered
         return [_guarded(_pixels, one) for one in pixels]
 
@@ -148,7 +152,7 @@ def _wrong_fields(document: dict[str, Any], expected: str) -> BadRequest:
 
 
 def _pixels(numbers: Any) -> Item:
-    return Item(frame=_only(arrays.from_numbers(numbers)))
+    return Item(frame=arrays.from_rows(numbers))
 
 
 def _encoded(text: Any) -> Item:
@@ -198,10 +202,7 @@ def _zip_items(body: bytes, settings: Settings) -> list[Item]:
     except Exception as error:  # zipfile lets struct.error and others through on hostile bytes
         raise Undecodable(f"the body is no ZIP archive ({error})") from error
     entries = [entry for entry in archive.infolist() if not _is_litter(entry)]
-    if len(entries) > settings.max_batch_images:
-        raise BatchTooLarge(
-            f"at most {settings.max_batch_images:,} images in a batch; the archive has {len(entries):,}"
-        )
+    _check_count(len(entries), settings.max_batch_images)
     unpacked = sum(entry.file_size for entry in entries)
     if unpacked > settings.max_unpacked_bytes:
         raise TooLarge(
@@ -211,8 +212,11 @@ def _zip_items(body: bytes, settings: Settings) -> list[Item]:
 
 
 def _zip_item(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Item:
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise Undecodable("this file of the archive is packed by a rare method; pack with deflate, as ZIP does")
     try:
-        data = archive.read(entry)  # never more than the size that the directory names, which is counted above
+        with archive.open(entry) as file:
+            data = file.read(entry.file_size + 1)  # bounded by the directory, which is counted; read() alone is not
     except Exception as error:  # a wrong checksum, a password, an unknown method, a broken stream
         raise Undecodable(f"this file of the archive cannot be unpacked ({error})") from error
     return Item(_not_empty(data), name=entry.filename)
@@ -228,4 +232,5 @@ def _guarded(read: Callable[[T], Item], source: T, name: str | None = None) -> I
     try:
         return read(source)
     except ServiceError as error:
-        return Item(error=error, name=name)
+        error.__cause__ = error.__context__ = None
+        return Item(error=error.with_traceback(None), name=name)  # without the frames, which hold the item's bytes

@@ -59,10 +59,15 @@ class Exchange:
     def check_deadline(self, now: float) -> None:
         """`now` on the event loop's clock. Raises DeadlineExceeded."""
         if self.deadline is not None and now >= self.deadline:
-            spent = (perf_counter() - self.started) * 1000
-            raise DeadlineExceeded(
-                f"the deadline of {self.header(b'x-deadline-ms')} ms passed; {spent:.0f} ms are spent"
-            )
+            raise self.too_late("before the model was asked")
+
+    def too_late(self, when: str) -> DeadlineExceeded:
+        """The error to raise where the deadline passed `when`."""
+        spent = (perf_counter() - self.started) * 1000
+        return DeadlineExceeded(
+            f"the deadline of {self.header(b'x-deadline-ms')} ms passed {when}, after {spent:.0f} ms; "
+            "allow more with X-Deadline-Ms, or send less at a time"
+        )
 
     def lap(self, stage: str) -> None:
         """What passed since the last lap was spent in `stage`."""

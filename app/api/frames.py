@@ -1,11 +1,13 @@
 """Items -> the frames that the model sees: a small image on the event loop, a large one or a batch on threads."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -13,15 +15,18 @@ from PIL import Image
 from app.api.bodies import Body, Item
 from app.api.exchange import Exchange
 from app.config import Settings
-from app.errors import BatchTooLarge, DeadlineExceeded, NoInk, ServiceError
+from app.errors import BatchTooLarge, NoInk, QueueFull, ServiceError
 from app.imaging.arrays import SIDE, Frames
 from app.imaging.decode import decode, open_image
 from app.imaging.normalise import normalise
 from app.inference.threads import usable_cores
 
 T = TypeVar("T")
+Opened = dict[int, Image.Image | None]  # by place in the batch; None: a frame already
 
-INLINE_PIXELS = 100_000  # about a millisecond of work: a thread would gain nothing
+# About a millisecond of work: a thread would gain nothing. Bytes count too, for few pixels can hide in many of them.
+INLINE_PIXELS, INLINE_BYTES = 100_000, 65_536
+GROUP_PIXELS = 1_000_000  # some ten milliseconds
 
 
 class Seen(NamedTuple):
@@ -62,63 +67,64 @@ class Batch:
 
 
 class Framer:
-    """Turns what came into frames, within the limits on pixels, and times it."""
+    """Turns what came into frames, within the limits on pixels and on what may wait, and times it."""
 
     def __init__(self, settings: Settings) -> None:
         self._max_image_pixels = settings.max_image_pixels
         self._max_batch_pixels = settings.max_batch_pixels
+        self._max_waiting = settings.max_queue_images
+        self._waiting = 0
         self._threads = ThreadPoolExecutor(usable_cores(), thread_name_prefix="imaging")
 
     async def one(self, item: Item, exchange: Exchange) -> Seen:
         """The frame of a single image. Raises ServiceError where it cannot become one."""
-        opened = self._open(item)
-        if opened is None or opened.width * opened.height <= INLINE_PIXELS:
-            seen = _see(item, opened)
-        else:
-            seen = await asyncio.get_running_loop().run_in_executor(self._threads, _see, item, opened)
-        _spend(exchange, seen.decoding, seen.normalising)
+        if item.image is None:
+            return _see(item, None)
+        seen = self._see_small(item) if len(item.image) <= INLINE_BYTES else None
+        if seen is None:
+            with self._room_for(1):
+                seen = await self._on_thread(exchange, self._open_and_see, item)
+        _spend(exchange, [seen])
         return seen
 
     async def many(self, body: Body, exchange: Exchange) -> Batch:
-        """Raises BatchTooLarge, DeadlineExceeded for the batch as a whole; an item's error stays its own."""
+        """Raises BatchTooLarge, QueueFull, DeadlineExceeded for the batch as a whole; an item's error stays its own.
+
+        The threads get a few images at a time, so that other requests' images come in between.
+        """
         if isinstance(body, np.ndarray):
             return _batch_of_frames(body)
-        loop = asyncio.get_running_loop()
-        seconds_left = None if exchange.deadline is None else exchange.deadline - loop.time()
-        batch, decoding, normalising = await loop.run_in_executor(self._threads, self._see_all, body, seconds_left)
-        _spend(exchange, decoding, normalising)
+        batch = Batch(len(body), np.empty((0, SIDE, SIDE), np.uint8))
+        batch.names = {place: item.name for place, item in enumerate(body) if item.name is not None}
+        seen: list[Seen] = []
+        with self._room_for(len(body)):
+            opened = await self._on_thread(exchange, self._open_all, body, batch.errors)
+            for group in _groups(opened):
+                seen += await self._on_thread(exchange, _see_group, body, group, batch)
+        if seen:
+            batch.frames = np.stack([one.pixels for one in seen])
+        _spend(exchange, seen)
         return batch
 
     def close(self) -> None:
-        self._threads.shutdown()
+        self._threads.shutdown(cancel_futures=True)
+
+    def _see_small(self, item: Item) -> Seen | None:
+        """On the event loop, or None where that would hold it up."""
+        opened = self._open(item)
+        return _see(item, opened) if opened is None or opened.width * opened.height <= INLINE_PIXELS else None
+
+    def _open_and_see(self, item: Item) -> Seen:
+        return _see(item, self._open(item))
 
     def _open(self, item: Item) -> Image.Image | None:
         if item.image is None:
             return None
         return open_image(item.image, item.media_type, max_pixels=self._max_image_pixels)
 
-    def _see_all(self, items: Sequence[Item], seconds_left: float | None) -> tuple[Batch, float, float]:
-        give_up = perf_counter() + seconds_left if seconds_left is not None else float("inf")
-        batch = Batch(len(items), np.empty((0, SIDE, SIDE), np.uint8))
-        batch.names.update({place: item.name for place, item in enumerate(items) if item.name is not None})
-        opened = self._open_all(items, batch.errors)
-        seen: list[Seen] = []
-        for place, image in opened.items():
-            if perf_counter() > give_up:
-                raise DeadlineExceeded(f"the deadline passed after {place} of {len(items)} images were decoded")
-            try:
-                seen.append(_see(items[place], image))
-            except ServiceError as error:
-                batch.errors[place] = error
-            else:
-                batch.steps[place] = seen[-1].steps
-        if seen:
-            batch.frames = np.stack([one.pixels for one in seen])
-        return batch, sum(one.decoding for one in seen), sum(one.normalising for one in seen)
-
-    def _open_all(self, items: Sequence[Item], errors: dict[int, ServiceError]) -> dict[int, Image.Image | None]:
+    def _open_all(self, items: Sequence[Item], errors: dict[int, ServiceError]) -> Opened:
         """Read every header before any pixel, so that a batch that is too large costs nothing more."""
-        opened: dict[int, Image.Image | None] = {}
+        opened: Opened = {}
         for place, item in enumerate(items):
             try:
                 if item.error is not None:
@@ -126,13 +132,36 @@ class Framer:
                 opened[place] = self._open(item)
             except ServiceError as error:
                 errors[place] = error
-        pixels = sum(image.width * image.height for image in opened.values() if image is not None)
+        pixels = sum(_pixels(image) for image in opened.values())
         if pixels > self._max_batch_pixels:
             raise BatchTooLarge(
                 f"the batch's images hold {pixels:,} pixels together; at most {self._max_batch_pixels:,} are decoded "
                 "for one request. Send fewer at a time, or smaller ones."
             )
         return opened
+
+    async def _on_thread(self, exchange: Exchange, work: Callable[..., T], *arguments: Any) -> T:
+        """The deadline holds while the work waits for a thread, and while it runs."""
+        running = asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *arguments))
+        try:
+            async with asyncio.timeout_at(exchange.deadline):
+                return await running
+        except TimeoutError as error:
+            raise exchange.too_late("while images were decoded") from error
+
+    @contextmanager
+    def _room_for(self, images: int) -> Iterator[None]:
+        if self._waiting + images > self._max_waiting:
+            raise QueueFull(
+                f"{self._waiting} images wait to be decoded and this request brings {images}; at most "
+                f"{self._max_waiting} may wait. Try again after Retry-After, or send smaller batches.",
+                retry_after=1,
+            )
+        self._waiting += images
+        try:
+            yield
+        finally:
+            self._waiting -= images
 
 
 def _between(entries: dict[int, T], start: int, stop: int) -> dict[int, T]:
@@ -152,6 +181,36 @@ def _see(item: Item, opened: Image.Image | None) -> Seen:
     return Seen(frame.pixels, frame.steps, decoded - started, perf_counter() - decoded)
 
 
+def _see_group(items: Sequence[Item], group: Opened, batch: Batch) -> list[Seen]:
+    seen: list[Seen] = []
+    for place, image in group.items():
+        try:
+            seen.append(_see(items[place], image))
+        except ServiceError as error:
+            batch.errors[place] = error
+        else:
+            batch.steps[place] = seen[-1].steps
+    return seen
+
+
+def _groups(opened: Opened) -> Iterator[Opened]:
+    """Consecutive images of up to GROUP_PIXELS together, at least one."""
+    group: Opened = {}
+    pixels = 0
+    for place, image in opened.items():
+        if group and pixels + _pixels(image) > GROUP_PIXELS:
+            yield group
+            group, pixels = {}, 0
+        group[place] = image
+        pixels += _pixels(image)
+    if group:
+        yield group
+
+
+def _pixels(image: Image.Image | None) -> int:
+    return SIDE * SIDE if image is None else image.width * image.height
+
+
 def _batch_of_frames(frames: Frames) -> Batch:
     inked = frames.reshape(len(frames), -1).any(axis=1)
     if inked.all():
@@ -163,6 +222,6 @@ def _blank() -> NoInk:
     return NoInk("all 28x28 pixels are 0, the background; expected ink, up to 255")
 
 
-def _spend(exchange: Exchange, decoding: float, normalising: float) -> None:
-    exchange.spend("decode", decoding)
-    exchange.spend("normalise", normalising)
+def _spend(exchange: Exchange, seen: list[Seen]) -> None:
+    exchange.spend("decode", sum(one.decoding for one in seen))
+    exchange.spend("normalise", sum(one.normalising for one in seen))

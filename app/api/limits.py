@@ -6,10 +6,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.exchange import Exchange
 from app.config import ApiKey, Right, Settings
-from app.errors import BadRequest, Forbidden, TooLarge, Unauthorized
+from app.errors import BadRequest, Forbidden, QueueFull, TooLarge, Unauthorized
 
 # The page, the documentation and the probes are open: they show nothing that a key protects.
-PROTECTED = (("/v1/", Right.PREDICT), ("/v2", Right.PREDICT), ("/metrics", Right.METRICS))
+PROTECTED = (("/v1/", Right.PREDICT), ("/metrics", Right.METRICS))
 
 
 class Limits:
@@ -19,6 +19,8 @@ class Limits:
         self._app = app
         self._keys = settings.api_keys
         self._max_body_bytes = settings.max_body_bytes
+        self._max_held_bytes = settings.max_held_bytes
+        self._held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -27,8 +29,9 @@ class Limits:
                 self._check_key(scope["path"], exchange)
             self._check_length(exchange)
             exchange.set_deadline()
-            receive = self._counted(receive)
-        await self._app(scope, receive, send)
+            await self._app_holding_a_body(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
     def _check_key(self, path: str, exchange: Exchange) -> None:
         needed = next((right for prefix, right in PROTECTED if path.startswith(prefix)), None)
@@ -61,19 +64,30 @@ class Limits:
         if int(length) > self._max_body_bytes:
             raise self._too_large(f"{int(length):,} bytes were announced")
 
-    def _counted(self, receive: Receive) -> Receive:
-        """A body without Content-Length is counted as it comes."""
+    async def _app_holding_a_body(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The body is counted as it comes, alone and together with all others that are held."""
         received = 0
 
         async def counted() -> Message:
             nonlocal received
             message = await receive()
-            received += len(message.get("body", b""))
+            more = len(message.get("body", b""))
+            received += more
+            self._held_bytes += more
             if received > self._max_body_bytes:
                 raise self._too_large(f"more than {self._max_body_bytes:,} bytes came")
+            if self._held_bytes > self._max_held_bytes:
+                raise QueueFull(
+                    f"requests whose bodies hold {self._max_held_bytes:,} bytes together are being answered; "
+                    "try again after Retry-After, or send less at a time",
+                    retry_after=1,
+                )
             return message
 
-        return counted
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._held_bytes -= received
 
     def _too_large(self, what_came: str) -> TooLarge:
         return TooLarge(f"a body holds at most {self._max_body_bytes:,} bytes; {what_came}. Send less at a time.")

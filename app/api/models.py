@@ -5,13 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from app.api import schemas
+from app.api.openapi import REFUSALS
 from app.inference.bundle import Manifest
 from app.inference.repository import LiveModel, Repository
 
 
 def router(repository: Repository, default_model: str) -> APIRouter:
     """The routes, over a repository whose models may change between requests."""
-    routes = APIRouter(prefix="/v1/models", tags=["models"])
+    routes = APIRouter(prefix="/v1/models", tags=["models"], responses=REFUSALS)
 
     @routes.get("", summary="What is live")
     async def models() -> schemas.ModelList:

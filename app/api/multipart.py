@@ -4,6 +4,7 @@ Source: RFC 7578. python_multipart does the parsing.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -18,15 +19,15 @@ class Part:
     headers: dict[bytes, bytes] = field(default_factory=dict)
     data: bytearray = field(default_factory=bytearray)
 
-    @property
+    @cached_property
     def field(self) -> str:
         return self._option(b"name") or ""
 
-    @property
+    @cached_property
     def filename(self) -> str | None:
         return self._option(b"filename")
 
-    @property
+    @cached_property
     def media_type(self) -> str:
         return self.headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
 
@@ -40,6 +41,7 @@ class _Collector:
 
     def __init__(self, most: int) -> None:
         self.parts: list[Part] = []
+        self.ended = False
         self._most = most
         self._name = bytearray()
         self._value = bytearray()
@@ -60,6 +62,9 @@ class _Collector:
         self._name.clear()
         self._value.clear()
 
+    def on_end(self) -> None:
+        self.ended = True
+
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         self.parts[-1].data += data[start:end]
 
@@ -77,6 +82,6 @@ def parse(content_type: str, body: bytes, *, most: int) -> list[Part]:
         parser.finalize()
     except FormParserError as error:
         raise BadRequest(f"the form is malformed ({error}); let your HTTP library write it") from error
-    if not body.rstrip().endswith(b"--"):
+    if not collector.ended:
         raise BadRequest("the form ends before its closing boundary; send the whole body")
     return collector.parts

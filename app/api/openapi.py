@@ -18,6 +18,7 @@ ERRORS: dict[int | str, Object] = {
         401: "No API key that the service knows.",
         403: "The API key lacks this right.",
         404: "No such model or version.",
+        408: "The body did not arrive in time.",
         413: "Body, pixel count or batch over its limit.",
         415: "A media type that is not listed.",
         422: "Not decodable as what it says it is, the wrong shape, or no ink at all.",
@@ -26,6 +27,7 @@ ERRORS: dict[int | str, Object] = {
         504: "The request's own deadline passed.",
     }.items()
 }
+REFUSALS: dict[int | str, Object] = {status: ERRORS[status] for status in (401, 403, 404, 503)}
 BINARY: Object = {"type": "string", "format": "binary"}
 BASE64: Object = {"type": "string", "format": "byte"}
 PIXELS: Object = {

@@ -17,22 +17,34 @@ class Rate:
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # caller: (tokens, when)
 
-    def charge(self, caller: str, images: int) -> None:
-        """Take `images` tokens. Raises RateExceeded where the caller is in debt.
-
-        A batch larger than the bucket passes once and leaves a debt: refused, it could never pass.
-        """
+    def admit(self, caller: str) -> None:
+        """Take a token for a request, before anything is done for it. Raises RateExceeded where there is none."""
         if self._rate is None:
             return
-        now = self._clock()
-        tokens, when = self._buckets.pop(caller, (self._rate, now))
-        tokens = min(max(self._rate, 1.0), tokens + (now - when) * self._rate)
-        if tokens < 1:
-            self._buckets[caller] = (tokens, now)
+        tokens = self._take(caller, 1)
+        if tokens < 0:
+            self._take(caller, -1)
             raise RateExceeded(
                 f"this caller may send {self._rate:g} images a second; wait for Retry-After",
-                retry_after=(1 - tokens) / self._rate,
+                retry_after=-tokens / self._rate,
             )
-        self._buckets[caller] = (tokens - images, now)
+
+    def charge(self, caller: str, images: int) -> None:
+        """Take a token for each further image that an admitted request brought.
+
+        A batch larger than the bucket leaves a debt, which the caller's next requests wait out: refused, it could
+        never pass.
+        """
+        if self._rate is not None:
+            self._take(caller, images)
+
+    def _take(self, caller: str, tokens: float) -> float:
+        """What is left in the caller's bucket; below 0 is debt."""
+        assert self._rate is not None
+        full, now = max(self._rate, 1.0), self._clock()
+        left, when = self._buckets.pop(caller, (full, now))
+        left = min(full, left + (now - when) * self._rate) - tokens
+        self._buckets[caller] = (left, now)
         if len(self._buckets) > MOST_CALLERS:
             self._buckets.popitem(last=False)
+        return left

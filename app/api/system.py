@@ -2,8 +2,10 @@
 
 import asyncio
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
+import structlog
 from fastapi import APIRouter
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, HTMLResponse, Response
@@ -17,8 +19,11 @@ from app.imaging.arrays import Frames
 from app.inference.repository import Repository
 from app.metrics import Metrics
 
+log = structlog.get_logger()
+
 STATIC = Path(__file__).parent.parent / "static"
-READY_WITHIN = 2.0  # seconds that a probe's inference may wait behind real work
+JUST_NOW = 1.0  # seconds for which an inference that worked shows readiness
+READY_WITHIN = 2.0  # seconds that a probe's own inference may take
 # The page takes nothing from anywhere else, and may not be framed.
 PAGE_HEADERS = {
     "Content-Security-Policy": (
@@ -50,10 +55,14 @@ def router(repository: Repository, metrics: Metrics, lifecycle: Lifecycle, golde
         if lifecycle.draining:
             raise Draining("the service is shutting down; send new requests to another instance", retry_after=1)
         model = repository.get()
-        try:
-            await model.batcher.submit(golden, asyncio.get_running_loop().time() + READY_WITHIN)
-        except Exception as error:  # whatever broke, the answer to a probe is "not ready", with the reason
-            raise Unavailable(f"the default model did not answer a test image: {error}", retry_after=1) from error
+        if perf_counter() - model.batcher.last_success > JUST_NOW:  # busy with real work is ready too
+            try:
+                await model.batcher.submit(golden, asyncio.get_running_loop().time() + READY_WITHIN)
+            except Exception as error:  # whatever broke, the answer to a probe is "not ready"
+                log.error("not ready", exc_info=error)
+                raise Unavailable(
+                    "the default model did not answer a test image; see the log", retry_after=1
+                ) from error
         return {"status": "ready", "model": model.manifest.name, "version": model.manifest.version}
 
     @routes.get("/metrics", summary="Prometheus text, over all workers", response_class=Response)

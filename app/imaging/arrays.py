@@ -14,6 +14,8 @@ SIDE = 28
 FRAME_BYTES = SIDE * SIDE
 EXPECTED = "28x28 pixels of 0 (background) to 255 (ink)"
 
+NUMBERS = frozenset({int, float})  # bool is a subclass of int, but no pixel
+
 Frames = NDArray[np.uint8]  # [N, 28, 28]
 
 
@@ -42,15 +44,30 @@ def from_npy(data: bytes) -> Frames:
         array = content.reshape(shape, order="F" if fortran else "C")
     except Exception as error:  # the header is evaluated as Python literals and can fail in any way
         raise Undecodable(f"the body is no .npy file of plain numbers ({error}); write it with numpy.save") from error
-    return from_numbers(array)
+    return _from_array(array)
 
 
-def from_numbers(pixels: Any) -> Frames:
-    """Nested lists or an array, [28, 28] or [N, 28, 28] -> uint8 [N, 28, 28]. Raises WrongShape, Undecodable."""
-    try:
-        array = np.asarray(pixels)
-    except (ValueError, OverflowError) as error:
-        raise WrongShape(f"expected {EXPECTED}, rows of equal length; {_short(error)}") from error
+def from_lists(pixels: Any) -> Frames:
+    """A list of frames, each 28 lists of 28 numbers -> uint8 [N, 28, 28]. Raises WrongShape, Undecodable."""
+    return np.stack([from_rows(rows) for rows in pixels]) if pixels else np.empty((0, SIDE, SIDE), np.uint8)
+
+
+def from_rows(rows: Any) -> Frames:
+    """28 lists of 28 numbers -> uint8 [28, 28]. Raises WrongShape, Undecodable.
+
+    Looked at before NumPy is: of a list with one long string it would make an array of such strings.
+    """
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        raise WrongShape(f"expected {EXPECTED}: a list of 28 lists of 28 numbers")
+    if len(rows) != SIDE or any(len(row) != SIDE for row in rows):
+        lengths = sorted({len(row) for row in rows})
+        raise WrongShape(f"expected {EXPECTED}; got {len(rows)} rows of {' and '.join(map(str, lengths[:5]))} values")
+    if not all(NUMBERS.issuperset(map(type, row)) for row in rows):
+        raise Undecodable(f"expected {EXPECTED}; got values that are no numbers")
+    return _to_bytes(np.array(rows, np.float64))
+
+
+def _from_array(array: NDArray[Any]) -> Frames:
     if array.ndim not in (2, 3) or array.shape[-2:] != (SIDE, SIDE):
         raise WrongShape(f"expected {EXPECTED}, or a list of such; got an array of shape {list(array.shape)}")
     frames = array.reshape(-1, SIDE, SIDE)
@@ -69,7 +86,3 @@ def _to_bytes(array: NDArray[Any]) -> Frames:
         raise Undecodable(f"expected {EXPECTED}; got fractions up to {most:g}: multiply by 255 first")
     frames: Frames = np.rint(array).astype(np.uint8)
     return frames
-
-
-def _short(error: Exception) -> str:
-    return str(error).split(". The", 1)[0]

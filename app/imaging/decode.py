@@ -1,6 +1,7 @@
 """Encoded image bytes -> a grey picture. What an image would cost is decided from its header, before decoding."""
 
 import io
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,6 +22,8 @@ FORMATS = {
     "image/tiff": "TIFF",
 }
 ENOUGH = 1024  # pixels a side; more detail than this never reaches a 28x28 frame
+START_OF_SCAN, MOST_SCANS = b"\xff\xda", 100  # of a JPEG; progressive ones have about ten
+TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF tags
 SIXTEEN_BITS_A_SHADE = 257  # 65535 / 255
 
 Image.MAX_IMAGE_PIXELS = None  # `open_image` limits pixels itself, and answers with 413 rather than a warning
@@ -33,11 +36,15 @@ def open_image(data: bytes, media_type: str | None = None, *, max_pixels: int) -
     """
     with _translated(data, media_type):
         image = Image.open(io.BytesIO(data), formats=[FORMATS[media_type]] if media_type else [*FORMATS.values()])
-    if image.width * image.height > max_pixels:
+        width, height = _largest_piece(image)
+        many_scans = image.format == "JPEG" and data.count(START_OF_SCAN) > MOST_SCANS
+    if width * height > max_pixels:
         raise ImageTooLarge(
-            f"the image is {image.width}x{image.height} = {image.width * image.height:,} pixels; "
+            f"the image is {width}x{height} = {width * height:,} pixels; "
             f"at most {max_pixels:,} are decoded. Send it smaller."
         )
+    if many_scans:
+        raise Undecodable(f"the JPEG has over {MOST_SCANS} scans, each of which costs a decoding; save it anew")
     return image
 
 
@@ -51,8 +58,23 @@ def decode(image: Image.Image) -> Grey:
     with _translated(None, None):
         image.draft("L", (ENOUGH, ENOUGH))  # JPEG alone: decodes straight to a smaller size, many times faster
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        return _grey(upright.reduce(max(1, max(upright.size) // ENOUGH)))
+        ImageOps.exif_transpose(image, in_place=True)
+        factor = max(image.size) // ENOUGH
+        return _grey(_reducible(image).reduce(factor) if factor > 1 else image)
+
+
+def _largest_piece(image: Image.Image) -> tuple[int, int]:
+    """The image's size, or that of a TIFF's tiles, which are allocated whole however small the image is."""
+    tags = getattr(image, "tag_v2", {})
+    tile = int(tags.get(TILE_WIDTH, 0)), int(tags.get(TILE_LENGTH, 0))
+    return max(image.size, tile, key=math.prod)
+
+
+def _reducible(image: Image.Image) -> Image.Image:
+    """Pillow averages pixels of whole shades alone, not of palettes, bits or 16-bit words."""
+    if image.mode in {"1", "P", "PA", "La", "RGBa"}:
+        return image.convert("LA" if image.has_transparency_data else "L")
+    return image.convert("I") if image.mode.startswith("I;") else image
 
 
 def _grey(image: Image.Image) -> Grey:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.errors import NoInk
+from app.imaging.arrays import SIDE
 from app.imaging.decode import Grey
 
-FRAME, BOX = 28, 20
+BOX = 20  # pixels, of the longer side
 MIDDLE = 14.5  # where MNIST has its centre of mass: the middle of pixel 14, in pixels from the edge
 LEAST_CONTRAST = 24  # shades between paper and ink; less is noise
 NEAR_BLACK = 32  # MNIST's background is 0 all over; a dark sheet of paper is not
@@ -41,7 +42,7 @@ def normalise(grey: Grey) -> Frame:
 
 def is_mnist_like(grey: Grey) -> bool:
     """28x28 with a black border: taken for a frame that is ready."""
-    if grey.shape != (FRAME, FRAME):
+    if grey.shape != (SIDE, SIDE):
         return False
     return bool(np.median(_border(grey)) < NEAR_BLACK)
 
@@ -99,9 +100,9 @@ def centre(boxed: Ink) -> Grey:
     mass = boxed.sum()
     middle_y = float((boxed.sum(axis=1) @ (np.arange(height) + 0.5)) / mass)
     middle_x = float((boxed.sum(axis=0) @ (np.arange(width) + 0.5)) / mass)
-    top = min(max(round(MIDDLE - middle_y), 0), FRAME - height)
-    left = min(max(round(MIDDLE - middle_x), 0), FRAME - width)
-    frame = np.zeros((FRAME, FRAME), np.uint8)
+    top = min(max(round(MIDDLE - middle_y), 0), SIDE - height)
+    left = min(max(round(MIDDLE - middle_x), 0), SIDE - width)
+    frame = np.zeros((SIDE, SIDE), np.uint8)
     frame[top : top + height, left : left + width] = np.rint(boxed)
     return frame
 

@@ -72,7 +72,10 @@ class Batcher:
         max_queue_images: int,
         inline_images: int = 0,
     ) -> None:
-        """Runs of up to `inline_images` happen on the event loop, since handing them to a thread would cost more."""
+        """Runs of up to `inline_images` happen on the event loop, since handing them to a thread would cost more.
+
+        `last_success` is when a run last worked, on time.perf_counter's clock.
+        """
         self._run = run
         self._chunk_images = chunk_images
         self._max_queue_images = max_queue_images
@@ -80,6 +83,7 @@ class Batcher:
         self._queue: deque[Submission] = deque()
         self._queued_images = 0
         self._seconds_per_image = 0.0
+        self.last_success = float("-inf")
         self._flush_scheduled = False
         self._busy = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"run-{name}")
@@ -172,13 +176,15 @@ class Batcher:
     def _count(self, images: int) -> None:
         if images:
             self._queued_images += images
-            self._queue_gauge.set(self._queued_images)
+            self._queue_gauge.inc(images)  # summed over a model's live versions
 
     def _finish(self, parts: list[Part], outcome: "Outcome") -> None:
         result, seconds, finished = outcome
         images = sum(stop - start for _, start, stop in parts)
         self._run_images.observe(images)
-        self._seconds_per_image += SMOOTHING * (seconds / images - self._seconds_per_image)
+        self._learn_speed(seconds / images)
+        if not isinstance(result, Exception):
+            self.last_success = finished
         row = 0
         for submission, start, stop in parts:
             if not submission.future.done():
@@ -187,6 +193,10 @@ class Batcher:
                 submission.largest_run = max(submission.largest_run, images)
                 _deliver(submission, start, stop, result, row)
             row += stop - start
+
+    def _learn_speed(self, seconds_per_image: float) -> None:
+        known = self._seconds_per_image or seconds_per_image
+        self._seconds_per_image = known + SMOOTHING * (seconds_per_image - known)
 
     def _expire(self, submission: Submission) -> None:
         if not submission.future.done():

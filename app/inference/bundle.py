@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.errors import BundleError
 
@@ -31,6 +31,12 @@ class Thresholds(_Record):
 
     accept: float = Field(ge=0, le=1)
     review: float = Field(ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.review > self.accept:
+            raise ValueError(f"review ({self.review}) must not be above accept ({self.accept})")
+        return self
 
 
 class Provenance(_Record):

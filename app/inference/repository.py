@@ -13,12 +13,13 @@ from app.errors import BundleError, ModelNotFound, NoLiveModel
 from app.inference import bundle
 from app.inference.batcher import Batcher
 from app.inference.bundle import Manifest
-from app.inference.session import Frames, Session
+from app.inference.session import Frames, Probabilities, Session
 from app.inference.threads import usable_cores
 from app.metrics import Metrics
 
 log = structlog.get_logger()
 
+DECISIONS = ("reject", "review", "accept")
 GOLDEN_RIGHT = 8  # of the ten golden digits: a bundle that reads fewer is broken or no digit model at all
 INLINE_SECONDS = 0.0005  # a run up to this long holds up the event loop less than a hop to a thread and back costs
 
@@ -31,12 +32,12 @@ class LiveModel:
     session: Session
     batcher: Batcher
 
-    def decide(self, confidence: float) -> str:
-        """accept, review or reject, by the thresholds that training chose on its validation split."""
+    def decide(self, probabilities: Probabilities) -> list[str]:
+        """accept, review or reject for each row, by the thresholds that training chose on its validation split."""
         thresholds = self.manifest.thresholds
-        if confidence >= thresholds.accept:
-            return "accept"
-        return "review" if confidence >= thresholds.review else "reject"
+        confidence = probabilities.max(axis=1).astype(np.float64)
+        passed = (confidence >= thresholds.review).astype(int) + (confidence >= thresholds.accept)
+        return [DECISIONS[one] for one in passed.tolist()]
 
 
 class Repository:
@@ -81,8 +82,7 @@ class Repository:
     def _nothing_called(self, name: str) -> Exception:
         if name == self._settings.default_model:
             return NoLiveModel(
-                f"no version of the default model {name!r} in {self._settings.models} could be made live; "
-                "the service's log says why",
+                f"no version of the default model {name!r} could be made live; the service's log says why",
                 retry_after=5,
             )
         return ModelNotFound(f"no live model is called {name!r}; live are {', '.join(self._live) or 'none'}")

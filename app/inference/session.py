@@ -16,7 +16,6 @@ Frames = NDArray[np.uint8]  # [N, 28, 28], 0 background, 255 ink
 Probabilities = NDArray[np.float32]  # [N, 10]
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
-FRAME = (28, 28)
 CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}  # exhaustive search repeats for every new batch shape
 FELL_BACK = (
     "ONNX Runtime could not load CUDA and fell back to the CPU; its own message above names the missing library; "

@@ -3,14 +3,17 @@
 import base64
 import io
 import json
+import struct
 import zipfile
+from collections.abc import Callable
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 
-from tests.conftest import Serve
+from tests.conftest import Process, Serve
 from tests.pictures import encoded, npy
 
 Digits = NDArray[np.uint8]
@@ -91,7 +94,7 @@ def test_a_base64_item_that_is_wrong(client: httpx.Client, digits: Digits) -> No
 def test_probabilities_alone(client: httpx.Client, digits: Digits) -> None:
     with_blank = np.concatenate([digits, np.zeros((1, 28, 28), np.uint8)])
     answer = client.post(BATCH, content=with_blank.tobytes(), headers=RAW | {"Accept": "application/x-npy"})
-    rows = np.load(io.BytesIO(answer.content))
+    rows = np.load(io.BytesIO(answer.content), allow_pickle=False)
     assert answer.headers["Content-Type"] == "application/x-npy"
     assert rows.dtype == np.float32
     assert rows[:10].argmax(axis=1).tolist() == list(range(10))
@@ -116,6 +119,21 @@ def test_an_archive_with_folders_and_litter(client: httpx.Client, digits: Digits
         ("a/1.png", 1),
         ("b.txt", None),
     ]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_that_lies_about_its_size(process: Callable[..., Process], method: int) -> None:
+    """400 MB of nothing, said to be 10 bytes."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("a.png", bytes(400_000_000))
+    lie = file.getvalue().replace(struct.pack("<I", 400_000_000), struct.pack("<I", 10))
+    running = process()
+    running.wait_until_ready()
+    before = psutil.Process(running.pid).memory_info().rss
+    answer = httpx.post(f"{running.url}{BATCH}", content=lie, headers={"Content-Type": "application/zip"})
+    assert digits_read(answer) == [None]
+    assert psutil.Process(running.pid).memory_info().rss - before < 20e6
 
 
 def test_a_file_in_an_archive_with_a_wrong_checksum(client: httpx.Client, digits: Digits) -> None:
@@ -153,6 +171,13 @@ def test_limits_hold_for_every_way_of_sending_many(serve: Serve, digits: Digits)
             ),
         ]
         assert [(one.status_code, one.json()["code"]) for one in three] == [(413, "batch_too_large")] * 4
+
+
+def test_too_many_items_are_refused_before_any_is_looked_at(client: httpx.Client) -> None:
+    for items in ('"images": [' + ",".join(['""'] * 200_000), '"pixels": [' + ",".join(["0"] * 200_000)):
+        answer = client.post(BATCH, content="{" + items + "]}", headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["code"]) == (413, "batch_too_large")
+        assert answer.elapsed.total_seconds() < 0.5
 
 
 def test_a_batch_of_too_many_pixels(serve: Serve, digits: Digits) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from app.errors import ServiceError, Undecodable, WrongShape
-from app.imaging.arrays import from_npy, from_numbers, from_raw
+from app.imaging.arrays import from_lists, from_npy, from_raw, from_rows
 from tests.pictures import npy
 
 FRAME = np.arange(784, dtype=np.int64).reshape(28, 28) % 256
@@ -23,12 +23,12 @@ def test_npy_of_every_type_of_number(dtype: str, order: str) -> None:
 def test_many_frames() -> None:
     many = np.stack([FRAME, FRAME]).astype(np.uint8)
     assert np.array_equal(from_npy(npy(many)), many)
-    assert np.array_equal(from_numbers(many.tolist()), many)
+    assert np.array_equal(from_lists(many.tolist()), many)
     assert np.array_equal(from_raw(many.tobytes()), many)
 
 
 def test_fractions_of_a_shade_are_rounded() -> None:
-    assert np.array_equal(from_numbers(np.minimum(FRAME + 0.3, 255)), FRAME[None])
+    assert np.array_equal(from_rows(np.minimum(FRAME + 0.3, 255).tolist()), FRAME)
 
 
 @pytest.mark.parametrize("length", [0, 1, 783, 785, 1567])
@@ -49,7 +49,7 @@ def test_wrong_shapes(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -1, 256, 1e300, True, "7", None, 1j, 2**70])
 def test_values_that_are_no_pixels(value: object) -> None:
     with pytest.raises(ServiceError):
-        from_numbers([[value] * 28] * 28)
+        from_rows([[value] * 28] * 28)
 
 
 @given(arrays_of.arrays(arrays_of.scalar_dtypes(), arrays_of.array_shapes(max_dims=4, max_side=29)))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from app.errors import ImageTooLarge, ServiceError, Undecodable
 from app.imaging.decode import FORMATS, Grey, decode, open_image
-from tests.pictures import encoded, one_colour_png
+from tests.pictures import encoded, one_colour_png, tiled_tiff
 
 MANY = 64_000_000
 RAMP = np.arange(40 * 50, dtype=np.uint32).reshape(40, 50) * 255 // 1999
@@ -70,6 +70,30 @@ def test_only_the_first_picture_of_an_animation() -> None:
 def test_the_limit_is_read_off_the_header() -> None:
     with pytest.raises(ImageTooLarge, match="20000x20000 = 400,000,000 pixels; at most 64,000,000"):
         open_image(one_colour_png(20_000, 20_000), max_pixels=MANY)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "I;16", "I", "F"])
+def test_every_mode_of_a_large_file(mode: str) -> None:
+    ramp = (np.linspace(0, 255, 2100)[None] * np.ones((2100, 1))).astype(np.uint8)
+    image = Image.fromarray(ramp)
+    wide = {"I;16": ramp.astype(np.uint16) * 257, "I": ramp.astype(np.int32) * 257, "F": ramp.astype(np.float32)}
+    pixels = grey_of(encoded(Image.fromarray(wide[mode]) if mode in wide else image.convert(mode), "TIFF"))
+    assert pixels.shape == (1050, 1050)
+    if mode not in {"1", "CMYK"}:
+        assert np.abs(pixels.astype(int) - ramp[::2, ::2]).max() <= 2
+
+
+def test_a_tiny_tiff_of_one_huge_tile() -> None:
+    with pytest.raises(ImageTooLarge, match="20000x20000"):
+        open_image(tiled_tiff(28, 20_000), max_pixels=MANY)
+    assert grey_of(tiled_tiff(28, 32)).shape == (28, 28)
+
+
+def test_a_jpeg_of_endless_scans() -> None:
+    data = encoded(RAMP.astype(np.uint8), "JPEG", progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : data.rindex(b"\xff\xd9")]
+    with pytest.raises(Undecodable, match="scans"):
+        open_image(data[:-2] + scan * 200 + data[-2:], max_pixels=MANY)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])

@@ -77,6 +77,11 @@ def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
         bundle.read(folder)
 
 
+def test_thresholds_out_of_order_are_refused() -> None:
+    with pytest.raises(ValueError, match="must not be above"):
+        Thresholds(accept=0.2, review=0.9)
+
+
 def test_fields_of_a_newer_manifest_are_kept(tmp_path: Path) -> None:
     folder = bundle.write(tmp_path / "letters", Bundle(manifest(), MODEL))
     file = folder / bundle.MANIFEST_FILE

@@ -81,12 +81,11 @@ def test_decisions_follow_the_manifests_thresholds(tmp_path: Path, digits: Digit
     copy(tmp_path)
     model = opened(tmp_path, digits).get()
     thresholds = model.manifest.thresholds
-    assert [model.decide(value) for value in (1.0, thresholds.accept, thresholds.review, 0.0)] == [
-        "accept",
-        "accept",
-        "accept" if thresholds.review == thresholds.accept else "review",
-        "reject",
-    ]
+    confidences = np.array([1.0, thresholds.accept + 1e-6, thresholds.accept - 1e-6, thresholds.review - 1e-6, 0.0])
+    rows = np.zeros((5, 10), np.float32)
+    rows[:, 3] = confidences
+    assert model.decide(rows) == ["accept", "accept", "review", "reject", "reject"]
+    assert model.decide(rows[:0]) == []
 
 
 def test_a_bundle_without_measurements_serves_too(tmp_path: Path, digits: Digits) -> None:

@@ -92,4 +92,4 @@ def test_scikit_learns_real_digits(session: Session) -> None:
     pictures = (data.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     right = np.mean([read(session, picture) == label for picture, label in zip(pictures, labels, strict=True)])
     print(f"load_digits: {right:.4f}")
-    assert right > 0.75  # what this recipe reaches; the imaging to come aims at 0.95
+    assert right > 0.9  # the imaging to come aims at 0.95

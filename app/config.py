@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
+# What Kubernetes sets in every pod beside a Service called digitserve.
+KUBERNETES_VARIABLE = re.compile(r"DIGITSERVE_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_.*)")
 SENDABLE_KEY = re.compile(r"[\x21-\x7e]{16,}")
 PREFIX = "DIGITSERVE_"
 TRAINING_VARIABLES = {"DIGITSERVE_DATA"}  # where MNIST is: of no use here, and no mistake
@@ -102,6 +104,15 @@ class Settings(BaseSettings):
             raise ValueError(f"{path} is not a folder; expected one that holds NAME/VERSION/model.onnx bundles")
         return path
 
+    @field_validator("port", mode="before")
+    @classmethod
+    def _port_is_not_a_service_link(cls, port: object) -> object:
+        if isinstance(port, str) and port.startswith("tcp://"):
+            raise ValueError(
+                "Kubernetes set DIGITSERVE_PORT for a Service called digitserve; set enableServiceLinks: false"
+            )
+        return port
+
     @field_validator("api_keys")
     @classmethod
     def _keys_differ(cls, keys: tuple[ApiKey, ...]) -> tuple[ApiKey, ...]:
@@ -127,7 +138,8 @@ class Settings(BaseSettings):
     def _no_variable_is_misspelt(self) -> Self:
         """A setting that is meant to protect must not be ignored because of its spelling."""
         known = {f"{PREFIX}{name}".upper() for name in type(self).model_fields} | TRAINING_VARIABLES
-        unknown = {name for name in os.environ if name.upper().startswith(PREFIX)} - known
+        given = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
+        unknown = {name for name in given - known if not KUBERNETES_VARIABLE.fullmatch(name)}
         if unknown:
             raise ValueError(f"no setting is called {', '.join(sorted(unknown))}; `digitserve settings` lists them")
         return self

@@ -3,7 +3,7 @@
 `detail` says what was expected, what came and what to do. The codes are part of the HTTP contract.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class StartError(Exception):
@@ -26,6 +26,11 @@ class ServiceError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.retry_after = retry_after
+
+    def bare(self) -> Self:
+        """The same error without its traceback: kept with an answer, its frames would keep the image they held."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
 
 
 class BadRequest(ServiceError):

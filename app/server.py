@@ -101,8 +101,18 @@ class PlainHttp(HttpToolsProtocol):
     with every first request; httptools would drop the body of such a request, and read it as the next one.
     """
 
+    inside_message = False
+
+    def on_message_begin(self) -> None:
+        self.inside_message = True
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        self.inside_message = False
+        super().on_message_complete()
+
     def data_received(self, data: bytes) -> None:
-        if self.cycle is None or not self.cycle.more_body:  # a head comes, not the rest of a body
+        if not self.inside_message:  # a head begins: nothing of a body can be meant
             head = data.find(b"\r\n\r\n") + 1
             if UPGRADE.search(data, 0, head):
                 data = UPGRADE.sub(b"", data[:head]) + data[head:]

@@ -1,10 +1,13 @@
 """The few fixtures: a real service in a thread or a process, and MNIST's test set where it is at hand."""
 
+import atexit
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +18,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 import uvicorn
 from numpy.typing import NDArray
@@ -26,7 +30,19 @@ from app.server import configure
 from training import data
 
 ROOT = Path(__file__).parent.parent
-MODELS = ROOT / "models"
+
+
+def committed_bundles() -> Path:
+    """A folder of the bundles that are committed, without what `make train` has added since."""
+    folder = tempfile.TemporaryDirectory(prefix="digitserve-models-")
+    atexit.register(folder.cleanup)
+    for name in ("digits", "mlp-128-64"):
+        (Path(folder.name) / name).mkdir()
+        (Path(folder.name) / name / "1").symlink_to(ROOT / "models" / name / "1")
+    return Path(folder.name)
+
+
+MODELS = committed_bundles()
 
 Serve = Callable[..., AbstractContextManager[httpx.Client]]
 
@@ -81,6 +97,20 @@ class Process:
             return httpx.get(f"{self.url}/health/ready", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
+
+    @contextmanager
+    def peak_growth(self) -> Iterator[Callable[[], int]]:
+        """Gives a function that says by how many bytes the resident memory has grown at its highest since here."""
+        folder = Path(f"/proc/{self.pid}")
+        before = psutil.Process(self.pid).memory_info().rss
+        (folder / "clear_refs").write_text("5")  # the peak starts anew: Linux Documentation/filesystems/proc.rst
+
+        def grown() -> int:
+            peak = re.search(r"^VmHWM:\s+(\d+) kB$", (folder / "status").read_text(), re.MULTILINE)
+            assert peak
+            return int(peak[1]) * 1024 - before
+
+        yield grown
 
     def terminate(self) -> None:
         self._process.send_signal(signal.SIGTERM)
@@ -144,6 +174,7 @@ def digits() -> NDArray[np.uint8]:
 @pytest.fixture(scope="session")
 def mnist_test() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """MNIST's 10,000 test images, uint8 [10000, 28, 28], and their labels; never downloaded by a test."""
-    if data.VARIABLE not in os.environ and not data.CACHE.expanduser().is_dir():
+    folder = data.at_hand()
+    if folder is None:
         pytest.skip(f"the full MNIST is not at hand: set {data.VARIABLE} to its folder")
-    return tuple(data.load(data.find()).test)
+    return tuple(data.load(folder).test)

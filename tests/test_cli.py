@@ -100,8 +100,17 @@ def test_the_service_never_imports_tensorflow() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-@pytest.mark.parametrize("project", [".", "client"])
-def test_the_version_stands_in_the_changelog(project: str) -> None:
+@pytest.mark.parametrize(("project", "line"), [(".", "## {} "), ("client", "`digitserve-client` {}:")])
+def test_the_version_stands_in_the_changelog(project: str, line: str) -> None:
     root = Path(__file__).parent.parent
     current = tomllib.loads((root / project / "pyproject.toml").read_text())["project"]["version"]
-    assert current in (root / "CHANGELOG.md").read_text()
+    assert line.format(current) in (root / "CHANGELOG.md").read_text()
+
+
+def test_kubernetes_may_set_its_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SERVICE_HOST", "SERVICE_PORT_HTTP", "PORT_8000_TCP_ADDR"):
+        monkeypatch.setenv(f"DIGITSERVE_{name}", "10.0.0.1")
+    assert Settings(models=MODELS).port == 8000
+    monkeypatch.setenv("DIGITSERVE_PORT", "tcp://10.0.0.1:8000")
+    with pytest.raises(ValidationError, match="enableServiceLinks: false"):
+        Settings(models=MODELS)

@@ -178,3 +178,17 @@ def test_an_offer_to_upgrade_neither_loses_the_body_nor_smuggles_a_request(proce
         received = connection.recv(10_000)
     assert received.count(b"HTTP/1.1 ") == 1
     assert received.startswith(b"HTTP/1.1 200 " if pieces == 1 else b"HTTP/1.1 400 ")
+
+
+def test_a_body_that_looks_like_an_upgrade_is_not_touched(process: Start) -> None:
+    """The head is cut just before its end, so that a packet begins with it and the body follows."""
+    running = process()
+    running.wait_until_ready()
+    body = b"\r\nUpgrade: h2c\r\n\r\n".ljust(784, b"\0")
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 784\r\n"
+    url = httpx.URL(running.url)
+    with socket.create_connection((url.host, url.port or 0), timeout=10) as connection:
+        connection.sendall(head)
+        time.sleep(0.1)
+        connection.sendall(b"\r\n" + body)
+        assert connection.recv(10_000).startswith(b"HTTP/1.1 200 ")

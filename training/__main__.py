@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.errors import BundleError
+from app.inference import bundle
 from training.data import Mnist, find, load
 from training.errors import TrainingError
 from training.quiet import import_keras
@@ -54,6 +55,8 @@ def train(
     from training import architectures, pipeline
 
     architectures.architecture(arch)  # an unknown name is refused before MNIST is looked for
+    if out is not None:
+        bundle.check_name(out.resolve().name)
     mnist = load(find(data))
     run = pipeline.train(arch, mnist, epochs=epochs, seed=seed, runs=runs)
     if out is not None:
@@ -66,17 +69,17 @@ def export(folder: RunFolder, out: Annotated[Path, Out], data: Data = None) -> N
     """Export a run's model.keras as the next bundle version under --out."""
     from training import run
 
+    bundle.check_name(out.resolve().name)
     _release(run.load(folder), load(find(data)), out)
 
 
 @app.command()
 def evaluate(folder: BundleFolder, data: Data = None) -> None:
     """Print a bundle's metrics on the test set, by ONNX Runtime, as JSON."""
-    from app.inference import bundle
     from app.inference.session import Session
     from training.evaluate import measure, predict
 
-    session = Session(bundle.read(folder).model)
+    session = Session(bundle.read(folder.resolve()).model)
     test = load(find(data)).test
     typer.echo(measure(predict(session, test.images), test.labels).model_dump_json(indent=2))
 

@@ -54,13 +54,24 @@ class Mnist(NamedTuple):
 
 def find(data: Path | None = None, *, cache: Path = CACHE) -> Path:
     """Where MNIST is: `data`, else $DIGITSERVE_DATA, else the user's cache, downloaded into it where need be."""
+    if found := at_hand(data, cache=cache):
+        return found
+    cache = cache.expanduser()
+    download.download(cache, SHA256)
+    return cache
+
+
+def at_hand(data: Path | None = None, *, cache: Path = CACHE) -> Path | None:
+    """As `find`, but None where it would have to be downloaded."""
     if data is not None:
         return data
     if named := os.environ.get(VARIABLE):
         return Path(named)
     cache = cache.expanduser()
-    download.download(cache, SHA256)
-    return cache
+    whole = (cache / "mnist.npz").is_file() or all(
+        (cache / name).is_file() or (cache / f"{name}.gz").is_file() for name in SHA256
+    )
+    return cache if whole else None
 
 
 def load(source: Path, digests: Mapping[str, str] = SHA256, *, held_out: int = VALIDATION_IMAGES) -> Mnist:

@@ -8,7 +8,7 @@ from app.inference.bundle import Provenance
 from training import calibrate, evaluate, provenance, report
 from training.architectures import architecture
 from training.data import Mnist
-from training.run import Record, Run, create
+from training.run import Record, Run, create, make_folder
 from training.train import logits
 from training.train import train as fit
 
@@ -17,6 +17,7 @@ def train(arch: str, mnist: Mnist, *, epochs: int | None, seed: int, runs: Path)
     """Train by the architecture's recipe and leave a run folder under `runs`; the test set is not looked at."""
     chosen = architecture(arch)
     recipe = dataclasses.replace(chosen.recipe, epochs=epochs or chosen.recipe.epochs)
+    folder = make_folder(runs, arch)  # before the hours of training, not after them
     commit, start = provenance.git_commit(), time.monotonic()
     network, history = fit(chosen, recipe, training=mnist.train, validation=mnist.validation, seed=seed)
     record = Record(
@@ -33,7 +34,7 @@ def train(arch: str, mnist: Mnist, *, epochs: int | None, seed: int, runs: Path)
         seconds=round(time.monotonic() - start, 1),
         history=history,
     )
-    run = create(runs, record)
+    run = create(folder, record)
     network.save(run.model)
     run.keep_answers("validation", calibrate.softmax(logits(network, mnist.validation.images)))
     return run

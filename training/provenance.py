@@ -15,8 +15,8 @@ def libraries() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: installed[name] for name in LIBRARIES if name in installed}
 
 
-def git_commit(folder: Path = Path()) -> str | None:
-    """The commit that is checked out, with `-dirty` where tracked files differ; None outside a repository."""
+def git_commit(folder: Path = Path(__file__).parent) -> str | None:
+    """The commit of this code, with `-dirty` where tracked files differ from it; None outside a repository."""
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     dirty = commit and _git(folder, "status", "--porcelain", "--untracked-files=no")
     return f"{commit}-dirty" if dirty else commit
@@ -24,7 +24,7 @@ def git_commit(folder: Path = Path()) -> str | None:
 
 def machine() -> str:
     """The processor's name and how many cores this process may use."""
-    return f"{_processor()}, {os.cpu_count()} cores, {platform.system()}"
+    return f"{_processor()}, {len(os.sched_getaffinity(0))} cores, {platform.system()}"
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -49,10 +49,18 @@ class Run(NamedTuple):
         raise RunError(f"{self.folder}: holds no answers ({' or '.join(f'{part}.npy' for part in PARTS)})")
 
 
-def create(runs: Path, record: Record) -> Run:
-    """A new folder under `runs`, named by time and architecture, with its record written."""
-    folder = runs / f"{datetime.now():%Y%m%d-%H%M%S}-{record.architecture}"
-    folder.mkdir(parents=True)
+def make_folder(runs: Path, architecture: str) -> Path:
+    """A new folder under `runs`, named by time and architecture. Raises RunError where it cannot be made."""
+    folder = runs / f"{datetime.now():%Y%m%d-%H%M%S}-{architecture}"
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise RunError(f"{folder}: no run folder can be made there: {error}") from error
+    return folder
+
+
+def create(folder: Path, record: Record) -> Run:
+    """A run in its folder, with its record written."""
     (folder / RECORD_FILE).write_text(record.model_dump_json(indent=2) + "\n")
     return Run(folder, record)
 
@@ -60,6 +68,9 @@ def create(runs: Path, record: Record) -> Run:
 def load(folder: Path) -> Run:
     """Raises RunError where the folder is not a run's."""
     try:
-        return Run(folder, Record.model_validate_json((folder / RECORD_FILE).read_bytes()))
+        run = Run(folder, Record.model_validate_json((folder / RECORD_FILE).read_bytes()))
     except (OSError, ValidationError) as error:
         raise RunError(f"{folder}: not a run folder: {error}") from error
+    if not run.model.is_file():
+        raise RunError(f"{folder}: not a whole run: {MODEL_FILE} is missing")
+    return run

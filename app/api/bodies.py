@@ -232,5 +232,4 @@ def _guarded(read: Callable[[T], Item], source: T, name: str | None = None) -> I
     try:
         return read(source)
     except ServiceError as error:
-        error.__cause__ = error.__context__ = None
-        return Item(error=error.with_traceback(None), name=name)  # without the frames, which hold the item's bytes
+        return Item(error=error.bare(), name=name)

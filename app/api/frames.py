@@ -17,7 +17,7 @@ from app.api.exchange import Exchange
 from app.config import Settings
 from app.errors import BatchTooLarge, NoInk, QueueFull, ServiceError
 from app.imaging.arrays import SIDE, Frames
-from app.imaging.decode import decode, open_image
+from app.imaging.decode import decode, open_image, pixels_of
 from app.imaging.normalise import normalise
 from app.inference.threads import usable_cores
 
@@ -112,7 +112,7 @@ class Framer:
     def _see_small(self, item: Item) -> Seen | None:
         """On the event loop, or None where that would hold it up."""
         opened = self._open(item)
-        return _see(item, opened) if opened is None or opened.width * opened.height <= INLINE_PIXELS else None
+        return _see(item, opened) if _pixels(opened) <= INLINE_PIXELS else None
 
     def _open_and_see(self, item: Item) -> Seen:
         return _see(item, self._open(item))
@@ -131,7 +131,7 @@ class Framer:
                     raise item.error
                 opened[place] = self._open(item)
             except ServiceError as error:
-                errors[place] = error
+                errors[place] = error.bare()
         pixels = sum(_pixels(image) for image in opened.values())
         if pixels > self._max_batch_pixels:
             raise BatchTooLarge(
@@ -183,32 +183,33 @@ def _see(item: Item, opened: Image.Image | None) -> Seen:
 
 def _see_group(items: Sequence[Item], group: Opened, batch: Batch) -> list[Seen]:
     seen: list[Seen] = []
-    for place, image in group.items():
+    for place in list(group):
         try:
-            seen.append(_see(items[place], image))
+            seen.append(_see(items[place], group.pop(place)))  # popped: a decoded picture goes before the next comes
         except ServiceError as error:
-            batch.errors[place] = error
+            batch.errors[place] = error.bare()
         else:
             batch.steps[place] = seen[-1].steps
     return seen
 
 
 def _groups(opened: Opened) -> Iterator[Opened]:
-    """Consecutive images of up to GROUP_PIXELS together, at least one."""
+    """Take consecutive images of up to GROUP_PIXELS together, at least one, out of those that are opened."""
     group: Opened = {}
     pixels = 0
-    for place, image in opened.items():
-        if group and pixels + _pixels(image) > GROUP_PIXELS:
+    for place in list(opened):
+        more = _pixels(opened[place])
+        if group and pixels + more > GROUP_PIXELS:
             yield group
             group, pixels = {}, 0
-        group[place] = image
-        pixels += _pixels(image)
+        group[place] = opened.pop(place)
+        pixels += more
     if group:
         yield group
 
 
 def _pixels(image: Image.Image | None) -> int:
-    return SIDE * SIDE if image is None else image.width * image.height
+    return SIDE * SIDE if image is None else pixels_of(image)
 
 
 def _batch_of_frames(frames: Frames) -> Batch:

@@ -76,7 +76,7 @@ class Limits:
             self._held_bytes += more
             if received > self._max_body_bytes:
                 raise self._too_large(f"more than {self._max_body_bytes:,} bytes came")
-            if self._held_bytes > self._max_held_bytes:
+            if more and self._held_bytes > self._max_held_bytes:
                 raise QueueFull(
                     f"requests whose bodies hold {self._max_held_bytes:,} bytes together are being answered; "
                     "try again after Retry-After, or send less at a time",

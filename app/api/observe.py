@@ -18,7 +18,7 @@ CLIENT_GONE = 499  # nginx's number for a caller that hung up; never sent, only 
 
 
 class ClientGone(Exception):
-    """The caller hung up before its request was whole: nobody is left to answer."""
+    """The caller hung up before its answer was ready: nobody is left to send it to."""
 
 
 class Observe:

@@ -86,7 +86,7 @@ class Predict:
         body = read() if len(content) <= PARSED_INLINE else await asyncio.to_thread(read)
         exchange.lap("decode")
         self._rate.charge(exchange.caller, len(body) - 1)
-        batch = await self._framer.many(body, exchange)
+        batch = await _unless_gone(request, self._framer.many(body, exchange))
         accepted = _accepted(exchange)
         if NDJSON in accepted:
             return StreamingResponse(self._stream(model, batch, include, exchange), media_type=NDJSON)

@@ -37,7 +37,7 @@ def open_image(data: bytes, media_type: str | None = None, *, max_pixels: int) -
     with _translated(data, media_type):
         image = Image.open(io.BytesIO(data), formats=[FORMATS[media_type]] if media_type else [*FORMATS.values()])
         width, height = _largest_piece(image)
-        many_scans = image.format == "JPEG" and data.count(START_OF_SCAN) > MOST_SCANS
+        many_scans = image.format in {"JPEG", "MPO"} and data.count(START_OF_SCAN) > MOST_SCANS
     if width * height > max_pixels:
         raise ImageTooLarge(
             f"the image is {width}x{height} = {width * height:,} pixels; "
@@ -46,6 +46,11 @@ def open_image(data: bytes, media_type: str | None = None, *, max_pixels: int) -
     if many_scans:
         raise Undecodable(f"the JPEG has over {MOST_SCANS} scans, each of which costs a decoding; save it anew")
     return image
+
+
+def pixels_of(image: Image.Image) -> int:
+    """How many pixels decoding an image will hold, by its header."""
+    return math.prod(_largest_piece(image))
 
 
 def decode(image: Image.Image) -> Grey:
@@ -72,19 +77,19 @@ def _largest_piece(image: Image.Image) -> tuple[int, int]:
 
 def _reducible(image: Image.Image) -> Image.Image:
     """Pillow averages pixels of whole shades alone, not of palettes, bits or 16-bit words."""
-    if image.mode in {"1", "P", "PA", "La", "RGBa"}:
+    if image.mode in {"1", "P", "PA"}:
         return image.convert("LA" if image.has_transparency_data else "L")
     return image.convert("I") if image.mode.startswith("I;") else image
 
 
 def _grey(image: Image.Image) -> Grey:
-    if image.has_transparency_data:
-        return _on_paper(image)
     if image.mode.startswith("I"):  # 16 bits a pixel, and TIFF's 32
         shades: Grey = (np.asarray(image, np.int64).clip(0, 65535) // SIXTEEN_BITS_A_SHADE).astype(np.uint8)
         return shades
     if image.mode == "F":
         return _stretched(np.asarray(image, np.float64))
+    if image.has_transparency_data:
+        return _on_paper(image)
     return np.asarray(image.convert("L"))
 
 

@@ -6,6 +6,7 @@ float32 [N, 10]; optionally output `energy` float32 [N].
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from app.errors import BundleError
 
 MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
+NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
 
 
 class _Record(BaseModel):
@@ -85,7 +87,7 @@ class Latency(_Record):
 
 
 class Manifest(_Record):
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    name: str = Field(pattern=NAME.pattern)
     version: str = Field(pattern=r"^[1-9][0-9]{0,8}$")
     created: datetime
     model_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -109,6 +111,12 @@ class Bundle(NamedTuple):
 
     manifest: Manifest
     model: bytes
+
+
+def check_name(name: str) -> None:
+    """Raises BundleError where a model cannot be called so."""
+    if not NAME.fullmatch(name):
+        raise BundleError(f"a model cannot be called {name!r}: up to 64 of a-z, 0-9, '.', '_' and '-', as in 'digits'")
 
 
 def digest(data: bytes) -> str:

@@ -89,11 +89,16 @@ def test_a_tiny_tiff_of_one_huge_tile() -> None:
     assert grey_of(tiled_tiff(28, 32)).shape == (28, 28)
 
 
-def test_a_jpeg_of_endless_scans() -> None:
-    data = encoded(RAMP.astype(np.uint8), "JPEG", progressive=True)
-    scan = data[data.rindex(b"\xff\xda") : data.rindex(b"\xff\xd9")]
+@pytest.mark.parametrize(("kind", "options"), [("JPEG", {}), ("MPO", {"save_all": True})])
+def test_a_jpeg_of_endless_scans(kind: str, options: dict[str, bool]) -> None:
+    """Pillow has another name for a JPEG that may hold several pictures, as phones write them."""
+    picture = Image.fromarray(RAMP.astype(np.uint8))
+    more = {"append_images": [picture]} if options else {}
+    data = encoded(picture, kind, progressive=True, **options, **more)
+    scan = data[data.index(b"\xff\xda") : data.index(b"\xff\xd9")]
+    assert open_image(data, "image/jpeg", max_pixels=MANY).format == kind
     with pytest.raises(Undecodable, match="scans"):
-        open_image(data[:-2] + scan * 200 + data[-2:], max_pixels=MANY)
+        open_image(data.replace(b"\xff\xd9", scan * 100 + b"\xff\xd9", 1), "image/jpeg", max_pixels=MANY)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])

@@ -106,7 +106,8 @@ def _not_empty(body: bytes) -> bytes:
 def _only(frames: Frames) -> Frames:
     if len(frames) != 1:
         raise WrongShape(f"expected one 28x28 image; {len(frames)} came. Send many to /v1/predict/batch.")
-    return frames[0]  # type: ignore[no-any-return]
+    frame: Frames = frames[0]
+    return frame
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

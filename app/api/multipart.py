@@ -75,9 +75,18 @@ def parse(content_type: str, body: bytes, *, most: int) -> list[Part]:
     if b"boundary" not in options:
         raise BadRequest("multipart/form-data needs a boundary in Content-Type; let your HTTP library set that header")
     collector = _Collector(most)
-    callbacks = {name: getattr(collector, name) for name in dir(collector) if name.startswith("on_")}
     try:
-        parser = MultipartParser(options[b"boundary"], callbacks)  # type: ignore[arg-type]
+        parser = MultipartParser(
+            options[b"boundary"],
+            {
+                "on_part_begin": collector.on_part_begin,
+                "on_header_field": collector.on_header_field,
+                "on_header_value": collector.on_header_value,
+                "on_header_end": collector.on_header_end,
+                "on_part_data": collector.on_part_data,
+                "on_end": collector.on_end,
+            },
+        )
         parser.write(body)
         parser.finalize()
     except FormParserError as error:

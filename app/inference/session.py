@@ -39,7 +39,8 @@ class Session:
 
     def run(self, frames: Frames) -> Probabilities:
         """uint8 [N, 28, 28] -> float32 [N, 10], each row summing to 1."""
-        return self._session.run(["probabilities"], {"image": frames})[0]  # type: ignore[no-any-return]
+        probabilities: Probabilities = self._session.run(["probabilities"], {"image": frames})[0]
+        return probabilities
 
 
 def _open(model: bytes, device: Device, threads: int) -> Any:

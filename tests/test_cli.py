@@ -78,7 +78,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_unsafe_settings_are_refused(setting: str, value: object, reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
-        Settings(**{"models": MODELS, setting: value})  # type: ignore[arg-type]
+        Settings(**{"models": MODELS, setting: value})
 
 
 def test_a_key_without_rights_named_may_do_all() -> None:

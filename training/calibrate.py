@@ -17,7 +17,8 @@ def softmax(logits: Logits, temperature: float = 1.0) -> NDArray[np.float64]:
     """[N, 10] -> [N, 10] of rows that sum to 1; computed in float64."""
     scaled = logits.astype(np.float64) / temperature
     scores = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return scores / scores.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
+    shares: NDArray[np.float64] = scores / scores.sum(axis=1, keepdims=True)
+    return shares
 
 
 def temperature(logits: Logits, labels: Labels) -> float:

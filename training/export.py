@@ -62,7 +62,8 @@ def _tidy(proto: Any) -> bytes:
     del proto.opset_import[:]
     proto.opset_import.extend(kept)
     onnx.checker.check_model(proto, full_check=True)
-    return proto.SerializeToString()  # type: ignore[no-any-return]
+    model: bytes = proto.SerializeToString()
+    return model
 
 
 def check_parity(network: keras.Model, temperature: float, frames: Frames, answers: Probabilities) -> Parity:

@@ -72,7 +72,7 @@ class Batcher:
         max_queue_images: int,
         inline_images: int = 0,
     ) -> None:
-        """Runs of up to `inline_images` happen on the event loop, since handing them to a thread would cost more.
+        """Runs of up to `inline_images` happen on the event loop, which saves the hop to a thread and back.
 
         `last_success` is when a run last worked, on time.perf_counter's clock.
         """

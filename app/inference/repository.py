@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 DECISIONS = ("reject", "review", "accept")
 GOLDEN_RIGHT = 8  # of the ten golden digits: a bundle that reads fewer is broken or no digit model at all
-INLINE_SECONDS = 0.0005  # a run up to this long holds up the event loop less than a hop to a thread and back costs
+INLINE_SECONDS = 0.0005  # how long a run may hold up the event loop to save the hop to a thread and back
 
 
 @dataclass(frozen=True)

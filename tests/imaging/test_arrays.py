@@ -1,10 +1,13 @@
 """Numbers to frames, and each way in which they can be wrong."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
+from numpy.typing import NDArray
 
 from app.errors import ServiceError, Undecodable, WrongShape
 from app.imaging.arrays import from_lists, from_npy, from_raw, from_rows
@@ -16,7 +19,7 @@ FRAME = np.arange(784, dtype=np.int64).reshape(28, 28) % 256
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.uint32, np.float32, np.float64, ">i4", ">f8"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_npy_of_every_type_of_number(dtype: str, order: str) -> None:
-    array = np.asarray(FRAME.astype(dtype), order=order)  # type: ignore[call-overload]
+    array = np.asarray(FRAME.astype(dtype), order=order)
     assert np.array_equal(from_npy(npy(array)), FRAME[None])
 
 
@@ -53,7 +56,7 @@ def test_values_that_are_no_pixels(value: object) -> None:
 
 
 @given(arrays_of.arrays(arrays_of.scalar_dtypes(), arrays_of.array_shapes(max_dims=4, max_side=29)))
-def test_any_array_is_read_or_refused(array: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_any_array_is_read_or_refused(array: NDArray[Any]) -> None:
     try:
         frames = from_npy(npy(array))
     except ServiceError:

@@ -243,7 +243,7 @@ def test_a_lost_service_is_said_and_found_again(page: Page) -> None:
 
 def test_every_control_has_a_name_and_shows_its_focus(page: Page) -> None:
     for role, name in (("img", "Paper"), ("button", "Clear"), ("list", "Probability"), ("link", "API")):
-        expect(page.get_by_role(role, name=name)).to_be_visible()  # type: ignore[arg-type]
+        expect(page.get_by_role(role, name=name)).to_be_visible()
     page.keyboard.press("Tab")
     expect(page.locator("#clear")).to_be_focused()
     expect(page.locator("#clear")).to_have_css("outline-style", "solid")

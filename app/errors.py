@@ -14,6 +14,10 @@ class BundleError(Exception):
     """A bundle on disk is not what its manifest says, so it must not become live."""
 
 
+class CallerGone(Exception):
+    """The caller hung up before its answer was ready: nobody is left to send one to."""
+
+
 class ServiceError(Exception):
     """A request that cannot be answered as asked. Also the answer for what nobody foresaw: status 500."""
 

@@ -1,5 +1,6 @@
 """create_app(settings): wires the rooms, and renders every error in one place."""
 
+import gc
 import math
 import socket
 from collections.abc import AsyncIterator
@@ -12,15 +13,14 @@ import structlog
 from fastapi import FastAPI, Request
 from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
 
 from app.api import answers, models, system
 from app.api.exchange import Exchange
 from app.api.frames import Framer
+from app.api.front import Answer, Front, HandBack
 from app.api.lifecycle import Lifecycle
 from app.api.limits import Limits
-from app.api.observe import Observe
-from app.api.predict import Predict
+from app.api.predict import Predict, document
 from app.config import Settings
 from app.errors import BadRequest, MethodNotAllowed, NotFound, ServiceError, StartError
 from app.imaging import strokes
@@ -29,10 +29,10 @@ from app.metrics import Metrics, forget_dead_workers
 
 log = structlog.get_logger()
 
-PROBLEM = "application/problem+json"
+PROBLEM = b"application/problem+json"
 
 
-def create_app(settings: Settings, listener: socket.socket | None = None) -> FastAPI:
+def create_app(settings: Settings, listener: socket.socket | None = None) -> Front:
     """The whole service. Its models are loaded when it starts up: raises StartError, there, where they cannot be.
 
     `listener` is the socket that the server accepts from, so that the end can be orderly.
@@ -42,6 +42,8 @@ def create_app(settings: Settings, listener: socket.socket | None = None) -> Fas
     golden = np.stack([strokes.render(digit) for digit in range(10)])
     repository = Repository(settings, metrics, golden)
     framer = Framer(settings)
+    limits = Limits(settings)
+    predict = Predict(settings, repository, framer, limits, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -51,12 +53,15 @@ def create_app(settings: Settings, listener: socket.socket | None = None) -> Fas
         except StartError as error:
             log.critical("refused to start", reason=str(error))
             raise
+        gc.collect()
+        gc.freeze()  # what stands now stays: no collection needs to look at it again
         lifecycle.delay_sigterm()
         yield
         framer.close()
         repository.close()
+        metrics.flush()
 
-    app = FastAPI(
+    framework = FastAPI(
         title="digitserve",
         version=version("digitserve"),
         description="Classifies images of handwritten digits.",
@@ -65,29 +70,30 @@ def create_app(settings: Settings, listener: socket.socket | None = None) -> Fas
         redoc_url=None,
         redirect_slashes=False,  # a redirect would repeat whatever Host the caller made up
     )
-    app.include_router(Predict(settings, repository, framer, metrics).router())
-    app.include_router(models.router(repository, settings.default_model))
-    app.include_router(system.router(repository, metrics, lifecycle, golden[7:8]))
-    app.mount("/static", system.Page(), name="static")
-    app.add_exception_handler(HTTPException, _translate_http)
-    app.add_middleware(Limits, settings=settings)
-    app.add_middleware(Observe, metrics=metrics, lifecycle=lifecycle, render=render)  # the last added is outermost
-    return app
+    framework.include_router(document(predict))
+    framework.include_router(models.router(repository, settings.default_model))
+    framework.include_router(system.router(repository, metrics, lifecycle, golden[7:8]))
+    framework.mount("/static", system.Page(), name="static")
+    framework.add_exception_handler(HTTPException, _translate_http)
+    framework.add_middleware(HandBack)
+    return Front(framework, predict.handlers(), limits=limits, metrics=metrics, lifecycle=lifecycle, render=render)
 
 
-def render(error: ServiceError, exchange: Exchange) -> Response:
+def render(error: ServiceError, exchange: Exchange) -> Answer:
     """The one place where an error becomes an answer. Source: RFC 9457 (problem details), RFC 9110 (Retry-After)."""
     problem = {"type": "about:blank", **answers.problem(error), "request_id": exchange.request_id.decode()}
-    headers = {} if error.retry_after is None else {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
+    headers: list[tuple[bytes, bytes]] = []
+    if error.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after))))
     if error.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers.append((b"www-authenticate", b"Bearer"))
     if isinstance(error, MethodNotAllowed):
-        headers["Allow"] = error.allowed
-    return Response(answers.to_json(problem), error.status, headers, PROBLEM)
+        headers.append((b"allow", error.allowed.encode()))
+    return Answer(answers.to_json(problem), PROBLEM, error.status, tuple(headers))
 
 
 async def _translate_http(request: Request, error: Exception) -> NoReturn:
-    """Starlette's own refusals, in the service's words. Raised again, so that `Observe` renders them as all others."""
+    """Starlette's own refusals, in the service's words. Raised again, so that `Front` renders them as all others."""
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         raise NotFound(f"there is nothing at {request.url.path}; /docs lists what there is") from error

@@ -3,18 +3,19 @@
 import re
 import socket
 import time
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.supervisors import Multiprocess
 
 from app import log, metrics
+from app.api.wire import Headers
 from app.config import Settings
 from app.errors import StartError
 
@@ -41,7 +42,7 @@ def configure(settings: Settings, app: Callable[..., Any], *, factory: bool = Fa
         app,
         factory=factory,
         workers=settings.workers,
-        http=PlainHttp,
+        http=Http,
         ws="none",
         log_config=None,
         access_log=False,
@@ -53,7 +54,7 @@ def configure(settings: Settings, app: Callable[..., Any], *, factory: bool = Fa
     )
 
 
-def build(settings: Settings, listener: socket.socket | None) -> FastAPI:
+def build(settings: Settings, listener: socket.socket | None) -> Callable[..., Any]:
     """The service, in the process that serves. Only that one imports ONNX Runtime; the workers' parent stays small."""
     from app.main import create_app
 
@@ -96,16 +97,59 @@ class Workers(Multiprocess):
             shut_door(self._listener)
 
 
-class PlainHttp(HttpToolsProtocol):
-    """HTTP/1.1 without upgrades. A server may ignore an offer to upgrade (RFC 9110, 7.8), such as Java's clients make
-    with every first request; httptools would drop the body of such a request, and read it as the next one.
+class Wire:
+    """`app.api.wire.Wire` over one of uvicorn's requests."""
+
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        # Weak, for the cycle holds the scope, which holds this: only the garbage collector could free all three.
+        self._cycle: RequestResponseCycle = weakref.proxy(cycle)
+
+    def body_is_here(self) -> bool:
+        return not self._cycle.more_body
+
+    def is_gone(self) -> bool:
+        self._cycle.flow.resume_reading()  # else the end of a connection whose large body filled it stays unseen
+        return self._cycle.transport.is_closing()
+
+    def respond(self, status: int, headers: Headers, body: bytes) -> bool:
+        """What RequestResponseCycle.send does for two messages, without its pattern matching, in one write."""
+        cycle = self._cycle
+        if cycle.response_started or cycle.disconnected or cycle.flow.write_paused or not cycle.keep_alive:
+            return False
+        if cycle.scope["method"] == "HEAD":
+            return False
+        content = [STATUS_LINE[status]]
+        for name, value in (*cycle.default_headers, *headers):
+            content += (name, b": ", value, b"\r\n")
+        content += (b"\r\n", body)
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.transport.write(b"".join(content))
+        cycle.message_event.set()
+        cycle.on_response()
+        return True
+
+
+class Http(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1, which tells the service of the wire, keeps one timer a connection and knows no upgrades.
+
+    A server may ignore an offer to upgrade (RFC 9110, 7.8), such as Java's clients make with every first request;
+    httptools would drop the body of such a request, and read it as the next one.
     """
 
     inside_message = False
+    idle_since: float | None = None
 
     def on_message_begin(self) -> None:
         self.inside_message = True
         super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        extensions: dict[str, Any] = {"digitserve": Wire(self.cycle)}
+        self.scope["extensions"] = extensions  # in time: the app starts in the event loop's next turn
 
     def on_message_complete(self) -> None:
         self.inside_message = False
@@ -114,7 +158,7 @@ class PlainHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if not self.inside_message:  # a head begins: nothing of a body can be meant
             head = data.find(b"\r\n\r\n") + 1
-            if UPGRADE.search(data, 0, head):
+            if b"\r\nupgrade:" in data[:head].lower():
                 data = UPGRADE.sub(b"", data[:head]) + data[head:]
         super().data_received(data)
 
@@ -122,3 +166,35 @@ class PlainHttp(HttpToolsProtocol):
         """An offer that came in pieces: what follows it is never taken for another request."""
         if self.cycle is not None:
             self.cycle.keep_alive = False
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, which however starts and stops a timer for each request: a seventh of its time."""
+        if self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self.idle_since = time.monotonic()
+        if self.timeout_keep_alive_task is None:
+            self._look_again_in(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self.idle_since = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self.idle_since is None:  # a request is being answered, whose end looks again
+            return
+        left = self.idle_since + self.timeout_keep_alive - time.monotonic()
+        if left > 0:
+            self._look_again_in(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _look_again_in(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()

@@ -63,6 +63,7 @@ def test_workers_count_together_and_lose_no_count_with_a_worker(process: Start) 
     running.wait_until_ready()
     wait_until(lambda: len(workers_of(running)) == 2)
     send(running, 1000)
+    wait_until(lambda: requests_counted(running) == 1000)  # the others' counts come a moment later
     scrapes = [requests_counted(running) for _ in range(20)]
     assert scrapes == [1000] * 20
 
@@ -73,7 +74,7 @@ def test_workers_count_together_and_lose_no_count_with_a_worker(process: Start) 
     scrapes = [requests_counted(running) for _ in range(20)]
     assert scrapes == [1000] * 20
     send(running, 100)
-    assert requests_counted(running) == 1100
+    wait_until(lambda: requests_counted(running) == 1100)
 
 
 def test_a_worker_that_is_told_to_stop_is_replaced_and_the_others_go_on(process: Start) -> None:

@@ -29,15 +29,17 @@ def model_ref(model: LiveModel) -> Entry:
     return {"name": model.manifest.name, "version": model.manifest.version}
 
 
-def prediction(model: LiveModel, row: NDArray[np.float32], seen: Seen, include: frozenset[str]) -> Entry:
-    """The answer to one image. `row` is float32 [10]."""
-    entry = reading(row, model.decide(row[np.newaxis])[0])
+def prediction(model: LiveModel, row: NDArray[np.float32], seen: Seen, include: frozenset[str]) -> tuple[str, bytes]:
+    """The decision on one image, and the answer to it. `row` is float32 [10]."""
+    digit = int(row.argmax())
+    decision = model.decide(float(row[digit]))
+    entry = reading(row, decision)
     entry["model"] = model_ref(model)
     if seen.steps:
         entry["input"] = {"steps": seen.steps}
     if "seen" in include:
         entry["seen"] = png(seen.pixels)
-    return entry
+    return decision, to_json(entry)
 
 
 def reading(row: NDArray[np.float32], decision: str) -> Entry:

@@ -3,42 +3,63 @@
 import asyncio
 import os
 import re
+from functools import lru_cache
 from itertools import count
 from time import perf_counter
 
 from starlette.types import Scope
 
-from app.errors import BadRequest, DeadlineExceeded
+from app.api import wire
+from app.errors import BadRequest, CallerGone, DeadlineExceeded
 
 ACCEPTABLE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+UNMATCHED = "unmatched"  # a route that nobody answers
 _PREFIX = os.urandom(8).hex()  # of this process, so that ids of several workers never meet
 _numbers = count(1)
 
 
 class Exchange:
-    """Identity, deadline and timings of one request. Lives in `scope["exchange"]`."""
+    """Identity, deadline and timings of one request."""
 
     __slots__ = (
         "caller",
         "deadline",
+        "failure",
         "headers",
+        "held_bytes",
         "mark",
+        "method",
+        "path",
+        "query",
         "request_id",
+        "route",
         "run_images",
         "stages",
         "started",
         "status",
+        "wire",
     )
 
     def __init__(self, scope: Scope) -> None:
         self.started = self.mark = perf_counter()
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.query: bytes = scope["query_string"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.wire: wire.Wire = scope.get("extensions", {}).get("digitserve", wire.UNKNOWN)
         self.request_id = _request_id(self.headers.get(b"x-request-id"))
-        self.caller = scope["client"][0] if scope.get("client") else "unknown"
+        self.caller: str = scope["client"][0] if scope.get("client") else "unknown"
+        self.route = UNMATCHED
+        self.held_bytes = 0  # of its body
+        self.failure: Exception | None = None  # raised by the framework's part
         self.deadline: float | None = None
         self.stages: dict[str, float] = {}
         self.run_images = 0
         self.status = 0  # 0 until an answer has begun
+
+    def age(self) -> float:
+        """Seconds since the request came."""
+        return perf_counter() - self.started
 
     def header(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")
@@ -56,14 +77,19 @@ class Exchange:
             raise BadRequest(f"X-Deadline-Ms is a positive number of milliseconds; got {text!r}")
         self.deadline = asyncio.get_running_loop().time() + milliseconds / 1000
 
-    def check_deadline(self, now: float) -> None:
-        """`now` on the event loop's clock. Raises DeadlineExceeded."""
-        if self.deadline is not None and now >= self.deadline:
+    def check_deadline(self) -> None:
+        """Raises DeadlineExceeded where it has passed."""
+        if self.deadline is not None and asyncio.get_running_loop().time() >= self.deadline:
             raise self.too_late("before the model was asked")
+
+    def check_caller(self) -> None:
+        """Raises CallerGone where there is no use in going on."""
+        if self.wire.is_gone():
+            raise CallerGone
 
     def too_late(self, when: str) -> DeadlineExceeded:
         """The error to raise where the deadline passed `when`."""
-        spent = (perf_counter() - self.started) * 1000
+        spent = self.age() * 1000
         return DeadlineExceeded(
             f"the deadline of {self.header(b'x-deadline-ms')} ms passed {when}, after {spent:.0f} ms; "
             "allow more with X-Deadline-Ms, or send less at a time"
@@ -82,12 +108,14 @@ class Exchange:
 
     def server_timing(self) -> bytes:
         """The Server-Timing header's value. Source: W3C Server Timing; durations in milliseconds."""
-        entries = [f"{stage};dur={seconds * 1000:.3f}" for stage, seconds in self.stages.items()]
-        entries.append(f"total;dur={(perf_counter() - self.started) * 1000:.3f}")
-        line = ", ".join(entries)
-        if self.run_images:
-            line = line.replace("infer;", f'infer;desc="batch {self.run_images}";', 1)
-        return line.encode()
+        line = _timing_format(tuple(self.stages), self.run_images)
+        return line % (*[seconds * 1000 for seconds in self.stages.values()], self.age() * 1000)
+
+
+@lru_cache(4096)
+def _timing_format(stages: tuple[str, ...], run_images: int) -> bytes:
+    entries = [f"{stage};dur=%.3f" for stage in (*stages, "total")]
+    return ", ".join(entries).replace("infer;", f'infer;desc="batch {run_images}";', 1).encode()
 
 
 def _request_id(sent: bytes | None) -> bytes:

@@ -100,6 +100,7 @@ class Framer:
         with self._room_for(len(body)):
             opened = await self._on_thread(exchange, self._open_all, body, batch.errors)
             for group in _groups(opened):
+                exchange.check_caller()
                 seen += await self._on_thread(exchange, _see_group, body, group, batch)
         if seen:
             batch.frames = np.stack([one.pixels for one in seen])
@@ -171,7 +172,7 @@ def _between(entries: dict[int, T], start: int, stop: int) -> dict[int, T]:
 def _see(item: Item, opened: Image.Image | None) -> Seen:
     if opened is None:
         assert item.frame is not None
-        if not item.frame.any():
+        if not np.count_nonzero(item.frame):  # several times faster than any()
             raise _blank()
         return Seen(item.frame)
     started = perf_counter()

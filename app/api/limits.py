@@ -1,37 +1,76 @@
 """What a request may be and who may send it, decided before its body is held."""
 
+import asyncio
 import hmac
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive
 
 from app.api.exchange import Exchange
 from app.config import ApiKey, Right, Settings
-from app.errors import BadRequest, Forbidden, QueueFull, TooLarge, Unauthorized
+from app.errors import BadRequest, CallerGone, Forbidden, QueueFull, TooLarge, TooSlow, Unauthorized
 
 # The page, the documentation and the probes are open: they show nothing that a key protects.
 PROTECTED = (("/v1/", Right.PREDICT), ("/metrics", Right.METRICS))
 
 
 class Limits:
-    """ASGI middleware: API key, body size, deadline. Raises ServiceError; `Observe`, outside, answers."""
+    """API key, body size, deadline; raises ServiceError, which `Front` renders."""
 
-    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
-        self._app = app
+    def __init__(self, settings: Settings) -> None:
         self._keys = settings.api_keys
         self._max_body_bytes = settings.max_body_bytes
         self._max_held_bytes = settings.max_held_bytes
+        self._body_seconds = settings.body_seconds
         self._held_bytes = 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            exchange: Exchange = scope["exchange"]
-            if self._keys:
-                self._check_key(scope["path"], exchange)
-            self._check_length(exchange)
-            exchange.set_deadline()
-            await self._app_holding_a_body(scope, receive, send)
+    def admit(self, exchange: Exchange) -> None:
+        """What can be said of a request before its body is read. `release` is to be called in the end."""
+        if self._keys:
+            self._check_key(exchange.path, exchange)
+        self._check_length(exchange)
+        exchange.set_deadline()
+
+    def release(self, exchange: Exchange) -> None:
+        self._held_bytes -= exchange.held_bytes
+
+    async def read_body(self, exchange: Exchange, receive: Receive) -> bytes:
+        """The whole body. Raises TooLarge, QueueFull, TooSlow, CallerGone."""
+        if exchange.wire.body_is_here():
+            body = self._held(exchange, await receive())
         else:
-            await self._app(scope, receive, send)
+            try:
+                async with asyncio.timeout(self._body_seconds):
+                    body = await self._gather(exchange, receive)
+            except TimeoutError as error:
+                raise TooSlow(f"the body did not arrive within {self._body_seconds:g} s; send it again") from error
+        exchange.lap("read")
+        return body
+
+    async def _gather(self, exchange: Exchange, receive: Receive) -> bytes:
+        chunks: list[bytes] = []
+        more = True
+        while more:
+            message = await receive()
+            chunks.append(self._held(exchange, message))
+            more = message.get("more_body", False)
+        return b"".join(chunks)
+
+    def _held(self, exchange: Exchange, message: Message) -> bytes:
+        """What a message brings, counted with all of this body, and with all other bodies that are held."""
+        if message["type"] == "http.disconnect":
+            raise CallerGone
+        chunk: bytes = message.get("body", b"")
+        exchange.held_bytes += len(chunk)
+        self._held_bytes += len(chunk)
+        if exchange.held_bytes > self._max_body_bytes:
+            raise self._too_large(f"more than {self._max_body_bytes:,} bytes came")
+        if self._held_bytes > self._max_held_bytes:
+            raise QueueFull(
+                f"requests whose bodies hold {self._max_held_bytes:,} bytes together are being answered; "
+                "try again after Retry-After, or send less at a time",
+                retry_after=1,
+            )
+        return chunk
 
     def _check_key(self, path: str, exchange: Exchange) -> None:
         needed = next((right for prefix, right in PROTECTED if path.startswith(prefix)), None)
@@ -63,31 +102,6 @@ class Limits:
             raise BadRequest(f"Content-Length is a number of bytes; got {length!r}")
         if int(length) > self._max_body_bytes:
             raise self._too_large(f"{int(length):,} bytes were announced")
-
-    async def _app_holding_a_body(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The body is counted as it comes, alone and together with all others that are held."""
-        received = 0
-
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            more = len(message.get("body", b""))
-            received += more
-            self._held_bytes += more
-            if received > self._max_body_bytes:
-                raise self._too_large(f"more than {self._max_body_bytes:,} bytes came")
-            if more and self._held_bytes > self._max_held_bytes:
-                raise QueueFull(
-                    f"requests whose bodies hold {self._max_held_bytes:,} bytes together are being answered; "
-                    "try again after Retry-After, or send less at a time",
-                    retry_after=1,
-                )
-            return message
-
-        try:
-            await self._app(scope, counted, send)
-        finally:
-            self._held_bytes -= received
 
     def _too_large(self, what_came: str) -> TooLarge:
         return TooLarge(f"a body holds at most {self._max_body_bytes:,} bytes; {what_came}. Send less at a time.")

@@ -13,10 +13,11 @@ from time import perf_counter
 
 import numpy as np
 
-from app.errors import DeadlineExceeded, QueueFull
+from app.errors import CallerGone, DeadlineExceeded, QueueFull
 from app.inference.session import Frames, Probabilities
 from app.metrics import Metrics
 
+NOTHING = np.empty((0, 10), np.float32)
 SMOOTHING = 0.1  # of the measured time per image: about the last ten runs count
 
 
@@ -28,6 +29,7 @@ class Submission:
         "finished",
         "frames",
         "future",
+        "is_gone",
         "largest_run",
         "probabilities",
         "ran",
@@ -35,10 +37,11 @@ class Submission:
         "timer",
     )
 
-    def __init__(self, frames: Frames, future: "asyncio.Future[Submission]") -> None:
+    def __init__(self, frames: Frames, future: "asyncio.Future[None]", is_gone: Callable[[], bool]) -> None:
         self.frames = frames
         self.future = future
-        self.probabilities: Probabilities = np.empty((len(frames), 10), np.float32)
+        self.is_gone = is_gone
+        self.probabilities = NOTHING
         self.taken = 0
         self.arrived = self.finished = perf_counter()
         self.ran = 0.0
@@ -81,36 +84,43 @@ class Batcher:
         self._max_queue_images = max_queue_images
         self._inline_images = inline_images
         self._queue: deque[Submission] = deque()
-        self._queued_images = 0
+        self._queued_images = self._published_images = 0
         self._seconds_per_image = 0.0
         self.last_success = float("-inf")
         self._flush_scheduled = False
         self._busy = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"run-{name}")
         self._run_images = metrics.run_images.labels(name)
         self._queue_gauge = metrics.queue_images.labels(name)
 
-    async def submit(self, frames: Frames, deadline: float | None = None) -> Submission:
+    async def submit(
+        self, frames: Frames, deadline: float | None = None, is_gone: Callable[[], bool] = lambda: False
+    ) -> Submission:
         """uint8 [N, 28, 28] -> the finished submission, with float32 [N, 10].
 
-        `deadline` is on the event loop's clock. Raises QueueFull, DeadlineExceeded, and what the run raises.
+        `deadline` is on the event loop's clock; `is_gone` says whether nobody waits for the answer any more.
+        Raises QueueFull, DeadlineExceeded, CallerGone, and what the run raises.
         """
-        loop = asyncio.get_running_loop()
-        submission = Submission(frames, loop.create_future())
+        loop = self._loop = self._loop or asyncio.get_running_loop()  # which asks the kernel each time
+        submission = Submission(frames, loop.create_future(), is_gone)
         if not len(frames):  # a batch of which every item failed
             return submission
         self._refuse_if_full(len(frames))
         if deadline is not None:
             submission.timer = loop.call_at(deadline, self._expire, submission)
         self._queue.append(submission)
-        self._count(len(frames))
+        self._queued_images += len(frames)
         self._schedule_flush(loop)
         try:
-            return await submission.future
+            await submission.future
         finally:
-            self._count(-submission.waiting)  # of what is abandoned, expired or broken, the rest never runs
+            if submission.waiting:  # of what is dropped or broken, the rest never runs
+                self._queued_images -= submission.waiting
+                self._publish()
             if submission.timer is not None:
                 submission.timer.cancel()
+        return submission
 
     def close(self) -> None:
         """Let the run in progress end and free its thread. To be called when no request is left."""
@@ -126,7 +136,9 @@ class Batcher:
 
     def _schedule_flush(self, loop: asyncio.AbstractEventLoop) -> None:
         # Not at once: all requests that the event loop has read in this turn go into the same run.
-        if not self._busy and not self._flush_scheduled:
+        if self._busy:
+            self._publish()
+        elif not self._flush_scheduled:
             self._flush_scheduled = True
             loop.call_soon(self._flush, loop)
 
@@ -162,6 +174,9 @@ class Batcher:
             submission = self._queue.popleft()
             if submission.future.done():  # abandoned or expired
                 continue
+            if submission.is_gone():
+                submission.future.set_exception(CallerGone())
+                continue
             start = submission.taken
             submission.taken = min(start + room, len(submission.frames))
             parts.append((submission, start, submission.taken))
@@ -170,13 +185,15 @@ class Batcher:
                 self._queue.append(submission)
             if not room:
                 break
-        self._count(room - self._chunk_images)
+        self._queued_images -= self._chunk_images - room
+        self._publish()
         return parts
 
-    def _count(self, images: int) -> None:
-        if images:
-            self._queued_images += images
-            self._queue_gauge.inc(images)  # summed over a model's live versions
+    def _publish(self) -> None:
+        """Bring the gauge up to date: by a difference, as all live versions of a model share it."""
+        if change := self._queued_images - self._published_images:
+            self._published_images = self._queued_images
+            self._queue_gauge.inc(change)
 
     def _finish(self, parts: list[Part], outcome: "Outcome") -> None:
         result, seconds, finished = outcome
@@ -231,6 +248,12 @@ def _deliver(submission: Submission, start: int, stop: int, result: Probabilitie
     if isinstance(result, Exception):
         submission.future.set_exception(result)
         return
-    submission.probabilities[start:stop] = result[row : row + stop - start]
-    if stop == len(submission.frames):
-        submission.future.set_result(submission)
+    rows, images = result[row : row + stop - start], len(submission.frames)
+    if len(rows) == images:  # all in one run, as every single image: nothing is copied
+        submission.probabilities = rows
+    else:
+        if not start:
+            submission.probabilities = np.empty((images, 10), np.float32)
+        submission.probabilities[start:stop] = rows
+    if stop == images:
+        submission.future.set_result(None)  # not the submission, which holds the future: a cycle

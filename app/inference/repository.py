@@ -19,9 +19,8 @@ from app.metrics import Metrics
 
 log = structlog.get_logger()
 
-DECISIONS = ("reject", "review", "accept")
 GOLDEN_RIGHT = 8  # of the ten golden digits: a bundle that reads fewer is broken or no digit model at all
-INLINE_SECONDS = 0.0005  # how long a run may hold up the event loop to save the hop to a thread and back
+INLINE_SECONDS = 0.002  # how long a run may hold up the event loop to save the hop to a thread and back
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,16 @@ class LiveModel:
     session: Session
     batcher: Batcher
 
-    def decide(self, probabilities: Probabilities) -> list[str]:
-        """accept, review or reject for each row, by the thresholds that training chose on its validation split."""
+    def decide(self, confidence: float) -> str:
+        """accept, review or reject, by the thresholds that training chose on its validation split."""
         thresholds = self.manifest.thresholds
-        confidence = probabilities.max(axis=1).astype(np.float64)
-        passed = (confidence >= thresholds.review).astype(int) + (confidence >= thresholds.accept)
-        return [DECISIONS[one] for one in passed.tolist()]
+        if confidence >= thresholds.accept:
+            return "accept"
+        return "review" if confidence >= thresholds.review else "reject"
+
+    def decide_all(self, probabilities: Probabilities) -> list[str]:
+        """A decision for each row of float32 [N, 10]."""
+        return [self.decide(confidence) for confidence in probabilities.max(axis=1).tolist()]
 
 
 class Repository:

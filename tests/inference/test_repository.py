@@ -84,8 +84,8 @@ def test_decisions_follow_the_manifests_thresholds(tmp_path: Path, digits: Digit
     confidences = np.array([1.0, thresholds.accept + 1e-6, thresholds.accept - 1e-6, thresholds.review - 1e-6, 0.0])
     rows = np.zeros((5, 10), np.float32)
     rows[:, 3] = confidences
-    assert model.decide(rows) == ["accept", "accept", "review", "reject", "reject"]
-    assert model.decide(rows[:0]) == []
+    assert model.decide_all(rows) == ["accept", "accept", "review", "reject", "reject"]
+    assert model.decide_all(rows[:0]) == []
 
 
 def test_a_bundle_without_measurements_serves_too(tmp_path: Path, digits: Digits) -> None:

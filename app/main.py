@@ -76,7 +76,15 @@ def create_app(settings: Settings, listener: socket.socket | None = None) -> Fro
     framework.mount("/static", system.Page(), name="static")
     framework.add_exception_handler(HTTPException, _translate_http)
     framework.add_middleware(HandBack)
-    return Front(framework, predict.handlers(), limits=limits, metrics=metrics, lifecycle=lifecycle, render=render)
+    return Front(
+        framework,
+        predict.whole(),
+        predict.handlers(),
+        limits=limits,
+        metrics=metrics,
+        lifecycle=lifecycle,
+        render=render,
+    )
 
 
 def render(error: ServiceError, exchange: Exchange) -> Answer:

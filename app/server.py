@@ -1,9 +1,9 @@
 """uvicorn as this service runs it: one listening socket, one worker or many, an orderly end."""
 
+import asyncio
 import re
 import socket
 import time
-import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
 from app import log, metrics
-from app.api.wire import Headers
+from app.api.wire import IS_GONE, Headers
 from app.config import Settings
 from app.errors import StartError
 
@@ -100,56 +100,57 @@ class Workers(Multiprocess):
 class Wire:
     """`app.api.wire.Wire` over one of uvicorn's requests."""
 
-    __slots__ = ("_cycle",)
+    __slots__ = ("_cycle", "body", "scope")
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
-        # Weak, for the cycle holds the scope, which holds this: only the garbage collector could free all three.
-        self._cycle: RequestResponseCycle = weakref.proxy(cycle)
-
-    def body_is_here(self) -> bool:
-        return not self._cycle.more_body
+        self._cycle = cycle
+        self.scope = cycle.scope
+        self.body = bytes(cycle.body)
 
     def is_gone(self) -> bool:
-        self._cycle.flow.resume_reading()  # else the end of a connection whose large body filled it stays unseen
         return self._cycle.transport.is_closing()
 
-    def respond(self, status: int, headers: Headers, body: bytes) -> bool:
+    def respond(self, status: int, headers: Headers, body: bytes, *, close: bool) -> None:
         """What RequestResponseCycle.send does for two messages, without its pattern matching, in one write."""
         cycle = self._cycle
-        if cycle.response_started or cycle.disconnected or cycle.flow.write_paused or not cycle.keep_alive:
-            return False
-        if cycle.scope["method"] == "HEAD":
-            return False
         content = [STATUS_LINE[status]]
         for name, value in (*cycle.default_headers, *headers):
             content += (name, b": ", value, b"\r\n")
-        content += (b"\r\n", body)
+        closing = close or not cycle.keep_alive
+        content += (b"connection: close\r\n\r\n" if closing else b"\r\n", body)
         cycle.response_started = cycle.response_complete = True
-        cycle.waiting_for_100_continue = False
-        cycle.transport.write(b"".join(content))
-        cycle.message_event.set()
+        if not cycle.transport.is_closing():
+            cycle.transport.write(b"".join(content))
+        if closing:
+            cycle.transport.close()
         cycle.on_response()
-        return True
 
 
 class Http(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1, which tells the service of the wire, keeps one timer a connection and knows no upgrades.
+    """uvicorn's HTTP/1.1, which hands whole requests to `Front.take`, keeps one timer a connection, knows no upgrades.
 
     A server may ignore an offer to upgrade (RFC 9110, 7.8), such as Java's clients make with every first request;
     httptools would drop the body of such a request, and read it as the next one.
     """
 
+    starting: tuple[RequestResponseCycle, Any] | None = None
+    reading = False
     inside_message = False
     idle_since: float | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
+        super().connection_made(transport)
+        self.extensions: dict[str, Any] = {IS_GONE: self._is_gone}
+        self.takes = getattr(self.app, "takes", lambda _: False)  # a wrapped app has none: all goes through ASGI
+
+    def _is_gone(self) -> bool:
+        self.flow.resume_reading()  # else the end of a connection whose large body filled it stays unseen
+        return self.transport.is_closing()
 
     def on_message_begin(self) -> None:
         self.inside_message = True
         super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        extensions: dict[str, Any] = {"digitserve": Wire(self.cycle)}
-        self.scope["extensions"] = extensions  # in time: the app starts in the event loop's next turn
+        self.scope["extensions"] = self.extensions
 
     def on_message_complete(self) -> None:
         self.inside_message = False
@@ -160,7 +161,25 @@ class Http(HttpToolsProtocol):
             head = data.find(b"\r\n\r\n") + 1
             if b"\r\nupgrade:" in data[:head].lower():
                 data = UPGRADE.sub(b"", data[:head]) + data[head:]
+        self.reading = True
         super().data_received(data)
+        self._start()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """uvicorn's, put off until all that came with a request's head has been parsed."""
+        self.starting = cycle, app
+        if not self.reading:
+            self._start()
+
+    def _start(self) -> None:
+        self.reading = True  # an answer that is given at once starts the next pipelined request: here, not within
+        while self.starting is not None:
+            (cycle, app), self.starting = self.starting, None
+            if not (cycle.more_body or self.flow.write_paused) and self.takes(cycle.scope):
+                app.take(Wire(cycle))
+            else:
+                super()._start_asgi_task(cycle, app)
+        self.reading = False
 
     def _unsupported_upgrade_warning(self) -> None:
         """An offer that came in pieces: what follows it is never taken for another request."""

@@ -9,8 +9,9 @@ from time import perf_counter
 
 from starlette.types import Scope
 
-from app.api import wire
+from app.api.wire import IsGone, Wire
 from app.errors import BadRequest, CallerGone, DeadlineExceeded
+from app.inference.batcher import Submission
 
 ACCEPTABLE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 UNMATCHED = "unmatched"  # a route that nobody answers
@@ -24,9 +25,9 @@ class Exchange:
     __slots__ = (
         "caller",
         "deadline",
-        "failure",
         "headers",
         "held_bytes",
+        "is_gone",
         "mark",
         "method",
         "path",
@@ -40,18 +41,19 @@ class Exchange:
         "wire",
     )
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, is_gone: IsGone) -> None:
+        """`is_gone` says whether the caller has hung up."""
         self.started = self.mark = perf_counter()
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: bytes = scope["query_string"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.wire: wire.Wire = scope.get("extensions", {}).get("digitserve", wire.UNKNOWN)
+        self.is_gone = is_gone
+        self.wire: Wire | None = None  # of a request that arrived whole
         self.request_id = _request_id(self.headers.get(b"x-request-id"))
         self.caller: str = scope["client"][0] if scope.get("client") else "unknown"
         self.route = UNMATCHED
         self.held_bytes = 0  # of its body
-        self.failure: Exception | None = None  # raised by the framework's part
         self.deadline: float | None = None
         self.stages: dict[str, float] = {}
         self.run_images = 0
@@ -84,7 +86,7 @@ class Exchange:
 
     def check_caller(self) -> None:
         """Raises CallerGone where there is no use in going on."""
-        if self.wire.is_gone():
+        if self.is_gone():
             raise CallerGone
 
     def too_late(self, when: str) -> DeadlineExceeded:
@@ -96,15 +98,26 @@ class Exchange:
         )
 
     def lap(self, stage: str) -> None:
-        """What passed since the last lap was spent in `stage`."""
+        """What passed since the last lap was spent in `stage`, once a request."""
         now = perf_counter()
-        self.stages[stage] = self.stages.get(stage, 0.0) + now - self.mark
+        self.stages[stage] = now - self.mark
         self.mark = now
 
     def spend(self, stage: str, seconds: float) -> None:
         """Count time that was measured elsewhere, and start the next lap now."""
         self.stages[stage] = self.stages.get(stage, 0.0) + seconds
         self.mark = perf_counter()
+
+    def ran(self, submission: Submission) -> None:
+        """Count the model's time, and start the next lap now."""
+        stages = self.stages
+        stages["queue"] = stages.get("queue", 0.0) + submission.queued
+        stages["infer"] = stages.get("infer", 0.0) + submission.ran
+        self.run_images = submission.largest_run
+        self.mark = perf_counter()
+
+    def headers_of_every_answer(self) -> tuple[tuple[bytes, bytes], ...]:
+        return (b"x-request-id", self.request_id), (b"server-timing", self.server_timing())
 
     def server_timing(self) -> bytes:
         """The Server-Timing header's value. Source: W3C Server Timing; durations in milliseconds."""

@@ -76,14 +76,23 @@ class Framer:
         self._waiting = 0
         self._threads = ThreadPoolExecutor(usable_cores(), thread_name_prefix="imaging")
 
-    async def one(self, item: Item, exchange: Exchange) -> Seen:
-        """The frame of a single image. Raises ServiceError where it cannot become one."""
+    def see_small(self, item: Item, exchange: Exchange) -> Seen | None:
+        """The frame of a single image, or None where making it would hold up the event loop. Raises ServiceError."""
         if item.image is None:
             return _see(item, None)
-        seen = self._see_small(item) if len(item.image) <= INLINE_BYTES else None
-        if seen is None:
-            with self._room_for(1):
-                seen = await self._on_thread(exchange, self._open_and_see, item)
+        if len(item.image) > INLINE_BYTES:
+            return None
+        opened = self._open(item)
+        if _pixels(opened) > INLINE_PIXELS:
+            return None
+        seen = _see(item, opened)
+        _spend(exchange, [seen])
+        return seen
+
+    async def see_large(self, item: Item, exchange: Exchange) -> Seen:
+        """The same on a thread, for images of any size."""
+        with self._room_for(1):
+            seen = await self._on_thread(exchange, self._open_and_see, item)
         _spend(exchange, [seen])
         return seen
 
@@ -109,11 +118,6 @@ class Framer:
 
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)
-
-    def _see_small(self, item: Item) -> Seen | None:
-        """On the event loop, or None where that would hold it up."""
-        opened = self._open(item)
-        return _see(item, opened) if _pixels(opened) <= INLINE_PIXELS else None
 
     def _open_and_see(self, item: Item) -> Seen:
         return _see(item, self._open(item))

@@ -1,8 +1,9 @@
-"""The outermost layer, and the fork: images go straight to their handlers, all else to FastAPI.
+"""The outermost layer, and the hot path: who answers a request, and what every answer carries.
 
-This is the hot path. A POST to one of the `hot` paths passes `Limits`, its handler and `_send` below, and nothing
-of the framework, whose routing alone costs more than running a small model. FastAPI documents these paths, and
-answers every other.
+There are three lanes. A POST to a `whole` path that has arrived in one piece, as one image mostly does, never
+becomes an ASGI task: `take` begins it, and the run that reads its image ends it. The other requests for images pass
+`__call__` and a handler. Neither touches the framework, whose routing alone costs more than running a small model.
+FastAPI answers all the rest, and documents these.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.exchange import UNMATCHED, Exchange
 from app.api.lifecycle import Lifecycle
 from app.api.limits import Limits
+from app.api.wire import Wire, is_gone_of
 from app.errors import CallerGone, ServiceError
 from app.metrics import Metrics
 
@@ -32,14 +34,17 @@ class Answer(NamedTuple):
 
 
 Handler = Callable[[Exchange, Receive], Awaitable[Answer]]
+Finish = Callable[[Exchange, Answer | Exception], None]
+Begin = Callable[[Exchange, bytes, Finish], None]
 
 
 class Front:
-    """ASGI: makes the Exchange, finds who answers, renders whatever is raised inside, counts and times."""
+    """ASGI, and more: makes the Exchange, finds who answers, renders whatever is raised inside, counts and times."""
 
     def __init__(
         self,
         framework: ASGIApp,
+        whole: Mapping[str, Begin],
         hot: Mapping[str, Handler],
         *,
         limits: Limits,
@@ -47,19 +52,50 @@ class Front:
         lifecycle: Lifecycle,
         render: Callable[[ServiceError, Exchange], Answer],
     ) -> None:
-        """`hot` are the handlers of POST by path; `framework` answers everything else."""
+        """By path, for POST: `whole` begin a request whose body is there, `hot` handle any; else `framework` does."""
         self._framework = framework
+        self._whole = whole
         self._hot = hot
         self._limits = limits
         self._metrics = metrics
         self._lifecycle = lifecycle
         self._render = render
 
+    def takes(self, scope: Scope) -> bool:
+        """Whether `take` is for such a request."""
+        return scope["path"] in self._whole and scope["method"] == "POST"
+
+    def take(self, wire: Wire) -> None:
+        """Begin a request that has arrived whole. It is answered here and now, or when its image has been read."""
+        exchange = Exchange(wire.scope, wire.is_gone)
+        exchange.wire = wire
+        exchange.route = exchange.path
+        try:
+            self._limits.admit(exchange)
+            self._limits.hold(exchange, wire.body)
+            exchange.lap("read")
+            self._whole[exchange.path](exchange, wire.body, self._finish)
+        except Exception as error:
+            self._finish(exchange, error)
+
+    def _finish(self, exchange: Exchange, outcome: Answer | Exception) -> None:
+        answer = outcome if isinstance(outcome, Answer) else self._rendered(outcome, exchange)
+        if answer is None:
+            exchange.status = CALLER_GONE
+        else:
+            exchange.status = answer.status
+            assert exchange.wire is not None
+            assert isinstance(answer.body, bytes)
+            headers = self._headers(answer, exchange)
+            exchange.wire.respond(answer.status, headers, answer.body, close=self._lifecycle.draining)
+        self._limits.release(exchange)
+        self._count(exchange)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._framework(scope, receive, send)
             return
-        exchange = Exchange(scope)
+        exchange = Exchange(scope, is_gone_of(scope))
         handler = self._hot.get(scope["path"]) if scope["method"] == "POST" else None
         try:
             self._limits.admit(exchange)
@@ -68,30 +104,28 @@ class Front:
             else:
                 exchange.route = exchange.path
                 await self._send(await handler(exchange, receive), exchange, send)
-        except CallerGone:
-            exchange.status = CALLER_GONE
         except Exception as error:
-            if exchange.status:  # the answer has begun: all that is left is to cut the connection
-                raise
-            refusal = _as_service_error(error, exchange)
-            self._metrics.errors.labels(refusal.code).inc()
-            await self._send(self._render(refusal, exchange), exchange, send)
+            if exchange.status and not isinstance(error, CallerGone):
+                raise  # the answer has begun: all that is left is to cut the connection
+            refusal = self._rendered(error, exchange)
+            if refusal is None:
+                exchange.status = CALLER_GONE
+            else:
+                await self._send(refusal, exchange, send)
         finally:
             self._limits.release(exchange)
             self._count(exchange)
 
     async def _send(self, answer: Answer, exchange: Exchange, send: Send) -> None:
         exchange.status = answer.status
-        headers = [(b"content-type", answer.media_type), *answer.headers, *self._headers(exchange)]
-        body = answer.body
-        if isinstance(body, bytes):
-            headers.append((b"content-length", b"%d" % len(body)))
-            if not exchange.wire.respond(answer.status, headers, body):
-                await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-                await send({"type": "http.response.body", "body": body})
-            return
+        headers = self._headers(answer, exchange)
+        if self._lifecycle.draining:
+            headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        async for chunk in body:
+        if isinstance(answer.body, bytes):
+            await send({"type": "http.response.body", "body": answer.body})
+            return
+        async for chunk in answer.body:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
             exchange.check_caller()
         await send({"type": "http.response.body"})
@@ -100,27 +134,38 @@ class Front:
         async def observed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *self._headers(exchange)]
+                headers = [*message.get("headers", ()), *exchange.headers_of_every_answer()]
+                if self._lifecycle.draining:
+                    headers.append((b"connection", b"close"))
+                message["headers"] = headers
             await send(message)
 
-        scope["exchange"] = exchange
         if scope["method"] == "HEAD":  # wherever GET works; the server leaves out the body
             scope = {**scope, "method": "GET"}
         await self._framework(scope, receive, observed)
         exchange.route = _route(scope)
-        if exchange.failure is not None:
-            raise exchange.failure
+        if failure := scope.get("failure"):
+            raise failure
 
-    def _headers(self, exchange: Exchange) -> list[tuple[bytes, bytes]]:
-        headers = [(b"x-request-id", exchange.request_id), (b"server-timing", exchange.server_timing())]
-        if self._lifecycle.draining:
-            headers.append((b"connection", b"close"))  # so that callers move to another server, none cut off
+    def _headers(self, answer: Answer, exchange: Exchange) -> list[tuple[bytes, bytes]]:
+        headers = [(b"content-type", answer.media_type), *answer.headers, *exchange.headers_of_every_answer()]
+        if isinstance(answer.body, bytes):
+            headers.append((b"content-length", b"%d" % len(answer.body)))
         return headers
+
+    def _rendered(self, error: Exception, exchange: Exchange) -> Answer | None:
+        """The answer to an error, counted; None where nobody waits for one."""
+        if isinstance(error, CallerGone):
+            return None
+        if not isinstance(error, ServiceError):
+            log.error("unforeseen", request_id=exchange.request_id.decode(), exc_info=error)
+            error = ServiceError("the service failed on this request; its log has the cause under this request_id")
+        self._metrics.errors.labels(error.code).inc()
+        return self._render(error, exchange)
 
     def _count(self, exchange: Exchange) -> None:
         method = exchange.method if exchange.route != UNMATCHED else "any"
-        seconds = exchange.age()
-        self._metrics.answered(exchange.route, method, str(exchange.status), exchange.stages, seconds)
+        self._metrics.answered(exchange.route, method, str(exchange.status), exchange.stages, exchange.age())
 
 
 class HandBack:
@@ -137,7 +182,7 @@ class HandBack:
         except Exception as error:
             if scope["type"] != "http":
                 raise
-            scope["exchange"].failure = error
+            scope["failure"] = error
 
 
 def _route(scope: Scope) -> str:
@@ -145,10 +190,3 @@ def _route(scope: Scope) -> str:
     if path := getattr(scope.get("route"), "path", None):
         return str(path)
     return "/static" if "endpoint" in scope else UNMATCHED
-
-
-def _as_service_error(error: Exception, exchange: Exchange) -> ServiceError:
-    if isinstance(error, ServiceError):
-        return error
-    log.error("unforeseen", request_id=exchange.request_id.decode(), exc_info=error)
-    return ServiceError("the service failed on this request; its log has the cause under this request_id")

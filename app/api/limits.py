@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 
-from starlette.types import Message, Receive
+from starlette.types import Receive
 
 from app.api.exchange import Exchange
 from app.config import ApiKey, Right, Settings
@@ -27,39 +27,15 @@ class Limits:
         """What can be said of a request before its body is read. `release` is to be called in the end."""
         if self._keys:
             self._check_key(exchange.path, exchange)
-        self._check_length(exchange)
+        if length := exchange.headers.get(b"content-length"):
+            self._check_length(length)
         exchange.set_deadline()
 
     def release(self, exchange: Exchange) -> None:
         self._held_bytes -= exchange.held_bytes
 
-    async def read_body(self, exchange: Exchange, receive: Receive) -> bytes:
-        """The whole body. Raises TooLarge, QueueFull, TooSlow, CallerGone."""
-        if exchange.wire.body_is_here():
-            body = self._held(exchange, await receive())
-        else:
-            try:
-                async with asyncio.timeout(self._body_seconds):
-                    body = await self._gather(exchange, receive)
-            except TimeoutError as error:
-                raise TooSlow(f"the body did not arrive within {self._body_seconds:g} s; send it again") from error
-        exchange.lap("read")
-        return body
-
-    async def _gather(self, exchange: Exchange, receive: Receive) -> bytes:
-        chunks: list[bytes] = []
-        more = True
-        while more:
-            message = await receive()
-            chunks.append(self._held(exchange, message))
-            more = message.get("more_body", False)
-        return b"".join(chunks)
-
-    def _held(self, exchange: Exchange, message: Message) -> bytes:
-        """What a message brings, counted with all of this body, and with all other bodies that are held."""
-        if message["type"] == "http.disconnect":
-            raise CallerGone
-        chunk: bytes = message.get("body", b"")
+    def hold(self, exchange: Exchange, chunk: bytes) -> None:
+        """Count what came with the rest of its body, and with all bodies that are held. Raises TooLarge, QueueFull."""
         exchange.held_bytes += len(chunk)
         self._held_bytes += len(chunk)
         if exchange.held_bytes > self._max_body_bytes:
@@ -70,7 +46,24 @@ class Limits:
                 "try again after Retry-After, or send less at a time",
                 retry_after=1,
             )
-        return chunk
+
+    async def read_body(self, exchange: Exchange, receive: Receive) -> bytes:
+        """The whole body. Raises TooLarge, QueueFull, TooSlow, CallerGone."""
+        chunks: list[bytes] = []
+        more = True
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise CallerGone
+                    chunks.append(message.get("body", b""))
+                    self.hold(exchange, chunks[-1])
+                    more = message.get("more_body", False)
+        except TimeoutError as error:
+            raise TooSlow(f"the body did not arrive within {self._body_seconds:g} s; send it again") from error
+        exchange.lap("read")
+        return b"".join(chunks)
 
     def _check_key(self, path: str, exchange: Exchange) -> None:
         needed = next((right for prefix, right in PROTECTED if path.startswith(prefix)), None)
@@ -94,12 +87,9 @@ class Limits:
         ]
         return matching[0] if matching else None
 
-    def _check_length(self, exchange: Exchange) -> None:
-        length = exchange.header(b"content-length")
-        if not length:
-            return
-        if not length.isdecimal():
-            raise BadRequest(f"Content-Length is a number of bytes; got {length!r}")
+    def _check_length(self, length: bytes) -> None:
+        if not length.isdigit():
+            raise BadRequest(f"Content-Length is a number of bytes; got {length.decode('latin-1')!r}")
         if int(length) > self._max_body_bytes:
             raise self._too_large(f"{int(length):,} bytes were announced")
 

@@ -3,9 +3,9 @@
 import asyncio
 import inspect
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -14,9 +14,10 @@ from starlette.types import Receive
 
 from app.api import answers, bodies, openapi
 from app.api.answers import NDJSON, NPY
+from app.api.bodies import Item
 from app.api.exchange import Exchange
-from app.api.frames import Batch, Framer
-from app.api.front import Answer, Handler
+from app.api.frames import Batch, Framer, Seen
+from app.api.front import Answer, Begin, Finish, Handler
 from app.api.limits import Limits
 from app.api.rate import Rate
 from app.config import Settings
@@ -26,6 +27,7 @@ from app.inference.batcher import Submission
 from app.inference.repository import LiveModel, Repository
 from app.metrics import Metrics
 
+SINGLE, BATCH = "/v1/predict", "/v1/predict/batch"
 SLICE = 512  # images whose answers are encoded in one go
 PARSED_INLINE = 256 * 1024  # bytes of a batch that the event loop itself takes apart
 INCLUDABLE = frozenset({"seen"})
@@ -51,22 +53,78 @@ class Predict:
         self._limits = limits
         self._metrics = metrics
         self._rate = Rate(settings.rate_images_per_second)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def whole(self) -> dict[str, Begin]:
+        return {SINGLE: self.begin_single}
 
     def handlers(self) -> dict[str, Handler]:
-        return {"/v1/predict": self.single, "/v1/predict/batch": self.batch}
+        return {SINGLE: self.single, BATCH: self.batch}
 
     async def single(self, exchange: Exchange, receive: Receive) -> Answer:
         """One image in, one digit out. An image is normalised to MNIST's frame; pixels are taken as they come."""
         model, include = self._admit(exchange)
-        body = await self._limits.read_body(exchange, receive)
+        item = bodies.single(exchange.header(b"content-type"), await self._limits.read_body(exchange, receive))
+        exchange.lap("decode")
+        return await self._single(model, include, item, exchange)
+
+    async def _single(self, model: LiveModel, include: frozenset[str], item: Item, exchange: Exchange) -> Answer:
+        seen = self._framer.see_small(item, exchange) or await self._framer.see_large(item, exchange)
+        submission = await _run(model, seen.pixels[np.newaxis], exchange)
+        return self._read(model, include, seen, exchange, submission)
+
+    def begin_single(self, exchange: Exchange, body: bytes, finish: Finish) -> None:
+        """The same for a body that is there, and for a small image without a coroutine: making and waking one costs
+        more than all that is done here.
+        """
+        model, include = self._admit(exchange)
         item = bodies.single(exchange.header(b"content-type"), body)
         exchange.lap("decode")
-        seen = await self._framer.one(item, exchange)
-        done = await _infer(model, seen.pixels[np.newaxis], exchange)
-        decision, content = answers.prediction(model, done.probabilities[0], seen, include)
+        seen = self._framer.see_small(item, exchange)
+        if seen is None:
+            self._finish_later(self._single(model, include, item, exchange), exchange, finish)
+            return
+        exchange.check_deadline()
+        end = partial(self._end_single, model, include, seen, exchange, finish)
+        model.batcher.submit(seen.pixels[np.newaxis], end, exchange.deadline, exchange.is_gone)
+
+    def _end_single(
+        self,
+        model: LiveModel,
+        include: frozenset[str],
+        seen: Seen,
+        exchange: Exchange,
+        finish: Finish,
+        submission: Submission,
+    ) -> None:
+        outcome: Answer | Exception
+        try:
+            outcome = submission.error or self._read(model, include, seen, exchange, submission)
+        except Exception as error:
+            outcome = error
+        finish(exchange, outcome)
+
+    def _read(
+        self, model: LiveModel, include: frozenset[str], seen: Seen, exchange: Exchange, submission: Submission
+    ) -> Answer:
+        exchange.ran(submission)
+        decision, content = answers.prediction(model, submission.probabilities[0], seen, include)
         self._metrics.read(model.manifest.name, model.manifest.version, decision)
         exchange.lap("encode")
         return Answer(content)
+
+    def _finish_later(self, answering: Coroutine[Any, Any, Answer], exchange: Exchange, finish: Finish) -> None:
+        async def finish_it() -> None:
+            outcome: Answer | Exception
+            try:
+                outcome = await answering
+            except Exception as error:
+                outcome = error
+            finish(exchange, outcome)
+
+        task = asyncio.create_task(finish_it())
+        self._tasks.add(task)  # the event loop itself keeps tasks but weakly
+        task.add_done_callback(self._tasks.discard)
 
     async def batch(self, exchange: Exchange, receive: Receive) -> Answer:
         """Many images in, an answer for each out, in order. An image that cannot be read has its own error.
@@ -84,7 +142,8 @@ class Predict:
         accepted = _accepted(exchange)
         if NDJSON in accepted:
             return Answer(self._stream(model, batch, include, exchange), NDJSON.encode())
-        done = await _infer(model, batch.frames, exchange)
+        done = await _run(model, batch.frames, exchange)
+        exchange.ran(done)
         decisions = model.decide_all(done.probabilities)
         self._count(model, decisions, batch.errors.values())
         if NPY in accepted:
@@ -105,10 +164,11 @@ class Predict:
         """Lines of JSON, a few hundred at a time. An error in the middle is the last line: the status has left."""
         for part in batch.parts(SLICE):
             try:
-                done = await _infer(model, part.frames, exchange)
+                done = await _run(model, part.frames, exchange)
             except ServiceError as error:
                 yield answers.to_json({"error": answers.problem(error)}) + b"\n"
                 return
+            exchange.ran(done)
             decisions = model.decide_all(done.probabilities)
             self._count(model, decisions, part.errors.values())
             lines = answers.batch_entries(part, done.probabilities, decisions, include)
@@ -133,9 +193,9 @@ class Predict:
 
 def document(predict: Predict) -> APIRouter:
     """The two endpoints' place in the OpenAPI document, and in FastAPI's routing for methods other than POST."""
-    router = APIRouter(prefix="/v1", tags=["predict"])
+    router = APIRouter(tags=["predict"])
     router.add_api_route(
-        "/predict",
+        SINGLE,
         _answered_by_front,
         methods=["POST"],
         summary="Read one digit",
@@ -144,7 +204,7 @@ def document(predict: Predict) -> APIRouter:
         openapi_extra=openapi.SINGLE,
     )
     router.add_api_route(
-        "/predict/batch",
+        BATCH,
         _answered_by_front,
         methods=["POST"],
         summary="Read many digits",
@@ -169,13 +229,9 @@ def _query(query_string: bytes) -> Query:
     return Query(fields.get("model"), fields.get("version"), include)
 
 
-async def _infer(model: LiveModel, frames: Frames, exchange: Exchange) -> Submission:
+async def _run(model: LiveModel, frames: Frames, exchange: Exchange) -> Submission:
     exchange.check_deadline()
-    done = await model.batcher.submit(frames, exchange.deadline, exchange.wire.is_gone)
-    exchange.spend("queue", done.queued)
-    exchange.spend("infer", done.ran)
-    exchange.run_images = done.largest_run
-    return done
+    return await model.batcher.run(frames, exchange.deadline, exchange.is_gone)
 
 
 def _accepted(exchange: Exchange) -> set[str]:

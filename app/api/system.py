@@ -57,7 +57,7 @@ def router(repository: Repository, metrics: Metrics, lifecycle: Lifecycle, golde
         model = repository.get()
         if perf_counter() - model.batcher.last_success > JUST_NOW:  # busy with real work is ready too
             try:
-                await model.batcher.submit(golden, asyncio.get_running_loop().time() + READY_WITHIN)
+                await model.batcher.run(golden, asyncio.get_running_loop().time() + READY_WITHIN)
             except Exception as error:  # whatever broke, the answer to a probe is "not ready"
                 log.error("not ready", exc_info=error)
                 raise Unavailable(

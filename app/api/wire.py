@@ -1,35 +1,33 @@
-"""What lies below ASGI, where the server tells of it in the scope's extensions, as `app.server.Http` does."""
+"""What the service asks of the server below ASGI. `app.server.Http` offers it; under another server nothing is lost
+but speed, and the sight of callers who hang up."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from starlette.types import Scope
+
 Headers = Sequence[tuple[bytes, bytes]]
+IsGone = Callable[[], bool]
+IS_GONE = "digitserve.is_gone"  # among the scope's extensions: whether the caller has hung up
 
 
 class Wire(Protocol):
-    """The connection that one request came in on."""
+    """A request that has arrived whole, and the way back to its caller."""
 
-    def body_is_here(self) -> bool:
-        """Whether the whole body has arrived, so that one `receive` gives it without waiting."""
+    scope: Scope
+    body: bytes
 
     def is_gone(self) -> bool:
         """Whether the caller has hung up."""
 
-    def respond(self, status: int, headers: Headers, body: bytes) -> bool:
-        """Send a whole answer in one write; False, with nothing sent, where only ASGI's own messages will do."""
+    def respond(self, status: int, headers: Headers, body: bytes, *, close: bool) -> None:
+        """Send the whole answer in one write; with `close` the connection's last."""
 
 
-class UnknownWire:
-    """Under another server: nothing is known, so everything goes the ordinary way."""
-
-    def body_is_here(self) -> bool:
-        return False
-
-    def is_gone(self) -> bool:
-        return False
-
-    def respond(self, status: int, headers: Headers, body: bytes) -> bool:  # noqa: ARG002 - as Wire has it
-        return False
+def is_gone_of(scope: Scope) -> IsGone:
+    extensions: dict[str, IsGone] = scope.get("extensions", {})
+    return extensions.get(IS_GONE, _unknown)
 
 
-UNKNOWN = UnknownWire()
+def _unknown() -> bool:
+    return False

@@ -21,32 +21,49 @@ NOTHING = np.empty((0, 10), np.float32)
 SMOOTHING = 0.1  # of the measured time per image: about the last ten runs count
 
 
+def never() -> bool:
+    return False
+
+
 class Submission:
-    """Frames that one request brought, and the future that carries their probabilities back to it."""
+    """Frames that one request brought, and whom to call when their probabilities are there, or an error is."""
 
     __slots__ = (
         "arrived",
+        "done",
+        "error",
         "finished",
         "frames",
-        "future",
         "is_gone",
         "largest_run",
         "probabilities",
         "ran",
         "taken",
+        "tell",
         "timer",
     )
 
-    def __init__(self, frames: Frames, future: "asyncio.Future[None]", is_gone: Callable[[], bool]) -> None:
+    def __init__(self, frames: Frames, tell: "Tell", is_gone: Callable[[], bool]) -> None:
         self.frames = frames
-        self.future = future
+        self.tell = tell
         self.is_gone = is_gone
         self.probabilities = NOTHING
+        self.error: Exception | None = None
+        self.done = False
         self.taken = 0
         self.arrived = self.finished = perf_counter()
         self.ran = 0.0
         self.largest_run = 0
         self.timer: asyncio.TimerHandle | None = None
+
+    def finish(self, error: Exception | None = None) -> None:
+        """Tell, once."""
+        if not self.done:
+            self.done = True
+            self.error = error
+            if self.timer is not None:
+                self.timer.cancel()
+            self.tell(self)
 
     @property
     def waiting(self) -> int:
@@ -59,6 +76,7 @@ class Submission:
         return self.finished - self.arrived - self.ran
 
 
+Tell = Callable[[Submission], None]
 Part = tuple[Submission, int, int]  # images start..stop of a submission
 
 
@@ -94,53 +112,57 @@ class Batcher:
         self._run_images = metrics.run_images.labels(name)
         self._queue_gauge = metrics.queue_images.labels(name)
 
-    async def submit(
-        self, frames: Frames, deadline: float | None = None, is_gone: Callable[[], bool] = lambda: False
+    async def run(
+        self, frames: Frames, deadline: float | None = None, is_gone: Callable[[], bool] = never
     ) -> Submission:
-        """uint8 [N, 28, 28] -> the finished submission, with float32 [N, 10].
+        """As `submit`, for coroutines: returns the finished submission, or raises its error."""
+        finished = asyncio.Event()
+        submission = self.submit(frames, lambda _: finished.set(), deadline, is_gone)
+        try:
+            await finished.wait()
+        finally:
+            submission.done = True  # a coroutine that was cancelled here waits for nothing any more
+        if submission.error is not None:
+            raise submission.error
+        return submission
 
-        `deadline` is on the event loop's clock; `is_gone` says whether nobody waits for the answer any more.
-        Raises QueueFull, DeadlineExceeded, CallerGone, and what the run raises.
+    def submit(
+        self, frames: Frames, tell: Tell, deadline: float | None = None, is_gone: Callable[[], bool] = never
+    ) -> Submission:
+        """Queue uint8 [N, 28, 28]. `tell` is called with the submission, once, when it has float32 [N, 10] or an error.
+
+        `deadline` is on the event loop's clock; `is_gone` says whether nobody waits for the answer any more. Errors
+        told: DeadlineExceeded, CallerGone and what the run raises. Raises QueueFull.
         """
-        loop = self._loop = self._loop or asyncio.get_running_loop()  # which asks the kernel each time
-        submission = Submission(frames, loop.create_future(), is_gone)
-        if not len(frames):  # a batch of which every item failed
+        submission = Submission(frames, tell, is_gone)
+        images = len(frames)
+        if not images:  # a batch of which every item failed
+            submission.finish()
             return submission
-        self._refuse_if_full(len(frames))
+        if self._queued_images + images > self._max_queue_images:
+            raise self._full(images)
+        loop = self._loop = self._loop or asyncio.get_running_loop()  # which asks the kernel each time
         if deadline is not None:
             submission.timer = loop.call_at(deadline, self._expire, submission)
         self._queue.append(submission)
-        self._queued_images += len(frames)
-        self._schedule_flush(loop)
-        try:
-            await submission.future
-        finally:
-            if submission.waiting:  # of what is dropped or broken, the rest never runs
-                self._queued_images -= submission.waiting
-                self._publish()
-            if submission.timer is not None:
-                submission.timer.cancel()
+        self._queued_images += images
+        if self._busy:
+            self._publish()
+        elif not self._flush_scheduled:  # not at once: all that the loop has read in this turn goes into the same run
+            self._flush_scheduled = True
+            loop.call_soon(self._flush, loop)
         return submission
 
     def close(self) -> None:
         """Let the run in progress end and free its thread. To be called when no request is left."""
         self._thread.shutdown()
 
-    def _refuse_if_full(self, images: int) -> None:
-        if self._queued_images + images > self._max_queue_images:
-            raise QueueFull(
-                f"{self._queued_images} images are waiting and this request brings {images}; at most "
-                f"{self._max_queue_images} may wait. Try again after Retry-After, or send smaller batches.",
-                retry_after=self._queued_images * self._seconds_per_image,
-            )
-
-    def _schedule_flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        # Not at once: all requests that the event loop has read in this turn go into the same run.
-        if self._busy:
-            self._publish()
-        elif not self._flush_scheduled:
-            self._flush_scheduled = True
-            loop.call_soon(self._flush, loop)
+    def _full(self, images: int) -> QueueFull:
+        return QueueFull(
+            f"{self._queued_images} images are waiting and this request brings {images}; at most "
+            f"{self._max_queue_images} may wait. Try again after Retry-After, or send smaller batches.",
+            retry_after=self._queued_images * self._seconds_per_image,
+        )
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
         self._flush_scheduled = False
@@ -163,8 +185,9 @@ class Batcher:
         self._continue(loop)
 
     def _continue(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._queue:
-            self._schedule_flush(loop)
+        if self._queue and not self._flush_scheduled:
+            self._flush_scheduled = True
+            loop.call_soon(self._flush, loop)
 
     def _take(self) -> list[Part]:
         """Up to a chunk of images from the front; what is abandoned or expired is dropped on the way."""
@@ -172,10 +195,10 @@ class Batcher:
         room = self._chunk_images
         for _ in range(len(self._queue)):
             submission = self._queue.popleft()
-            if submission.future.done():  # abandoned or expired
-                continue
             if submission.is_gone():
-                submission.future.set_exception(CallerGone())
+                submission.finish(CallerGone())
+            if submission.done:  # its caller has gone, or its deadline has, or an earlier run of it broke
+                self._queued_images -= submission.waiting
                 continue
             start = submission.taken
             submission.taken = min(start + room, len(submission.frames))
@@ -204,7 +227,7 @@ class Batcher:
             self.last_success = finished
         row = 0
         for submission, start, stop in parts:
-            if not submission.future.done():
+            if not submission.done:
                 submission.finished = finished
                 submission.ran += seconds
                 submission.largest_run = max(submission.largest_run, images)
@@ -216,14 +239,13 @@ class Batcher:
         self._seconds_per_image = known + SMOOTHING * (seconds_per_image - known)
 
     def _expire(self, submission: Submission) -> None:
-        if not submission.future.done():
-            waited = perf_counter() - submission.arrived
-            submission.future.set_exception(
-                DeadlineExceeded(
-                    f"the deadline passed after {waited * 1000:.0f} ms in the queue with {submission.waiting} of "
-                    f"{len(submission.frames)} images unread; allow more with X-Deadline-Ms, or send less at a time"
-                )
+        waited = perf_counter() - submission.arrived
+        submission.finish(
+            DeadlineExceeded(
+                f"the deadline passed after {waited * 1000:.0f} ms in the queue with {submission.waiting} of "
+                f"{len(submission.frames)} images unread; allow more with X-Deadline-Ms, or send less at a time"
             )
+        )
 
 
 Outcome = tuple[Probabilities | Exception, float, float]  # result, seconds that it took, when it was there
@@ -246,7 +268,7 @@ def _gather(parts: list[Part]) -> Frames:
 
 def _deliver(submission: Submission, start: int, stop: int, result: Probabilities | Exception, row: int) -> None:
     if isinstance(result, Exception):
-        submission.future.set_exception(result)
+        submission.finish(result)
         return
     rows, images = result[row : row + stop - start], len(submission.frames)
     if len(rows) == images:  # all in one run, as every single image: nothing is copied
@@ -256,4 +278,4 @@ def _deliver(submission: Submission, start: int, stop: int, result: Probabilitie
             submission.probabilities = np.empty((images, 10), np.float32)
         submission.probabilities[start:stop] = rows
     if stop == images:
-        submission.future.set_result(None)  # not the submission, which holds the future: a cycle
+        submission.finish()

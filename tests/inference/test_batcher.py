@@ -65,7 +65,7 @@ both_ways = pytest.mark.parametrize("inline", [0, 100], ids=["thread", "inline"]
 
 @both_ways
 def test_idle_runs_at_once(inline: int) -> None:
-    done, runs, _ = run(lambda batcher, _: batcher.submit(frames(7)), inline_images=inline)
+    done, runs, _ = run(lambda batcher, _: batcher.run(frames(7)), inline_images=inline)
     assert marks(done) == [7]
     assert runs.sizes == [1]
     assert done.largest_run == 1
@@ -74,7 +74,7 @@ def test_idle_runs_at_once(inline: int) -> None:
 @both_ways
 def test_what_arrives_together_runs_together(inline: int) -> None:
     async def test(batcher: Batcher, _: Runs) -> Any:
-        return await asyncio.gather(*(batcher.submit(frames(mark)) for mark in range(4)))
+        return await asyncio.gather(*(batcher.run(frames(mark)) for mark in range(4)))
 
     done, runs, _ = run(test, inline_images=inline)
     assert [marks(one) for one in done] == [[0], [1], [2], [3]]
@@ -84,9 +84,9 @@ def test_what_arrives_together_runs_together(inline: int) -> None:
 def test_busy_gathers() -> None:
     async def test(batcher: Batcher, runs: Runs) -> Any:
         runs.go.clear()
-        first = asyncio.create_task(batcher.submit(frames(1)))
+        first = asyncio.create_task(batcher.run(frames(1)))
         await until(lambda: runs.sizes)
-        others = [asyncio.create_task(batcher.submit(frames(mark))) for mark in (2, 3, 4)]
+        others = [asyncio.create_task(batcher.run(frames(mark))) for mark in (2, 3, 4)]
         await asyncio.sleep(0.02)
         runs.go.set()
         return await asyncio.gather(first, *others)
@@ -101,7 +101,7 @@ def test_a_single_image_does_not_wait_for_a_whole_large_batch() -> None:
         finished: list[str] = []
 
         async def send(name: str, sent: Frames) -> None:
-            await batcher.submit(sent)
+            await batcher.run(sent)
             finished.append(f"{name} after {len(runs.sizes)} runs")
 
         runs.go.clear()
@@ -125,7 +125,7 @@ def test_every_image_comes_back_to_its_own(sizes: list[int], chunk: int, inline:
     sent = [[(start * 31 + place) % 200 for place in range(size)] for start, size in enumerate(sizes)]
 
     async def test(batcher: Batcher, _: Runs) -> Any:
-        return await asyncio.gather(*(batcher.submit(frames(*one)) for one in sent))
+        return await asyncio.gather(*(batcher.run(frames(*one)) for one in sent))
 
     done, runs, _ = run(test, chunk_images=chunk, max_queue_images=1000, inline_images=inline)
     assert [marks(one) for one in done] == sent
@@ -135,17 +135,17 @@ def test_every_image_comes_back_to_its_own(sizes: list[int], chunk: int, inline:
 
 def test_a_full_queue_refuses_and_says_when_to_come_again() -> None:
     async def test(batcher: Batcher, runs: Runs) -> QueueFull:
-        await batcher.submit(frames(1))
+        await batcher.run(frames(1))
         runs.go.clear()
-        running = asyncio.create_task(batcher.submit(frames(1)))
+        running = asyncio.create_task(batcher.run(frames(1)))
         await until(lambda: len(runs.sizes) == 2)
-        waiting = asyncio.create_task(batcher.submit(frames(*range(10))))
+        waiting = asyncio.create_task(batcher.run(frames(*range(10))))
         await asyncio.sleep(0)
         with pytest.raises(QueueFull, match="10 images are waiting and this request brings 1") as refused:
-            await batcher.submit(frames(2))
+            await batcher.run(frames(2))
         runs.go.set()
         await asyncio.gather(running, waiting)
-        await batcher.submit(frames(*range(10)))  # there is room again
+        await batcher.run(frames(*range(10)))  # there is room again
         return refused.value
 
     refused, _, _ = run(test, max_queue_images=10)
@@ -157,10 +157,10 @@ def test_a_deadline_holds_while_the_model_is_busy_and_costs_no_run() -> None:
     async def test(batcher: Batcher, runs: Runs) -> None:
         loop = asyncio.get_running_loop()
         runs.go.clear()
-        running = asyncio.create_task(batcher.submit(frames(1)))
+        running = asyncio.create_task(batcher.run(frames(1)))
         await until(lambda: runs.sizes)
         with pytest.raises(DeadlineExceeded, match="the deadline passed"):
-            await batcher.submit(frames(2), loop.time() + 0.02)
+            await batcher.run(frames(2), loop.time() + 0.02)
         runs.go.set()  # only now: the deadline did not wait for the run
         await running
 
@@ -172,14 +172,14 @@ def test_a_deadline_holds_while_the_model_is_busy_and_costs_no_run() -> None:
 def test_what_is_abandoned_costs_no_run() -> None:
     async def test(batcher: Batcher, runs: Runs) -> None:
         runs.go.clear()
-        running = asyncio.create_task(batcher.submit(frames(1)))
+        running = asyncio.create_task(batcher.run(frames(1)))
         await until(lambda: runs.sizes)
-        abandoned = asyncio.create_task(batcher.submit(frames(2, 3)))
+        abandoned = asyncio.create_task(batcher.run(frames(2, 3)))
         await asyncio.sleep(0.01)
         abandoned.cancel()
         runs.go.set()
         await running
-        await batcher.submit(frames(4))
+        await batcher.run(frames(4))
 
     _, runs, metrics = run(test)
     assert runs.sizes == [1, 1]
@@ -190,9 +190,9 @@ def test_what_is_abandoned_costs_no_run() -> None:
 def test_a_model_that_breaks_tells_those_who_waited_and_goes_on(inline: int) -> None:
     async def test(batcher: Batcher, _: Runs) -> Any:
         broken = await asyncio.gather(
-            batcher.submit(frames(255)), batcher.submit(frames(*[0] * 9)), return_exceptions=True
+            batcher.run(frames(255)), batcher.run(frames(*[0] * 9)), return_exceptions=True
         )
-        return broken, await batcher.submit(frames(5))
+        return broken, await batcher.run(frames(5))
 
     (broken, after), _, _ = run(test, inline_images=inline)
     assert [type(one) for one in broken] == [ArithmeticError, ArithmeticError]
@@ -200,13 +200,13 @@ def test_a_model_that_breaks_tells_those_who_waited_and_goes_on(inline: int) -> 
 
 
 def test_no_images_need_no_run() -> None:
-    done, runs, _ = run(lambda batcher, _: batcher.submit(frames()))
+    done, runs, _ = run(lambda batcher, _: batcher.run(frames()))
     assert done.probabilities.shape == (0, 10)
     assert runs.sizes == []
 
 
 def test_runs_are_counted() -> None:
-    _, _, metrics = run(lambda batcher, _: batcher.submit(frames(*range(10))))
+    _, _, metrics = run(lambda batcher, _: batcher.run(frames(*range(10))))
     assert metrics.registry.get_sample_value("digitserve_run_images_count", {"model": "m"}) == 3
     assert metrics.registry.get_sample_value("digitserve_run_images_sum", {"model": "m"}) == 10
 

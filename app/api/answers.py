@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,15 +26,20 @@ def to_json(document: Any) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def model_ref(model: LiveModel) -> Entry:
-    return {"name": model.manifest.name, "version": model.manifest.version}
+def model_ref(model: LiveModel) -> orjson.Fragment:
+    return _model_ref(model.manifest.name, model.manifest.version)
+
+
+@lru_cache
+def _model_ref(name: str, version: str) -> orjson.Fragment:
+    return orjson.Fragment(to_json({"name": name, "version": version}))
 
 
 def prediction(model: LiveModel, row: NDArray[np.float32], seen: Seen, include: frozenset[str]) -> tuple[str, bytes]:
     """The decision on one image, and the answer to it. `row` is float32 [10]."""
     digit = int(row.argmax())
     decision = model.decide(float(row[digit]))
-    entry = reading(row, decision)
+    entry = reading(row, digit, decision)
     entry["model"] = model_ref(model)
     if seen.steps:
         entry["input"] = {"steps": seen.steps}
@@ -42,8 +48,7 @@ def prediction(model: LiveModel, row: NDArray[np.float32], seen: Seen, include: 
     return decision, to_json(entry)
 
 
-def reading(row: NDArray[np.float32], decision: str) -> Entry:
-    digit = int(row.argmax())
+def reading(row: NDArray[np.float32], digit: int, decision: str) -> Entry:
     return {"digit": digit, "confidence": row[digit], "decision": decision, "probabilities": row}
 
 
@@ -68,7 +73,7 @@ def batch_entries(
             entry: Entry = {"error": problem(error)}
         else:
             row, decision, frame = next(good)
-            entry = reading(row, decision)
+            entry = reading(row, int(row.argmax()), decision)
             if steps := batch.steps.get(place):
                 entry["input"] = {"steps": steps}
             if "seen" in include:

@@ -5,7 +5,7 @@ import binascii
 import io
 import zipfile
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 
 import orjson
@@ -46,6 +46,7 @@ class Item(NamedTuple):
 Body = Frames | Sequence[Item]  # pixels come as one array: a batch of them never becomes a list
 
 
+@lru_cache
 def media_type_of(content_type: str) -> str:
     plain = content_type.partition(";")[0].strip().lower()
     return ALIASES.get(plain, plain)
@@ -54,10 +55,10 @@ def media_type_of(content_type: str) -> str:
 def single(content_type: str, body: bytes) -> Item:
     """The one image of /v1/predict. Raises BadRequest, UnsupportedMediaType, WrongShape, Undecodable."""
     media_type = media_type_of(content_type)
-    if media_type in FORMATS:
-        return Item(_not_empty(body), media_type)
     if media_type == RAW:
         return Item(frame=_only(arrays.from_raw(_not_empty(body))))
+    if media_type in FORMATS:
+        return Item(_not_empty(body), media_type)
     if media_type == NPY:
         return Item(frame=_only(arrays.from_npy(_not_empty(body))))
     if media_type == JSON:

@@ -116,9 +116,6 @@ class Exchange:
         self.run_images = submission.largest_run
         self.mark = perf_counter()
 
-    def headers_of_every_answer(self) -> tuple[tuple[bytes, bytes], ...]:
-        return (b"x-request-id", self.request_id), (b"server-timing", self.server_timing())
-
     def server_timing(self) -> bytes:
         """The Server-Timing header's value. Source: W3C Server Timing; durations in milliseconds."""
         line = _timing_format(tuple(self.stages), self.run_images)

@@ -134,7 +134,11 @@ class Front:
         async def observed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                headers = [*message.get("headers", ()), *exchange.headers_of_every_answer()]
+                headers = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", exchange.request_id),
+                    (b"server-timing", exchange.server_timing()),
+                ]
                 if self._lifecycle.draining:
                     headers.append((b"connection", b"close"))
                 message["headers"] = headers
@@ -148,7 +152,12 @@ class Front:
             raise failure
 
     def _headers(self, answer: Answer, exchange: Exchange) -> list[tuple[bytes, bytes]]:
-        headers = [(b"content-type", answer.media_type), *answer.headers, *exchange.headers_of_every_answer()]
+        headers = [
+            (b"content-type", answer.media_type),
+            (b"x-request-id", exchange.request_id),
+            (b"server-timing", exchange.server_timing()),
+            *answer.headers,
+        ]
         if isinstance(answer.body, bytes):
             headers.append((b"content-length", b"%d" % len(answer.body)))
         return headers

@@ -2,6 +2,8 @@
 
 import io
 import math
+from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -62,9 +64,14 @@ def from_rows(rows: Any) -> Frames:
     if len(rows) != SIDE or any(len(row) != SIDE for row in rows):
         lengths = sorted({len(row) for row in rows})
         raise WrongShape(f"expected {EXPECTED}; got {len(rows)} rows of {' and '.join(map(str, lengths[:5]))} values")
-    if not all(NUMBERS.issuperset(map(type, row)) for row in rows):
+    numbers = list(chain.from_iterable(rows))
+    kinds = set(map(type, numbers))
+    if not kinds <= NUMBERS:
         raise Undecodable(f"expected {EXPECTED}; got values that are no numbers")
-    return _to_bytes(np.array(rows, np.float64))
+    if kinds == {int}:
+        with suppress(ValueError):  # out of range: said below
+            return np.frombuffer(bytes(numbers), np.uint8).reshape(SIDE, SIDE)  # several times faster than np.array
+    return _to_bytes(np.array(numbers, np.float64).reshape(SIDE, SIDE))
 
 
 def _from_array(array: NDArray[Any]) -> Frames:

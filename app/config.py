@@ -9,6 +9,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.cores import usable_cores
+
 MIB = 1024 * 1024
 # What Kubernetes sets in every pod beside a Service called digitserve.
 KUBERNETES_VARIABLE = re.compile(r"DIGITSERVE_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_.*)")
@@ -47,7 +49,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
-    workers: int = Field(1, ge=1, le=256, description="Worker processes.")
+    workers: int = Field(
+        default_factory=usable_cores, ge=1, le=256, description="Worker processes; unset: one for each usable core."
+    )
 
     models: Path = Field(Path("models"), description="Folder of bundles: NAME/VERSION/{model.onnx,manifest.json}.")
     default_model: str = Field("digits", description="Model that answers without ?model=.")
@@ -56,11 +60,7 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="auto takes CUDA when it really works; cuda refuses to start without it."
     )
-    threads: int | None = Field(
-        None,
-        ge=1,
-        description="ONNX Runtime threads a worker; unset: the cgroup's CPU quota shared by the workers.",
-    )
+    threads: int = Field(1, ge=1, le=256, description="ONNX Runtime threads that each worker runs a model with.")
     chunk_images: int = Field(64, ge=1, description="Images in one ONNX Runtime run at most.")
 
     max_body_bytes: int = Field(32 * MIB, ge=784, description="Bytes in a request's body at most.")
@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     max_unpacked_bytes: int = Field(256 * MIB, ge=784, description="Bytes that a ZIP archive may unpack to at most.")
     max_queue_images: int = Field(
         65_536, ge=1, description="Images that wait, for decoding or for one model version, in one worker; beyond, 429."
+    )
+    max_wait_seconds: float = Field(
+        5.0, gt=0, description="How long a request may be expected to wait for its turn; beyond, 429."
     )
     max_held_bytes: int = Field(
         512 * MIB, ge=784, description="Bytes of all requests' bodies that one worker holds at a time; beyond, 429."

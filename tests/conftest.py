@@ -74,13 +74,14 @@ def wait_until(happened: Callable[[], Any], seconds: float = 20) -> None:
 
 
 class Process:
-    """`digitserve serve` as a process of its own, with what it wrote to its log."""
+    """`digitserve serve` as a process of its own, of one worker unless said otherwise, and what it logged."""
 
     def __init__(self, port: int, *options: str, **environment: str) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.started = time.monotonic()
+        workers = () if "--workers" in options else ("--workers", "1")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "app", "serve", "--models", str(MODELS), "--port", str(port), *options],
+            [sys.executable, "-m", "app", "serve", "--models", str(MODELS), "--port", str(port), *workers, *options],
             env=os.environ | environment,
             stderr=subprocess.PIPE,
             text=True,

@@ -1,11 +1,8 @@
 """Items -> the frames that the model sees: a small image on the event loop, a large one or a batch on threads."""
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
@@ -14,12 +11,13 @@ from PIL import Image
 
 from app.api.bodies import Body, Item
 from app.api.exchange import Exchange
+from app.api.pool import Pool
 from app.config import Settings
+from app.cores import usable_cores
 from app.errors import BatchTooLarge, NoInk, QueueFull, ServiceError
 from app.imaging.arrays import SIDE, Frames
 from app.imaging.decode import decode, open_image, pixels_of
 from app.imaging.normalise import normalise
-from app.inference.threads import usable_cores
 
 T = TypeVar("T")
 Opened = dict[int, Image.Image | None]  # by place in the batch; None: a frame already
@@ -73,8 +71,9 @@ class Framer:
         self._max_image_pixels = settings.max_image_pixels
         self._max_batch_pixels = settings.max_batch_pixels
         self._max_waiting = settings.max_queue_images
+        self._max_wait_seconds = settings.max_wait_seconds
         self._waiting = 0
-        self._threads = ThreadPoolExecutor(usable_cores(), thread_name_prefix="imaging")
+        self._pool = Pool(max(1, usable_cores() // settings.workers))
 
     def see_small(self, item: Item, exchange: Exchange) -> Seen | None:
         """The frame of a single image, or None where making it would hold up the event loop. Raises ServiceError."""
@@ -117,7 +116,7 @@ class Framer:
         return batch
 
     def close(self) -> None:
-        self._threads.shutdown(cancel_futures=True)
+        self._pool.close()
 
     def _open_and_see(self, item: Item) -> Seen:
         return _see(item, self._open(item))
@@ -147,20 +146,20 @@ class Framer:
 
     async def _on_thread(self, exchange: Exchange, work: Callable[..., T], *arguments: Any) -> T:
         """The deadline holds while the work waits for a thread, and while it runs."""
-        running = asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *arguments))
         try:
-            async with asyncio.timeout_at(exchange.deadline):
-                return await running
+            return await self._pool.run(work, *arguments, deadline=exchange.deadline)
         except TimeoutError as error:
             raise exchange.too_late("while images were decoded") from error
 
     @contextmanager
     def _room_for(self, images: int) -> Iterator[None]:
-        if self._waiting + images > self._max_waiting:
+        wait = self._pool.wait_seconds
+        if self._waiting + images > self._max_waiting or wait > self._max_wait_seconds:
             raise QueueFull(
-                f"{self._waiting} images wait to be decoded and this request brings {images}; at most "
-                f"{self._max_waiting} may wait. Try again after Retry-After, or send smaller batches.",
-                retry_after=1,
+                f"{self._waiting} images wait to be decoded, for about {wait:.1f} s, and this request brings {images}; "
+                f"at most {self._max_waiting} may wait, for {self._max_wait_seconds:g} s. "
+                "Try again after Retry-After, or send smaller batches.",
+                retry_after=wait,
             )
         self._waiting += images
         try:

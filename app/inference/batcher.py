@@ -91,6 +91,7 @@ class Batcher:
         name: str,
         chunk_images: int,
         max_queue_images: int,
+        max_wait_seconds: float = float("inf"),
         inline_images: int = 0,
     ) -> None:
         """Runs of up to `inline_images` happen on the event loop, which saves the hop to a thread and back.
@@ -100,6 +101,7 @@ class Batcher:
         self._run = run
         self._chunk_images = chunk_images
         self._max_queue_images = max_queue_images
+        self._max_wait_seconds = max_wait_seconds
         self._inline_images = inline_images
         self._queue: deque[Submission] = deque()
         self._queued_images = self._published_images = 0
@@ -139,7 +141,7 @@ class Batcher:
         if not images:  # a batch of which every item failed
             submission.finish()
             return submission
-        if self._queued_images + images > self._max_queue_images:
+        if self._queued_images + images > self._max_queue_images or self._wait_seconds > self._max_wait_seconds:
             raise self._full(images)
         loop = self._loop = self._loop or asyncio.get_running_loop()  # which asks the kernel each time
         if deadline is not None:
@@ -157,11 +159,17 @@ class Batcher:
         """Let the run in progress end and free its thread. To be called when no request is left."""
         self._thread.shutdown()
 
+    @property
+    def _wait_seconds(self) -> float:
+        """How long what is queued now will take, by the measured speed."""
+        return self._queued_images * self._seconds_per_image
+
     def _full(self, images: int) -> QueueFull:
         return QueueFull(
-            f"{self._queued_images} images are waiting and this request brings {images}; at most "
-            f"{self._max_queue_images} may wait. Try again after Retry-After, or send smaller batches.",
-            retry_after=self._queued_images * self._seconds_per_image,
+            f"{self._queued_images} images are waiting, for about {self._wait_seconds:.1f} s, and this request brings "
+            f"{images}; at most {self._max_queue_images} may wait, for {self._max_wait_seconds:g} s. "
+            "Try again after Retry-After, or send smaller batches.",
+            retry_after=self._wait_seconds,
         )
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -1,26 +1,24 @@
 """The models that are live: each verified, opened, warmed and checked on golden digits before anyone can reach it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import structlog
 
 from app.config import Settings
+from app.cores import usable_cores
 from app.errors import BundleError, ModelNotFound, NoLiveModel
 from app.inference import bundle
 from app.inference.batcher import Batcher
 from app.inference.bundle import Manifest
-from app.inference.session import Frames, Probabilities, Session
-from app.inference.threads import usable_cores
+from app.inference.session import CPU, Frames, Probabilities, Session
+from app.inference.warmup import WarmUp, warm_up
 from app.metrics import Metrics
 
 log = structlog.get_logger()
 
 GOLDEN_RIGHT = 8  # of the ten golden digits: a bundle that reads fewer is broken or no digit model at all
-INLINE_SECONDS = 0.002  # how long a run may hold up the event loop to save the hop to a thread and back
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,7 @@ class LiveModel:
     manifest: Manifest
     session: Session
     batcher: Batcher
+    warmed: WarmUp
 
     def decide(self, confidence: float) -> str:
         """accept, review or reject, by the thresholds that training chose on its validation split."""
@@ -104,39 +103,22 @@ class Repository:
     def _open(self, folder: Path) -> LiveModel:
         manifest, model = bundle.read(folder)
         settings = self._settings
-        threads = settings.threads or max(1, usable_cores() // settings.workers)
-        session = Session(model, device=settings.device, threads=threads)
+        session = Session(model, device=settings.device, threads=settings.threads)
         _check_golden(session, self._golden)
+        spare_core = session.provider != CPU or usable_cores() > settings.workers * settings.threads
+        warmed = warm_up(session.run, settings.chunk_images, spare_core=spare_core)
         batcher = Batcher(
             session.run,
             self._metrics,
             name=manifest.name,
             chunk_images=settings.chunk_images,
             max_queue_images=settings.max_queue_images,
-            inline_images=warm_up(session, settings.chunk_images),
+            max_wait_seconds=settings.max_wait_seconds,
+            inline_images=warmed.inline_images,
         )
         self._metrics.model_info.labels(manifest.name, manifest.version, session.provider, manifest.model_sha256).set(1)
-        log.info("live", model=manifest.name, version=manifest.version, provider=session.provider, threads=threads)
-        return LiveModel(manifest, session, batcher)
-
-
-def warm_up(session: Session, chunk_images: int) -> int:
-    """Run each batch size 1, 2, 4, ... chunk; returns the largest whose run fits in INLINE_SECONDS, or 0."""
-    inline = 0
-    sizes = [2**power for power in range((chunk_images - 1).bit_length())] + [chunk_images]
-    for size in sizes:
-        if _fastest_run(session.run, np.zeros((size, 28, 28), np.uint8)) <= INLINE_SECONDS:
-            inline = size
-    return inline
-
-
-def _fastest_run(run: Callable[[Frames], object], frames: Frames, tries: int = 5) -> float:
-    seconds = []
-    for _ in range(tries):
-        started = perf_counter()
-        run(frames)
-        seconds.append(perf_counter() - started)
-    return min(seconds)
+        log.info("live", model=manifest.name, version=manifest.version, provider=session.provider)
+        return LiveModel(manifest, session, batcher, warmed)
 
 
 def _check_golden(session: Session, golden: Frames) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.inference.threads import cpu_quota, usable_cores
+from app.cores import cpu_quota, usable_cores
 
 AFFINITY = len(os.sched_getaffinity(0))
 

@@ -1,0 +1,46 @@
+"""Warming a session up, and learning from it where its runs should happen."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+
+from app.inference.session import Frames
+
+TRIES = 5
+# With a core to spare, a thread lets the event loop go on meanwhile, and pays once its hop is a tenth of the run.
+WORTH_A_THREAD = 10
+# Without one, a thread only divides the same core: a run is on the event loop unless it holds that up for too long.
+LONGEST_HOLD_SECONDS = 0.005
+
+
+class WarmUp(NamedTuple):
+    """What the warm-up measured: medians, in seconds."""
+
+    run_seconds: dict[int, float]  # by images in the run
+    hop_seconds: float  # to a thread and back
+    inline_images: int  # the largest run that is better done on the event loop; 0: none
+
+
+def warm_up(run: Callable[[Frames], object], chunk_images: int, *, spare_core: bool) -> WarmUp:
+    """Run each batch size 1, 2, 4, ... chunk. `spare_core`: whether a thread has a core, or a GPU, for itself."""
+    sizes = [2**power for power in range((chunk_images - 1).bit_length())] + [chunk_images]
+    run_seconds = {size: _median_seconds(run, np.zeros((size, 28, 28), np.uint8)) for size in sizes}
+    with ThreadPoolExecutor(1) as thread:
+        hop_seconds = _median_seconds(lambda _: thread.submit(int).result(), None)
+    longest = hop_seconds * WORTH_A_THREAD if spare_core else LONGEST_HOLD_SECONDS
+    inline = max((size for size, seconds in run_seconds.items() if seconds <= longest), default=0)
+    return WarmUp(run_seconds, hop_seconds, inline)
+
+
+def _median_seconds(work: Callable[..., object], argument: object) -> float:
+    work(argument)  # the first of a size allocates
+    seconds = []
+    for _ in range(TRIES):
+        started = perf_counter()
+        work(argument)
+        seconds.append(perf_counter() - started)
+    return median(seconds)

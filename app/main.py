@@ -29,6 +29,7 @@ from app.metrics import Metrics, forget_dead_workers
 
 log = structlog.get_logger()
 
+GARBAGE_BEFORE_COLLECTION = 20_000  # objects; requests leave no cycles, so that looking for some seldom finds any
 PROBLEM = b"application/problem+json"
 
 
@@ -55,6 +56,7 @@ def create_app(settings: Settings, listener: socket.socket | None = None) -> Fro
             raise
         gc.collect()
         gc.freeze()  # what stands now stays: no collection needs to look at it again
+        gc.set_threshold(GARBAGE_BEFORE_COLLECTION)
         lifecycle.delay_sigterm()
         yield
         framer.close()

@@ -62,7 +62,7 @@ def single(content_type: str, body: bytes) -> Item:
     if media_type == NPY:
         return Item(frame=_only(arrays.from_npy(_not_empty(body))))
     if media_type == JSON:
-        return _single_json(_json_object(body))
+        return _single_json(_json_object(body), booleans=_may_hold_booleans(body))
     if media_type == FORM:
         return _single_form(multipart.parse(content_type, body, most=1))
     raise _unsupported(media_type, [*FORMATS, RAW, NPY, FORM, JSON])
@@ -75,7 +75,7 @@ def batch(content_type: str, body: bytes, settings: Settings) -> Body:
     readers: dict[str, Callable[[], Body]] = {
         RAW: lambda: arrays.from_raw(_not_empty(body)),
         NPY: lambda: arrays.from_npy(_not_empty(body)),
-        JSON: lambda: _batch_json(_json_object(body), settings.max_batch_images),
+        JSON: lambda: _batch_json(_json_object(body), settings.max_batch_images, booleans=_may_hold_booleans(body)),
         FORM: lambda: _form_items(multipart.parse(content_type, body, most=settings.max_batch_images)),
         ZIP: lambda: _zip_items(_not_empty(body), settings),
     }
@@ -121,29 +121,33 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return document
 
 
-def _single_json(document: dict[str, Any]) -> Item:
+def _may_hold_booleans(json: bytes) -> bool:
+    return b"true" in json or b"false" in json
+
+
+def _single_json(document: dict[str, Any], *, booleans: bool) -> Item:
     match document:
         case {"image": image, **rest} if not rest:
             return _encoded(image)
         case {"pixels": pixels, **rest} if not rest:
-            return _pixels(pixels)
+            return _pixels(pixels, booleans=booleans)
     raise _wrong_fields(document, '{"image": base64} or {"pixels": 28 rows of 28 numbers, 0..255}')
 
 
-def _batch_json(document: dict[str, Any], most: int) -> Body:
+def _batch_json(document: dict[str, Any], most: int, *, booleans: bool) -> Body:
     match document:
         case {"images": list(images), **rest} if not rest:
             _check_count(len(images), most)
             return [_guarded(_encoded, image) for image in images]
         case {"pixels": list(pixels), **rest} if not rest:
             _check_count(len(pixels), most)
-            return _batch_pixels(pixels)
+            return _batch_pixels(pixels, booleans=booleans)
     raise _wrong_fields(document, '{"images": [base64, ...]} or {"pixels": [28x28 numbers, ...]}')
 
 
-def _batch_pixels(pixels: list[Any]) -> Body:
+def _batch_pixels(pixels: list[Any], *, booleans: bool) -> Body:
     try:
-        return arrays.from_lists(pixels)
+        return arrays.from_lists(pixels, booleans=booleans)
     except ServiceError:  # some of them are wrong: find out which, so that the others are still answered
         return [_guarded(_pixels, one) for one in pixels]
 
@@ -153,8 +157,8 @@ def _wrong_fields(document: dict[str, Any], expected: str) -> BadRequest:
     return BadRequest(f"expected {expected}, alone; got an object with {fields}")
 
 
-def _pixels(numbers: Any) -> Item:
-    return Item(frame=arrays.from_rows(numbers))
+def _pixels(numbers: Any, *, booleans: bool = True) -> Item:
+    return Item(frame=arrays.from_rows(numbers, booleans=booleans))
 
 
 def _encoded(text: Any) -> Item:

@@ -84,16 +84,12 @@ class Framer:
         opened = self._open(item)
         if _pixels(opened) > INLINE_PIXELS:
             return None
-        seen = _see(item, opened)
-        _spend(exchange, [seen])
-        return seen
+        return _spent(_see(item, opened), exchange)
 
     async def see_large(self, item: Item, exchange: Exchange) -> Seen:
         """The same on a thread, for images of any size."""
         with self._room_for(1):
-            seen = await self._on_thread(exchange, self._open_and_see, item)
-        _spend(exchange, [seen])
-        return seen
+            return _spent(await self._on_thread(exchange, self._open_and_see, item), exchange)
 
     async def many(self, body: Body, exchange: Exchange) -> Batch:
         """Raises BatchTooLarge, QueueFull, DeadlineExceeded for the batch as a whole; an item's error stays its own.
@@ -112,7 +108,8 @@ class Framer:
                 seen += await self._on_thread(exchange, _see_group, body, group, batch)
         if seen:
             batch.frames = np.stack([one.pixels for one in seen])
-        _spend(exchange, seen)
+        exchange.spend("decode", sum(one.decoding for one in seen))
+        exchange.spend("normalise", sum(one.normalising for one in seen))
         return batch
 
     def close(self) -> None:
@@ -227,6 +224,7 @@ def _blank() -> NoInk:
     return NoInk("all 28x28 pixels are 0, the background; expected ink, up to 255")
 
 
-def _spend(exchange: Exchange, seen: list[Seen]) -> None:
-    exchange.spend("decode", sum(one.decoding for one in seen))
-    exchange.spend("normalise", sum(one.normalising for one in seen))
+def _spent(seen: Seen, exchange: Exchange) -> Seen:
+    exchange.spend("decode", seen.decoding)
+    exchange.spend("normalise", seen.normalising)
+    return seen

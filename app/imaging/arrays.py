@@ -3,7 +3,6 @@
 import io
 import math
 from contextlib import suppress
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -49,29 +48,30 @@ def from_npy(data: bytes) -> Frames:
     return _from_array(array)
 
 
-def from_lists(pixels: Any) -> Frames:
+def from_lists(pixels: Any, *, booleans: bool = True) -> Frames:
     """A list of frames, each 28 lists of 28 numbers -> uint8 [N, 28, 28]. Raises WrongShape, Undecodable."""
-    return np.stack([from_rows(rows) for rows in pixels]) if pixels else np.empty((0, SIDE, SIDE), np.uint8)
+    if not pixels:
+        return np.empty((0, SIDE, SIDE), np.uint8)
+    return np.stack([from_rows(rows, booleans=booleans) for rows in pixels])
 
 
-def from_rows(rows: Any) -> Frames:
+def from_rows(rows: Any, *, booleans: bool = True) -> Frames:
     """28 lists of 28 numbers -> uint8 [28, 28]. Raises WrongShape, Undecodable.
 
-    Looked at before NumPy is: of a list with one long string it would make an array of such strings.
+    `booleans`: whether there may be some among the numbers; to rule them out takes longer. Looked at before NumPy is:
+    of a list with one long string it would make an array of such strings.
     """
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         raise WrongShape(f"expected {EXPECTED}: a list of 28 lists of 28 numbers")
     if len(rows) != SIDE or any(len(row) != SIDE for row in rows):
         lengths = sorted({len(row) for row in rows})
         raise WrongShape(f"expected {EXPECTED}; got {len(rows)} rows of {' and '.join(map(str, lengths[:5]))} values")
-    numbers = list(chain.from_iterable(rows))
-    kinds = set(map(type, numbers))
-    if not kinds <= NUMBERS:
+    if not booleans:
+        with suppress(TypeError, ValueError):  # fractions, or what is said below
+            return np.frombuffer(b"".join(map(bytes, rows)), np.uint8).reshape(SIDE, SIDE)
+    if not all(NUMBERS.issuperset(map(type, row)) for row in rows):
         raise Undecodable(f"expected {EXPECTED}; got values that are no numbers")
-    if kinds == {int}:
-        with suppress(ValueError):  # out of range: said below
-            return np.frombuffer(bytes(numbers), np.uint8).reshape(SIDE, SIDE)  # several times faster than np.array
-    return _to_bytes(np.array(numbers, np.float64).reshape(SIDE, SIDE))
+    return _to_bytes(np.array(rows, np.float64))
 
 
 def _from_array(array: NDArray[Any]) -> Frames:

@@ -13,6 +13,7 @@ from app.config import Settings
 from app.errors import BundleError, StartError
 from app.imaging import strokes
 from app.inference import bundle
+from app.load import LoadError
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Serve ONNX digit classifiers over HTTP.")
 
@@ -26,14 +27,32 @@ def serve(
     port: Annotated[int | None, typer.Option(help="TCP port to listen on.")] = None,
 ) -> None:
     """Run the service. What is not given here comes from DIGITSERVE_* variables; `digitserve settings` lists them."""
-    given = {"models": models, "device": device, "workers": workers, "host": host, "port": port}
-    settings = _settings({name: value for name, value in given.items() if value is not None})
+    settings = _settings(_given(models=models, device=device, workers=workers, host=host, port=port))
     log.configure(settings)
     try:
         server.run(settings)
     except StartError as error:
         typer.echo(f"refused to start: {error}", err=True)
         raise typer.Exit(STARTUP_FAILURE) from error
+
+
+@cli.command()
+def doctor(
+    models: Annotated[Path | None, typer.Option(help="Folder of bundles.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
+) -> None:
+    """Measure what this machine does with these settings, and say what to change. Takes some seconds."""
+    from app import doctor as examination  # its libraries are of no use to the other commands
+
+    settings = _settings(_given(models=models, device=device, workers=workers))
+    log.configure(settings)
+    try:
+        for line in examination.lines(examination.examine(settings)):
+            typer.echo(line)
+    except (StartError, BundleError, LoadError) as error:
+        typer.echo(f"cannot be examined: {error}", err=True)
+        raise typer.Exit(1) from error
 
 
 @cli.command()
@@ -76,6 +95,10 @@ def settings() -> None:
     current = _settings({})
     for name, field in Settings.model_fields.items():
         typer.echo(f"DIGITSERVE_{name.upper()}={getattr(current, name)}\n    {field.description}")
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _settings(given: dict[str, Any]) -> Settings:

@@ -92,7 +92,7 @@ async def open_loop(
     What finds no connection free waits for one, its clock running. What is not answered LAST_ANSWERS_SECONDS after
     the last was due counts as due, and as nothing else.
     """
-    load, waiting, idle = Load(), deque[float](), deque[Connection]()
+    load, waiting, idle = Load(), deque[float](), list[Connection]()
     turn = _in_turn(requests)
 
     def answered(connection: Connection) -> None:
@@ -112,7 +112,7 @@ async def open_loop(
             await asyncio.sleep(0)
         load.due += 1
         if idle:
-            idle.popleft().send(next(turn), due)
+            idle.pop().send(next(turn), due)  # the last one used, as connection pools do
         else:
             waiting.append(due)
             await asyncio.sleep(0)  # lets answers in, however late this is

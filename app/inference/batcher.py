@@ -107,7 +107,7 @@ class Batcher:
         self._queued_images = self._published_images = 0
         self._seconds_per_image = 0.0
         self.last_success = float("-inf")
-        self._flush_scheduled = False
+        self._scheduled = False
         self._busy = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"run-{name}")
@@ -150,9 +150,10 @@ class Batcher:
         self._queued_images += images
         if self._busy:
             self._publish()
-        elif not self._flush_scheduled:  # not at once: all that the loop has read in this turn goes into the same run
-            self._flush_scheduled = True
-            loop.call_soon(self._flush, loop)
+        elif self._queued_images >= self._chunk_images:
+            self._start(loop)  # a whole run waits: at once, while all of it is in the processor's caches
+        else:
+            self._schedule(loop)  # all that the event loop has read in this turn goes into the same run
         return submission
 
     def close(self) -> None:
@@ -172,30 +173,34 @@ class Batcher:
             retry_after=self._wait_seconds,
         )
 
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            loop.call_soon(self._flush, loop)
+
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._flush_scheduled = False
-        if self._busy or not (parts := self._take()):
+        self._scheduled = False
+        if not self._busy:
+            self._start(loop)
+
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run up to a chunk of what waits, here or on the thread."""
+        parts = self._take()
+        if not parts:
             return
         frames = _gather(parts)
-        if len(frames) <= self._inline_images:
-            self._finish(parts, _timed(self._run, frames))
-            self._continue(loop)
-            return
         self._busy = True
-        running = loop.run_in_executor(self._thread, _timed, self._run, frames)
-        running.add_done_callback(lambda done: self._finish_threaded(parts, done, loop))
+        if len(frames) <= self._inline_images:
+            self._end(parts, _timed(self._run, frames), loop)
+        else:
+            running = loop.run_in_executor(self._thread, _timed, self._run, frames)
+            running.add_done_callback(lambda done: self._end(parts, done.result(), loop))
 
-    def _finish_threaded(
-        self, parts: list[Part], done: "asyncio.Future[Outcome]", loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def _end(self, parts: list[Part], outcome: "Outcome", loop: asyncio.AbstractEventLoop) -> None:
+        self._finish(parts, outcome)
         self._busy = False
-        self._finish(parts, done.result())
-        self._continue(loop)
-
-    def _continue(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._queue and not self._flush_scheduled:
-            self._flush_scheduled = True
-            loop.call_soon(self._flush, loop)
+        if self._queue:
+            self._schedule(loop)
 
     def _take(self) -> list[Part]:
         """Up to a chunk of images from the front; what is abandoned or expired is dropped on the way."""

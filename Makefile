@@ -5,7 +5,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format train bundles lock clean
+.PHONY: help serve test check format train bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ format: .venv/dev ## rewrite the code in the house style
 
 train: .venv/train ## train, export and bundle the next version of the default model
 	$(BIN)/python -m training train --arch cnn --out models/digits
+
+bench: .venv/dev ## digitserve against its peers, side by side: writes benchmarks/RESULTS.md; needs wrk and two cores
+	$(BIN)/python -m benchmarks
 
 lock: .venv/dev ## resolve the lock files anew: names, versions and hashes, no index
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./requirements/lock

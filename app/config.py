@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         65_536, ge=1, description="Images that wait, for decoding or for one model version, in one worker; beyond, 429."
     )
     max_wait_seconds: float = Field(
-        5.0, gt=0, description="How long a request may be expected to wait for its turn; beyond, 429."
+        2.0, gt=0, description="How long a request may be expected to wait for its turn; beyond, 429."
     )
     max_held_bytes: int = Field(
         512 * MIB, ge=784, description="Bytes of all requests' bodies that one worker holds at a time; beyond, 429."

@@ -1,19 +1,22 @@
 """What is measured of which server. Every function gives samples of one round; `report` makes figures of all rounds."""
 
-import asyncio
+import http.client
 import io
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 import uvloop
+from numpy.typing import NDArray
 from PIL import Image
 
 from app.imaging import strokes
-from app.load import Load, closed_loop, open_loop
+from app.load import closed_loop, open_loop
 from app.load import request as on_the_wire
 from benchmarks import servers, wrk
 from benchmarks.peers import Request, raw, rows
@@ -22,11 +25,11 @@ from benchmarks.servers import Running
 SECONDS = 3  # of each closed loop
 OPEN_SECONDS = 5.0
 MANY = 64  # connections
-OPEN_CONNECTIONS = 1024
+OPEN_CONNECTIONS = 256
 BATCH = 1024
 CHUNK = 64  # images: the service's chunk_images
 LARGE_BATCH = 10_000
-PROBES_PER_SECOND = 100.0  # single images while large batches run
+BESIDE_SECONDS, BETWEEN_PROBES = 6, 0.003
 MLP, CNN = "?model=mlp-128-64", "?model=digits"
 RAW = {"Content-Type": "application/octet-stream"}
 FRAME = strokes.render(7).tobytes()
@@ -75,53 +78,73 @@ def digitserve(running: Running, core: int) -> Iterator[Sample]:
     yield from _closed(running, core, "batch npy", as_npy, connections=2)
 
 
-def open_loops(running: Running, capacity: dict[str, float]) -> Iterator[Sample]:
-    """At 80 and 200 % of the capacities that closed loops measured: raw images, drawings, and batches of 64."""
-    for what, wire in open_requests().items():
-        for share in (0.8, 2.0):
-            rate = capacity[what] * share
-            load = uvloop.run(
-                open_loop(running.port, [wire], rate=rate, seconds=OPEN_SECONDS, connections=OPEN_CONNECTIONS)
-            )
-            yield from _opened(f"{what} at {share:.0%}", load, capacity[what])
+def steady(running: Running) -> Iterator[Sample]:
+    """Open loops at 80 % of what a closed loop of the same requests just reached."""
+    for what in ("raw", "raw cnn") if running.name == "digitserve" else ("raw",):
+        wire = _wires(running)[what]
+        yield from _opened(running, what, wire, share=0.8)
 
 
-def open_requests() -> dict[str, bytes]:
-    drawing = io.BytesIO()
-    Image.fromarray(255 - strokes.render(7, size=280)).save(drawing, "PNG")
+def overloaded(running: Running) -> Iterator[Sample]:
+    """Open loops at 200 %: single images, and batches, of which a refusal saves something."""
+    for what in ("raw cnn", "batch of 64 cnn"):
+        yield from _opened(running, what, _wires(running)[what], share=2.0)
+
+
+def _opened(running: Running, what: str, wire: bytes, *, share: float) -> Iterator[Sample]:
+    capacity = uvloop.run(closed_loop(running.port, [wire], connections=MANY, seconds=SECONDS)).rate
+    load = uvloop.run(
+        open_loop(running.port, [wire], rate=capacity * share, seconds=OPEN_SECONDS, connections=OPEN_CONNECTIONS)
+    )
+    refused = load.statuses[429]
+    of = f"{what} at {share:.0%}"
+    yield Sample(running.name, f"{of} offered", load.due / OPEN_SECONDS / capacity)
+    yield Sample(running.name, f"{of} goodput", load.rate / capacity)
+    yield Sample(running.name, f"{of} p50", load.percentile(50))
+    yield Sample(running.name, f"{of} p99", load.percentile(99))
+    yield Sample(running.name, f"{of} refused", refused)
+    yield Sample(running.name, f"{of} refused without Retry-After", load.refused_without_retry_after)
+    yield Sample(running.name, f"{of} answered otherwise", sum(load.statuses.values()) - load.statuses[200] - refused)
+
+
+def _wires(running: Running) -> dict[str, bytes]:
+    path = "/v1/predict" if running.name == "digitserve" else "/predict"
     return {
-        "raw mlp": on_the_wire(f"/v1/predict{MLP}", FRAME, "application/octet-stream"),
-        "raw cnn": on_the_wire(f"/v1/predict{CNN}", FRAME, "application/octet-stream"),
-        "drawing cnn": on_the_wire(f"/v1/predict{CNN}", drawing.getvalue(), "image/png"),
-        "batch of 64 cnn": on_the_wire(f"/v1/predict/batch{CNN}", bytes(_frames(64)), "application/octet-stream"),
+        "raw": on_the_wire(f"{path}{MLP}", FRAME, "application/octet-stream"),
+        "raw cnn": on_the_wire(f"{path}{CNN}", FRAME, "application/octet-stream"),
+        "batch of 64 cnn": on_the_wire(f"{path}/batch{CNN}", bytes(_frames(64)), "application/octet-stream"),
     }
 
 
-def capacities(running: Running) -> dict[str, float]:
-    """Requests a second in closed loops, by the same generator that then drives the open ones."""
-    return {
-        what: uvloop.run(closed_loop(running.port, [wire], connections=MANY, seconds=SECONDS)).rate
-        for what, wire in open_requests().items()
-    }
+def single_beside_batches(running: Running, core: int) -> Iterator[Sample]:
+    """Latency of single images, a few milliseconds apart, while one large batch after another is read.
+
+    The probes sleep between one another: what sends the batches shares their core.
+    """
+    batch = Request(f"/v1/predict/batch{CNN}", RAW, bytes(_frames(LARGE_BATCH)))
+    with ThreadPoolExecutor(1) as other:
+        batches = other.submit(wrk.closed_loop, running.port, batch, connections=1, seconds=BESIDE_SECONDS, core=core)
+        time.sleep(0.5)
+        connection = http.client.HTTPConnection("127.0.0.1", running.port)
+        seconds = []
+        while not batches.done():
+            seconds.append(_probe(connection))
+            time.sleep(BETWEEN_PROBES)
+        connection.close()
+    p50, p99 = np.percentile(seconds, (50, 99))
+    yield Sample("digitserve", "single beside batches p50", float(p50))
+    yield Sample("digitserve", "single beside batches p99", float(p99))
+    yield Sample("digitserve", "large batches a second", batches.result().rate)
 
 
-def single_beside_batches(running: Running) -> Iterator[Sample]:
-    """Latency of single images while one large batch after another is read."""
-    single = on_the_wire(f"/v1/predict{CNN}", FRAME, "application/octet-stream")
-    batch = on_the_wire(f"/v1/predict/batch{CNN}", bytes(_frames(LARGE_BATCH)), "application/octet-stream")
-
-    async def both() -> tuple[Load, Load]:
-        batches = asyncio.create_task(closed_loop(running.port, [batch], connections=1, seconds=OPEN_SECONDS))
-        await asyncio.sleep(0.5)
-        singles = await open_loop(
-            running.port, [single], rate=PROBES_PER_SECOND, seconds=OPEN_SECONDS - 1, connections=16
-        )
-        return singles, await batches
-
-    singles, batches = uvloop.run(both())
-    yield Sample("digitserve", "single beside batches p50", singles.percentile(50))
-    yield Sample("digitserve", "single beside batches p99", singles.percentile(99))
-    yield Sample("digitserve", "large batches read", batches.statuses[200])
+def _probe(connection: http.client.HTTPConnection) -> float:
+    started = time.perf_counter()
+    connection.request("POST", f"/v1/predict{CNN}", FRAME, RAW)
+    answer = connection.getresponse()
+    answer.read()
+    if answer.status != 200:
+        raise RuntimeError(f"a single image beside batches was answered {answer.status}")
+    return time.perf_counter() - started
 
 
 def memory(running: Running, requests: int) -> Iterator[Sample]:
@@ -163,19 +186,7 @@ def _closed(running: Running, core: int, what: str, request: Request, *, connect
     yield Sample(running.name, f"{what} p99", measured.p99 / 1e6)
 
 
-def _opened(what: str, load: Load, capacity: float) -> Iterator[Sample]:
-    refused = load.statuses[429]
-    others = sum(load.statuses.values()) - load.statuses[200] - refused
-    yield Sample("digitserve", f"{what} goodput", load.rate / capacity)
-    yield Sample("digitserve", f"{what} p50", load.percentile(50))
-    yield Sample("digitserve", f"{what} p99", load.percentile(99))
-    yield Sample("digitserve", f"{what} offered", load.due / OPEN_SECONDS / capacity)
-    yield Sample("digitserve", f"{what} refused", refused)
-    yield Sample("digitserve", f"{what} refused without Retry-After", load.refused_without_retry_after)
-    yield Sample("digitserve", f"{what} answered otherwise", others)
-
-
-def _frames(images: int) -> np.ndarray:
+def _frames(images: int) -> NDArray[np.uint8]:
     """The project's digits again and again, each shifted a little so that no two chunks are the same."""
     digits = np.stack([strokes.render(digit) for digit in range(10)])
     return np.stack([np.roll(digits[n % 10], n % 5 - 2, axis=n % 2) for n in range(images)])

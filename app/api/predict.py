@@ -177,11 +177,13 @@ class Predict:
     def _admit(self, exchange: Exchange) -> tuple[LiveModel, frozenset[str]]:
         """The live model and the additions that the query asks for, before the body is read.
 
-        Raises RateExceeded, ModelNotFound, NoLiveModel, BadRequest.
+        Raises RateExceeded, ModelNotFound, NoLiveModel, BadRequest, QueueFull.
         """
         self._rate.admit(exchange.caller)
         query = _query(exchange.query)
-        return self._repository.get(query.model, query.version), query.include
+        model = self._repository.get(query.model, query.version)
+        model.batcher.check_room()  # before anything is read or decoded in vain
+        return model, query.include
 
     def _count(self, model: LiveModel, decisions: list[str], errors: Iterable[ServiceError]) -> None:
         manifest = model.manifest

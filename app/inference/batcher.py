@@ -1,8 +1,7 @@
 """Batching without a timer: idle, a request runs at once; busy, what arrives meanwhile forms the next run.
 
-All state is touched on the event loop alone, so there is no lock. A submission waits in one queue, counted in
-images; each run takes up to `chunk_images` of them, and a submission that is larger goes to the back of the queue
-with its rest, so that a single image never waits behind a whole large batch.
+All state is touched on the event loop alone, so there is no lock. What waits is counted in images; each run takes up
+to `chunk_images` of them, and a submission that is larger comes in parts, one in each run, between which others run.
 """
 
 import asyncio
@@ -103,7 +102,8 @@ class Batcher:
         self._max_queue_images = max_queue_images
         self._max_wait_seconds = max_wait_seconds
         self._inline_images = inline_images
-        self._queue: deque[Submission] = deque()
+        self._small: deque[Submission] = deque()  # up to a chunk
+        self._large: deque[Submission] = deque()
         self._queued_images = self._published_images = 0
         self._seconds_per_image = 0.0
         self.last_success = float("-inf")
@@ -141,37 +141,34 @@ class Batcher:
         if not images:  # a batch of which every item failed
             submission.finish()
             return submission
-        if self._queued_images + images > self._max_queue_images or self._wait_seconds > self._max_wait_seconds:
-            raise self._full(images)
+        self.check_room(images)
         loop = self._loop = self._loop or asyncio.get_running_loop()  # which asks the kernel each time
         if deadline is not None:
             submission.timer = loop.call_at(deadline, self._expire, submission)
-        self._queue.append(submission)
+        (self._small if images <= self._chunk_images else self._large).append(submission)
         self._queued_images += images
         if self._busy:
             self._publish()
-        elif self._queued_images >= self._chunk_images:
-            self._start(loop)  # a whole run waits: at once, while all of it is in the processor's caches
+        elif images == 1 and self._queued_images >= self._chunk_images:
+            self._start(loop)  # a whole run of singles: at once, while all of it is in the processor's caches
         else:
-            self._schedule(loop)  # all that the event loop has read in this turn goes into the same run
+            self._schedule(loop)  # after all that the event loop has read in this turn: what waits must be known
         return submission
 
     def close(self) -> None:
         """Let the run in progress end and free its thread. To be called when no request is left."""
         self._thread.shutdown()
 
-    @property
-    def _wait_seconds(self) -> float:
-        """How long what is queued now will take, by the measured speed."""
-        return self._queued_images * self._seconds_per_image
-
-    def _full(self, images: int) -> QueueFull:
-        return QueueFull(
-            f"{self._queued_images} images are waiting, for about {self._wait_seconds:.1f} s, and this request brings "
-            f"{images}; at most {self._max_queue_images} may wait, for {self._max_wait_seconds:g} s. "
-            "Try again after Retry-After, or send smaller batches.",
-            retry_after=self._wait_seconds,
-        )
+    def check_room(self, images: int = 1) -> None:
+        """Raises QueueFull where `images` more could not be queued now."""
+        wait = self._queued_images * self._seconds_per_image  # by the measured speed
+        if self._queued_images + images > self._max_queue_images or wait > self._max_wait_seconds:
+            raise QueueFull(
+                f"{self._queued_images} images are waiting, for about {wait:.1f} s, and this request brings {images}; "
+                f"at most {self._max_queue_images} may wait, for {self._max_wait_seconds:g} s. "
+                "Try again after Retry-After, or send smaller batches.",
+                retry_after=wait,
+            )
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._scheduled:
@@ -199,15 +196,27 @@ class Batcher:
     def _end(self, parts: list[Part], outcome: "Outcome", loop: asyncio.AbstractEventLoop) -> None:
         self._finish(parts, outcome)
         self._busy = False
-        if self._queue:
+        if self._small or self._large:
             self._schedule(loop)
 
     def _take(self) -> list[Part]:
-        """Up to a chunk of images from the front; what is abandoned or expired is dropped on the way."""
+        """Up to a chunk of images. While large submissions wait, half of it is theirs, so that neither kind starves
+        the other: a single image never waits for more than the run in progress and its own.
+        """
         parts: list[Part] = []
-        room = self._chunk_images
-        for _ in range(len(self._queue)):
-            submission = self._queue.popleft()
+        theirs = self._chunk_images // 2 if self._large else 0
+        room = theirs + self._take_from(self._small, self._chunk_images - theirs, parts)
+        room = self._take_from(self._large, room, parts)
+        self._queued_images -= self._chunk_images - room
+        self._publish()
+        return parts
+
+    def _take_from(self, queue: deque[Submission], room: int, parts: list[Part]) -> int:
+        """Append parts until `room` is full, and return what is left of it. What nobody waits for is dropped."""
+        for _ in range(len(queue)):
+            if not room:
+                break
+            submission = queue.popleft()
             if submission.is_gone():
                 submission.finish(CallerGone())
             if submission.done:  # its caller has gone, or its deadline has, or an earlier run of it broke
@@ -218,12 +227,8 @@ class Batcher:
             parts.append((submission, start, submission.taken))
             room -= submission.taken - start
             if submission.waiting:
-                self._queue.append(submission)
-            if not room:
-                break
-        self._queued_images -= self._chunk_images - room
-        self._publish()
-        return parts
+                queue.append(submission)
+        return room
 
     def _publish(self) -> None:
         """Bring the gauge up to date: by a difference, as all live versions of a model share it."""

@@ -3,7 +3,6 @@
 import base64
 import io
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,21 +25,18 @@ def to_json(document: Any) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def model_ref(model: LiveModel) -> orjson.Fragment:
-    return _model_ref(model.manifest.name, model.manifest.version)
-
-
-@lru_cache
-def _model_ref(name: str, version: str) -> orjson.Fragment:
-    return orjson.Fragment(to_json({"name": name, "version": version}))
-
-
 def prediction(model: LiveModel, row: NDArray[np.float32], seen: Seen, include: frozenset[str]) -> tuple[str, bytes]:
     """The decision on one image, and the answer to it. `row` is float32 [10]."""
     digit = int(row.argmax())
-    decision = model.decide(float(row[digit]))
-    entry = reading(row, digit, decision)
-    entry["model"] = model_ref(model)
+    confidence = row[digit]
+    decision = model.decide(float(confidence))
+    entry: Entry = {
+        "digit": digit,
+        "confidence": confidence,
+        "decision": decision,
+        "probabilities": row,
+        "model": model.reference,
+    }
     if seen.steps:
         entry["input"] = {"steps": seen.steps}
     if "seen" in include:
@@ -48,7 +44,8 @@ def prediction(model: LiveModel, row: NDArray[np.float32], seen: Seen, include: 
     return decision, to_json(entry)
 
 
-def reading(row: NDArray[np.float32], digit: int, decision: str) -> Entry:
+def reading(row: NDArray[np.float32], decision: str) -> Entry:
+    digit = int(row.argmax())
     return {"digit": digit, "confidence": row[digit], "decision": decision, "probabilities": row}
 
 
@@ -58,7 +55,7 @@ def batch_document(model: LiveModel, batch: Batch, entries: list[bytes]) -> byte
         "predictions": [orjson.Fragment(entry) for entry in entries],
         "count": batch.count,
         "failed": len(batch.errors),
-        "model": model_ref(model),
+        "model": model.reference,
     }
     return to_json(document)
 
@@ -73,7 +70,7 @@ def batch_entries(
             entry: Entry = {"error": problem(error)}
         else:
             row, decision, frame = next(good)
-            entry = reading(row, int(row.argmax()), decision)
+            entry = reading(row, decision)
             if steps := batch.steps.get(place):
                 entry["input"] = {"steps": steps}
             if "seen" in include:

@@ -56,7 +56,7 @@ def single(content_type: str, body: bytes) -> Item:
     """The one image of /v1/predict. Raises BadRequest, UnsupportedMediaType, WrongShape, Undecodable."""
     media_type = media_type_of(content_type)
     if media_type == RAW:
-        return Item(frame=_only(arrays.from_raw(_not_empty(body))))
+        return Item(None, None, _only(arrays.from_raw(_not_empty(body))))
     if media_type in FORMATS:
         return Item(_not_empty(body), media_type)
     if media_type == NPY:

@@ -1,6 +1,7 @@
 """The models that are live: each verified, opened, warmed and checked on golden digits before anyone can reach it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,11 @@ class LiveModel:
     session: Session
     batcher: Batcher
     warmed: WarmUp
+
+    @cached_property
+    def reference(self) -> dict[str, str]:
+        """What every answer says of its model."""
+        return {"name": self.manifest.name, "version": self.manifest.version}
 
     def decide(self, confidence: float) -> str:
         """accept, review or reject, by the thresholds that training chose on its validation split."""

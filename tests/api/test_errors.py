@@ -241,6 +241,16 @@ class Test429TooBusy:
         assert_problem(refused[0], 429, "queue_full", "16384")
         assert int(refused[0].headers["Retry-After"]) >= 1
 
+    def test_photos_would_wait_too_long_for_a_thread(self, serve: Serve) -> None:
+        photo = encoded(Image.effect_noise((2500, 2500), 60), "JPEG")
+        with serve(max_wait_seconds=0.02) as client, ThreadPoolExecutor(16) as pool:
+            assert post(client, photo, "image/jpeg").status_code == 200  # teaches it how long one takes
+            answers = list(pool.map(lambda _: post(client, photo, "image/jpeg"), range(32)))
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert {answer.status_code for answer in answers} == {200, 429}
+        assert_problem(refused[0], 429, "queue_full", "wait to be decoded", "for 0.02 s")
+        assert int(refused[0].headers["Retry-After"]) >= 1
+
     def test_a_caller_over_its_rate(self, serve: Serve, digits: Digits) -> None:
         with serve(rate_images_per_second=10) as client:
             assert post(client, np.concatenate([digits] * 10).tobytes(), RAW, BATCH).status_code == 200

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
-from app.errors import DeadlineExceeded, QueueFull
+from app.errors import CallerGone, DeadlineExceeded, QueueFull
 from app.inference.batcher import Batcher
 from app.metrics import Metrics
 
@@ -167,6 +167,64 @@ def test_a_deadline_holds_while_the_model_is_busy_and_costs_no_run() -> None:
     _, runs, metrics = run(test)
     assert runs.sizes == [1]
     assert metrics.registry.get_sample_value("digitserve_queue_images", {"model": "m"}) == 0
+
+
+def test_singles_and_large_batches_share_every_run() -> None:
+    """Neither starves the other, however many there are of either."""
+
+    async def test(batcher: Batcher, runs: Runs) -> list[str]:
+        finished: list[str] = []
+
+        async def send(name: str, sent: Frames) -> None:
+            await batcher.run(sent)
+            finished.append(name)
+
+        large = [asyncio.create_task(send(f"large {n}", frames(*[n] * 20))) for n in (1, 2)]
+        singles = [asyncio.create_task(send(f"single {n}", frames(n))) for n in range(12)]
+        await asyncio.gather(*large, *singles)
+        return finished
+
+    finished, runs, _ = run(test, chunk_images=4, inline_images=4)
+    assert finished[:12] == [f"single {n}" for n in range(12)]  # two in each of the first six runs
+    assert runs.sizes == [4] * 13
+
+
+@both_ways
+def test_what_nobody_waits_for_any_more_costs_no_run(inline: int) -> None:
+    async def test(batcher: Batcher, runs: Runs) -> Any:
+        return await asyncio.gather(
+            batcher.run(frames(1)),
+            batcher.run(frames(2, 3), is_gone=lambda: True),
+            batcher.run(frames(4)),
+            return_exceptions=True,
+        )
+
+    (first, gone, last), runs, metrics = run(test, inline_images=inline)
+    assert (marks(first), marks(last)) == ([1], [4])
+    assert isinstance(gone, CallerGone)
+    assert runs.sizes == [2]
+    assert metrics.registry.get_sample_value("digitserve_queue_images", {"model": "m"}) == 0
+
+
+def test_a_wait_that_would_be_too_long_is_refused_by_the_measured_speed() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> QueueFull:
+        slow = threading.Timer(0.2, runs.go.set)
+        runs.go.clear()
+        slow.start()
+        await batcher.run(frames(1))  # teaches it 0.2 s an image
+        runs.go.clear()
+        running = [asyncio.create_task(batcher.run(frames(1))) for _ in range(20)]
+        await until(lambda: len(runs.sizes) == 2)
+        with pytest.raises(QueueFull, match="at most 100 may wait, for 1 s") as refused:
+            batcher.check_room()
+        runs.go.set()
+        await asyncio.gather(*running, return_exceptions=True)
+        batcher.check_room()
+        return refused.value
+
+    refused, _, _ = run(test, max_wait_seconds=1)
+    assert refused.retry_after is not None
+    assert refused.retry_after > 1
 
 
 def test_what_is_abandoned_costs_no_run() -> None:

@@ -1,0 +1,40 @@
+"""Where runs happen: measured on real waits, not told."""
+
+import time
+
+import numpy as np
+import pytest
+
+from app.inference.warmup import LONGEST_HOLD_SECONDS, warm_up
+
+
+def taking(seconds_per_image: float) -> object:
+    def run(frames: np.ndarray) -> None:
+        until = time.perf_counter() + seconds_per_image * len(frames)
+        while time.perf_counter() < until:
+            pass
+
+    return run
+
+
+def test_a_small_model_stays_on_the_event_loop_and_a_large_one_does_not() -> None:
+    small = warm_up(taking(1e-6), 64, spare_core=False)
+    large = warm_up(taking(LONGEST_HOLD_SECONDS * 2), 4, spare_core=False)
+    assert small.inline_images == 64
+    assert large.inline_images == 0
+
+
+def test_with_a_core_to_spare_a_thread_pays_sooner() -> None:
+    run = taking(1e-4)
+    alone, spare = (warm_up(run, 32, spare_core=spare_core) for spare_core in (False, True))
+    assert alone.inline_images == 32
+    assert spare.inline_images < 32
+    assert spare.run_seconds[32] > spare.hop_seconds * 10
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 64, 100])
+def test_every_size_up_to_the_chunk_is_warmed(chunk: int) -> None:
+    sizes = list(warm_up(taking(0), chunk, spare_core=False).run_seconds)
+    assert sizes[0] == 1
+    assert sizes[-1] == chunk
+    assert all(larger <= 2 * smaller for smaller, larger in zip(sizes, sizes[1:], strict=False))

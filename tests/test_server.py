@@ -1,10 +1,11 @@
 """HTTP as it comes over real sockets: whole, in pieces, pipelined, cut off."""
 
 import gc
+import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -13,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app import server
+from app import cores, server
 from app.api.exchange import Exchange
+from app.config import Settings
 from app.inference.batcher import Submission
 from app.server import Wire
 from tests.conftest import Serve, wait_until
@@ -155,13 +157,11 @@ def test_requests_leave_nothing_for_the_garbage_collector(client: httpx.Client, 
     assert kept.count("RequestResponseCycle") <= 1  # the connection's last
 
 
-def test_workers_and_threads_by_default(process: Callable[..., Any]) -> None:
-    """One worker a usable core, one thread in each."""
-    from app.config import Settings
-    from app.cores import usable_cores
-
+def test_by_default_one_worker_a_usable_core_and_one_thread_in_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
+    monkeypatch.setattr(cores, "cpu_quota", lambda *_: None)
     made = Settings()
-    assert (made.workers, made.threads) == (usable_cores(), 1)
+    assert (made.workers, made.threads) == (3, 1)
 
 
 def test_random_pieces(client: httpx.Client, digits: Any) -> None:

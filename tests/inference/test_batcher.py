@@ -172,7 +172,7 @@ def test_a_deadline_holds_while_the_model_is_busy_and_costs_no_run() -> None:
 def test_singles_and_large_batches_share_every_run() -> None:
     """Neither starves the other, however many there are of either."""
 
-    async def test(batcher: Batcher, runs: Runs) -> list[str]:
+    async def test(batcher: Batcher, _: Runs) -> list[str]:
         finished: list[str] = []
 
         async def send(name: str, sent: Frames) -> None:
@@ -191,7 +191,7 @@ def test_singles_and_large_batches_share_every_run() -> None:
 
 @both_ways
 def test_what_nobody_waits_for_any_more_costs_no_run(inline: int) -> None:
-    async def test(batcher: Batcher, runs: Runs) -> Any:
+    async def test(batcher: Batcher, _: Runs) -> Any:
         return await asyncio.gather(
             batcher.run(frames(1)),
             batcher.run(frames(2, 3), is_gone=lambda: True),

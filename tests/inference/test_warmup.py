@@ -1,6 +1,7 @@
 """Where runs happen: measured on real waits, not told."""
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -37,4 +38,4 @@ def test_every_size_up_to_the_chunk_is_warmed(chunk: int) -> None:
     sizes = list(warm_up(taking(0), chunk, spare_core=False).run_seconds)
     assert sizes[0] == 1
     assert sizes[-1] == chunk
-    assert all(larger <= 2 * smaller for smaller, larger in zip(sizes, sizes[1:], strict=False))
+    assert all(larger <= 2 * smaller for smaller, larger in pairwise(sizes))

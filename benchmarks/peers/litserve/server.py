@@ -27,7 +27,7 @@ class Digits(litserve.LitAPI):
         super().__init__(max_batch_size=16, batch_timeout=0.005)
         self.model = model
 
-    def setup(self, device: str) -> None:  # noqa: ARG002
+    def setup(self, device: str) -> None:  # noqa: ARG002  (LitServe's signature)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(self.model, options, providers=["CPUExecutionProvider"])

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from app.errors import BundleError, StartError
 from app.inference import bundle
-from app.inference.session import CPU, CUDA, Session
+from app.inference.session import CPU, CUDA, Session, padded
 from tests.conftest import MODELS
 
 Digits = NDArray[np.uint8]
@@ -82,3 +82,13 @@ def test_a_model_with_another_output() -> None:
 def test_the_stand_in_model_is_valid() -> None:
     onnx.checker.check_model(onnx.load_model_from_string(graph()))
     assert Session(graph()).provider == CPU
+
+
+@pytest.mark.parametrize(("images", "to"), [(1, 1), (2, 2), (3, 4), (7, 8), (33, 64), (64, 64), (65, 128)])
+def test_what_cuda_runs_is_padded_and_reads_the_same(model: bytes, digits: Digits, images: int, to: int) -> None:
+    frames = np.resize(digits, (images, 28, 28))
+    grown = padded(frames)
+    assert grown.shape == (to, 28, 28)
+    assert not grown[images:].any()
+    session = Session(model)
+    np.testing.assert_allclose(session.run(grown)[:images], session.run(frames), atol=1e-6)

@@ -79,17 +79,22 @@ class Front:
             self._finish(exchange, error)
 
     def _finish(self, exchange: Exchange, outcome: Answer | Exception) -> None:
-        answer = outcome if isinstance(outcome, Answer) else self._rendered(outcome, exchange)
-        if answer is None:
-            exchange.status = CALLER_GONE
-        else:
-            exchange.status = answer.status
-            assert exchange.wire is not None
-            assert isinstance(answer.body, bytes)
-            headers = self._headers(answer, exchange)
-            exchange.wire.respond(answer.status, headers, answer.body, close=self._lifecycle.draining)
-        self._limits.release(exchange)
-        self._count(exchange)
+        try:
+            answer = outcome if isinstance(outcome, Answer) else self._rendered(outcome, exchange)
+            if answer is None:
+                exchange.status = CALLER_GONE
+            else:
+                self._respond(answer, exchange)
+        finally:
+            self._limits.release(exchange)
+            self._count(exchange)
+
+    def _respond(self, answer: Answer, exchange: Exchange) -> None:
+        assert exchange.wire is not None
+        assert isinstance(answer.body, bytes)
+        exchange.status = answer.status
+        headers = self._headers(answer, exchange)
+        exchange.wire.respond(answer.status, headers, answer.body, close=self._lifecycle.draining)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -196,24 +196,20 @@ class Predict:
 def document(predict: Predict) -> APIRouter:
     """The two endpoints' place in the OpenAPI document, and in FastAPI's routing for methods other than POST."""
     router = APIRouter(tags=["predict"])
-    router.add_api_route(
-        SINGLE,
-        _answered_by_front,
-        methods=["POST"],
-        summary="Read one digit",
-        description=inspect.getdoc(predict.single),
-        responses=openapi.SINGLE_ANSWERS,
-        openapi_extra=openapi.SINGLE,
-    )
-    router.add_api_route(
-        BATCH,
-        _answered_by_front,
-        methods=["POST"],
-        summary="Read many digits",
-        description=inspect.getdoc(predict.batch),
-        responses=openapi.BATCH_ANSWERS,
-        openapi_extra=openapi.BATCH,
-    )
+    for path, handler, summary, answered, asked in (
+        (SINGLE, predict.single, "Read one digit", openapi.SINGLE_ANSWERS, openapi.SINGLE),
+        (BATCH, predict.batch, "Read many digits", openapi.BATCH_ANSWERS, openapi.BATCH),
+    ):
+        router.add_api_route(
+            path,
+            _answered_by_front,
+            methods=["POST"],
+            name=handler.__name__,
+            summary=summary,
+            description=inspect.getdoc(handler),
+            responses=answered,
+            openapi_extra=asked,
+        )
     return router
 
 

@@ -11,10 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
 import numpy as np
+import structlog
 
 from app.errors import CallerGone, DeadlineExceeded, QueueFull
 from app.inference.session import Frames, Probabilities
 from app.metrics import Metrics
+
+log = structlog.get_logger()
 
 NOTHING = np.empty((0, 10), np.float32)
 SMOOTHING = 0.1  # of the measured time per image: about the last ten runs count
@@ -57,12 +60,16 @@ class Submission:
 
     def finish(self, error: Exception | None = None) -> None:
         """Tell, once."""
-        if not self.done:
-            self.done = True
-            self.error = error
-            if self.timer is not None:
-                self.timer.cancel()
+        if self.done:
+            return
+        self.done = True
+        self.error = error
+        if self.timer is not None:
+            self.timer.cancel()
+        try:
             self.tell(self)
+        except Exception as broken:  # the others of the same run must be told all the same
+            log.error("an answer could not be given", exc_info=broken)
 
     @property
     def waiting(self) -> int:
@@ -240,7 +247,8 @@ class Batcher:
         result, seconds, finished = outcome
         images = sum(stop - start for _, start, stop in parts)
         self._run_images.observe(images)
-        self._learn_speed(seconds / images)
+        if 2 * images >= self._chunk_images:  # as when many wait: small runs take longer an image
+            self._learn_speed(seconds / images)
         if not isinstance(result, Exception):
             self.last_success = finished
         row = 0

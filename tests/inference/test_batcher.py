@@ -135,7 +135,7 @@ def test_every_image_comes_back_to_its_own(sizes: list[int], chunk: int, inline:
 
 def test_a_full_queue_refuses_and_says_when_to_come_again() -> None:
     async def test(batcher: Batcher, runs: Runs) -> QueueFull:
-        await batcher.run(frames(1))
+        await batcher.run(frames(1, 1, 1, 1))
         runs.go.clear()
         running = asyncio.create_task(batcher.run(frames(1)))
         await until(lambda: len(runs.sizes) == 2)
@@ -211,9 +211,9 @@ def test_a_wait_that_would_be_too_long_is_refused_by_the_measured_speed() -> Non
         slow = threading.Timer(0.2, runs.go.set)
         runs.go.clear()
         slow.start()
-        await batcher.run(frames(1))  # teaches it 0.2 s an image
+        await batcher.run(frames(1, 1, 1, 1))  # teaches it 0.05 s an image
         runs.go.clear()
-        running = [asyncio.create_task(batcher.run(frames(1))) for _ in range(20)]
+        running = [asyncio.create_task(batcher.run(frames(1))) for _ in range(40)]
         await until(lambda: len(runs.sizes) == 2)
         with pytest.raises(QueueFull, match="at most 100 may wait, for 1 s") as refused:
             batcher.check_room()
@@ -242,6 +242,19 @@ def test_what_is_abandoned_costs_no_run() -> None:
     _, runs, metrics = run(test)
     assert runs.sizes == [1, 1]
     assert metrics.registry.get_sample_value("digitserve_queue_images", {"model": "m"}) == 0
+
+
+@both_ways
+def test_one_who_cannot_be_told_harms_no_other(inline: int) -> None:
+    def broken(_: object) -> None:
+        raise ArithmeticError("nobody home")
+
+    async def test(batcher: Batcher, _: Runs) -> Any:
+        batcher.submit(frames(1), broken)
+        return await batcher.run(frames(2)), await batcher.run(frames(3))
+
+    done, _, _ = run(test, inline_images=inline)
+    assert [marks(one) for one in done] == [[2], [3]]
 
 
 @both_ways

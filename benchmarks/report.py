@@ -215,7 +215,7 @@ def _plot(rounds: Rounds, versions: dict[str, str]) -> Figure:
     axes.bar_label(bars, [f" {rate:,.0f}" for rate in middle])
     axes.invert_yaxis()
     axes.set_xlabel(
-        "requests a second: one image each, mlp-128-64, 64 connections, one core (bare uvicorn runs no model)"
+        "requests a second of one image each, mlp-128-64, 64 connections, one core\n(bare uvicorn runs no model)"
     )
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.12)

@@ -80,7 +80,7 @@ async def closed_loop(port: int, requests: Sequence[bytes], *, connections: int,
         connection.send(next(turn), perf_counter())
     await stop.wait()
     load.seconds = perf_counter() - started
-    _close(opened)
+    await _close(opened)
     return load
 
 
@@ -118,7 +118,7 @@ async def open_loop(
             await asyncio.sleep(0)  # lets answers in, however late this is
     await _until(lambda: len(idle) == len(opened) and not waiting, LAST_ANSWERS_SECONDS)
     load.seconds = perf_counter() - started
-    _close(opened)
+    await _close(opened)
     return load
 
 
@@ -180,9 +180,10 @@ async def _connect(port: int, connections: int, load: Load, answered: Answered) 
     return opened
 
 
-def _close(connections: list[Connection]) -> None:
+async def _close(connections: list[Connection]) -> None:
     for connection in connections:
         connection.close()
+    await asyncio.sleep(0)  # in which their sockets are closed
 
 
 def _in_turn(requests: Sequence[bytes]) -> Iterator[bytes]:

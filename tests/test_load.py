@@ -42,6 +42,7 @@ def test_a_stall_shows_in_all_that_was_due_meanwhile() -> None:
             if -0.5 < stall < 0:
                 await asyncio.sleep(0.5 + stall)
             writer.write(ANSWER)
+        writer.close()
 
     STALL_FROM = 0.5
 
@@ -52,7 +53,9 @@ def test_a_stall_shows_in_all_that_was_due_meanwhile() -> None:
         server = await asyncio.start_server(stalling, "127.0.0.1", 0)
         async with server:
             port = server.sockets[0].getsockname()[1]
-            return await open_loop(port, [request("/", b"", "text/plain")], rate=200, seconds=2.0, connections=1)
+            load = await open_loop(port, [request("/", b"", "text/plain")], rate=200, seconds=2.0, connections=1)
+            await asyncio.sleep(0.1)  # the server sees the end
+            return load
 
     loop: Any = None
     started = 0.0
@@ -69,11 +72,14 @@ def test_refusals_without_retry_after_are_counted() -> None:
         while await reader.read(4096):
             heads.reverse()
             writer.write(heads[0] + b"Content-Length: 0\r\n\r\n")
+        writer.close()
 
     async def both() -> Any:
         async with await asyncio.start_server(refusing, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            return await closed_loop(port, [request("/", b"", "text/plain")], connections=1, seconds=0.1)
+            load = await closed_loop(port, [request("/", b"", "text/plain")], connections=1, seconds=0.1)
+            await asyncio.sleep(0.1)  # the server sees the end
+            return load
 
     load = asyncio.run(both())
     assert load.statuses[429] > 10

@@ -31,6 +31,7 @@ SECONDS = 3.0
 START_WITHIN = 20.0
 LONGEST_CHUNK_SECONDS = 0.02
 FEW_FILES = 4096
+PACKAGE = Path(__file__).parent
 NVIDIA = Path("/dev/nvidia0")
 
 
@@ -155,8 +156,10 @@ def _service(settings: Settings) -> Iterator[tuple[int, "subprocess.Popen[bytes]
     same = {name: str(getattr(settings, name)) for name in ("models", "device", "workers")}
     own = same | {"host": "127.0.0.1", "port": str(port), "log_level": "error", "drain_seconds": "0"}
     environment = os.environ | {f"{PREFIX}{name.upper()}": value for name, value in own.items()}
+    environment["PYTHONPATH"] = str(PACKAGE.parent)
     environment.pop(f"{PREFIX}RATE_IMAGES_PER_SECOND", None)
-    process = subprocess.Popen([sys.executable, "-m", "app", "serve"], env=environment)
+    # By its path, and with -P: in the user's folder there may be another `app`.
+    process = subprocess.Popen([sys.executable, "-P", str(PACKAGE / "__main__.py"), "serve"], env=environment)
     try:
         _wait_until_open(port, process)
         yield port, process

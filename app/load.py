@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+CUT_OFF = 0  # in place of a status
 CONNECT_AT_ONCE = 256
 LAST_ANSWERS_SECONDS = 1.0
 
@@ -74,7 +75,11 @@ async def closed_loop(port: int, requests: Sequence[bytes], *, connections: int,
         else:
             stop.set()
 
-    opened = await _connect(port, connections, load, answered)
+    def lost() -> None:
+        if load.statuses[CUT_OFF] >= connections:  # nobody is left to be answered
+            stop.set()
+
+    opened = await _connect(port, connections, load, answered, lost)
     started = perf_counter()
     for connection in opened:
         connection.send(next(turn), perf_counter())
@@ -101,7 +106,7 @@ async def open_loop(
         else:
             idle.append(connection)
 
-    opened = await _connect(port, connections, load, answered)
+    opened = await _connect(port, connections, load, answered, lambda: None)
     idle.extend(opened)
     gaps = np.random.default_rng(seed).exponential(1 / rate, int(rate * seconds * 1.2) + 100)
     started = perf_counter()
@@ -128,8 +133,9 @@ Answered = Callable[["Connection"], None]
 class Connection(asyncio.Protocol):
     """One connection, with one request at a time."""
 
-    def __init__(self, load: Load, answered: Answered) -> None:
+    def __init__(self, load: Load, answered: Answered, lost: Callable[[], None]) -> None:
         self._load = load
+        self._lost = lost
         self._answered = answered
         self._buffer = b""
         self._since = 0.0
@@ -160,20 +166,25 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, _: Exception | None) -> None:
         if not self._closing:
-            self._load.add(0, perf_counter() - self._since)  # 0: cut off
+            self._load.add(CUT_OFF, perf_counter() - self._since)
+            self._lost()
 
     def close(self) -> None:
         self._closing = True
         self._transport.abort()
 
 
-async def _connect(port: int, connections: int, load: Load, answered: Answered) -> list[Connection]:
+async def _connect(
+    port: int, connections: int, load: Load, answered: Answered, lost: Callable[[], None]
+) -> list[Connection]:
     loop = asyncio.get_running_loop()
     opened: list[Connection] = []
     try:
         while len(opened) < connections:
             some = min(CONNECT_AT_ONCE, connections - len(opened))
-            made = (loop.create_connection(lambda: Connection(load, answered), "127.0.0.1", port) for _ in range(some))
+            made = (
+                loop.create_connection(lambda: Connection(load, answered, lost), "127.0.0.1", port) for _ in range(some)
+            )
             opened += [connection for _, connection in await asyncio.gather(*made)]
     except OSError as error:
         raise LoadError(f"cannot connect to 127.0.0.1:{port}: {error}") from error

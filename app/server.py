@@ -119,11 +119,17 @@ class Wire:
         closing = close or not cycle.keep_alive
         content += (b"connection: close\r\n\r\n" if closing else b"\r\n", body)
         cycle.response_started = cycle.response_complete = True
+        cycle.body = bytearray()  # as `receive` leaves it, and `run_asgi` the callback: else they would stay
+        done, cycle.on_response = cycle.on_response, _nothing
         if not cycle.transport.is_closing():
             cycle.transport.write(b"".join(content))
         if closing:
             cycle.transport.close()
-        cycle.on_response()
+        done()
+
+
+def _nothing() -> None:
+    pass
 
 
 class Http(HttpToolsProtocol):
@@ -151,6 +157,10 @@ class Http(HttpToolsProtocol):
         if self.flow.read_paused and not self.pipeline and not self.cycle.more_body:
             self.flow.resume_reading()  # a large body is here: what may come now is its caller's end, to be seen
         self._start()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self.cycle.more_body = False  # also of a request that was refused before its body came
 
     def _a_head_begins(self) -> bool:
         """Whether what comes next is neither the rest of a head nor of a body, in which anything may stand."""

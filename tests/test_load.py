@@ -91,3 +91,16 @@ def test_nobody_there() -> None:
         port = free.getsockname()[1]
     with pytest.raises(LoadError, match=f"cannot connect to 127.0.0.1:{port}"):
         asyncio.run(closed_loop(port, [b""], connections=1, seconds=0.1))
+
+
+def test_a_server_that_dies_ends_the_loop() -> None:
+    async def dying(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.close()
+
+    async def both() -> Any:
+        async with await asyncio.start_server(dying, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            return await closed_loop(port, [request("/", b"", "text/plain")], connections=3, seconds=60)
+
+    assert asyncio.run(both()).statuses == {0: 3}

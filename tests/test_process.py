@@ -1,5 +1,6 @@
 """`digitserve serve` as a process of its own: its start, its workers, its end."""
 
+import http.client
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -39,12 +41,15 @@ def requests_counted(running: Process) -> float:
 
 def send(running: Process, requests: int) -> None:
     """Each on a connection of its own, so that all workers get some."""
-    fresh = httpx.Limits(max_keepalive_connections=0)
-    with httpx.Client(base_url=running.url, limits=fresh, timeout=30) as client, ThreadPoolExecutor(8) as pool:
-        answers = pool.map(
-            lambda _: client.post("/v1/predict", content=FRAME, headers=RAW).status_code, range(requests)
-        )
-        assert set(answers) == {200}
+
+    def one(_: int) -> int:
+        connection = http.client.HTTPConnection(httpx.URL(running.url).netloc.decode(), timeout=30)
+        connection.request("POST", "/v1/predict", FRAME, RAW)
+        with closing(connection):
+            return connection.getresponse().status
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(one, range(requests))) == {200}
 
 
 def test_ready_soon_and_small(process: Start) -> None:

@@ -175,3 +175,39 @@ def test_random_pieces(client: httpx.Client, digits: Any) -> None:
             connection.sendall(stream[start:stop])
         answers = read_answers(connection, len(order))
     assert [int(body[9:10]) for _, body in answers] == order.tolist()
+
+
+def test_an_offer_to_upgrade_after_an_early_refusal_keeps_its_body(serve: Serve, digits: Any) -> None:
+    with serve(max_body_bytes=1000, max_held_bytes=1000) as client, connected(client) as connection:
+        connection.sendall(request(bytes(100_000)))
+        assert read_answers(connection, 1)[0][0] == 413
+        connection.sendall(request(digits[7].tobytes(), head="Connection: Upgrade\r\nUpgrade: h2c\r\n"))
+        assert read_answers(connection, 1)[0][0] == 200
+
+
+def test_refused_pictures_do_not_pile_up(process: Any) -> None:
+    """An error that kept its traceback would keep the picture, 36 MB each."""
+    running = process()
+    running.wait_until_ready()
+    blank = encoded(Image.new("L", (6000, 6000), 255))
+    httpx.post(f"{running.url}/v1/predict", content=blank, headers={"Content-Type": "image/png"}, timeout=30)
+    with running.peak_growth() as grown:
+        for _ in range(12):
+            answer = httpx.post(
+                f"{running.url}/v1/predict", content=blank, headers={"Content-Type": "image/png"}, timeout=30
+            )
+            assert answer.json()["code"] == "no_ink"
+        assert grown() < 150e6
+
+
+def test_batches_past_their_deadline_do_not_pile_up(process: Any) -> None:
+    running = process(DIGITSERVE_CHUNK_IMAGES="1")
+    running.wait_until_ready()
+    batch = bytes(range(256)) * (784 * 16_384 // 256)
+    headers = {"Content-Type": RAW, "X-Deadline-Ms": "100"}
+    httpx.post(f"{running.url}/v1/predict/batch", content=batch, headers=headers, timeout=30)
+    with running.peak_growth() as grown:
+        for _ in range(15):
+            answer = httpx.post(f"{running.url}/v1/predict/batch", content=batch, headers=headers, timeout=30)
+            assert answer.json()["code"] == "deadline_exceeded"
+        assert grown() < 100e6  # of 193 MB that came

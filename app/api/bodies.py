@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 RAW, NPY, JSON = "application/octet-stream", "application/x-npy", "application/json"
 FORM, ZIP = "multipart/form-data", "application/zip"
+LONG = 200  # characters of a Content-Type that are not remembered any more
 ALIASES = {"image/jpg": "image/jpeg", "image/x-ms-bmp": "image/bmp", "application/x-zip-compressed": ZIP}
 
 
@@ -46,10 +47,16 @@ class Item(NamedTuple):
 Body = Frames | Sequence[Item]  # pixels come as one array: a batch of them never becomes a list
 
 
-@lru_cache
 def media_type_of(content_type: str) -> str:
+    return _remembered(content_type) if len(content_type) < LONG else _plain(content_type)
+
+
+def _plain(content_type: str) -> str:
     plain = content_type.partition(";")[0].strip().lower()
     return ALIASES.get(plain, plain)
+
+
+_remembered = lru_cache(_plain)
 
 
 def single(content_type: str, body: bytes) -> Item:

@@ -7,6 +7,8 @@ from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
+from app.errors import ServiceError
+
 T = TypeVar("T")
 SMOOTHING = 0.1  # of the measured time of a piece of work: about the last ten count
 
@@ -51,5 +53,7 @@ def _timed(work: Callable[..., T], *arguments: Any) -> tuple[T | None, Exception
     started = perf_counter()
     try:
         return work(*arguments), None, perf_counter() - started
+    except ServiceError as error:
+        return None, error.bare(), perf_counter() - started
     except Exception as error:
         return None, error, perf_counter() - started

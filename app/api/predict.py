@@ -28,6 +28,7 @@ from app.inference.repository import LiveModel, Repository
 from app.metrics import Metrics
 
 SINGLE, BATCH = "/v1/predict", "/v1/predict/batch"
+LONG = 200  # characters of a query that are not remembered any more
 SLICE = 512  # images whose answers are encoded in one go
 PARSED_INLINE = 256 * 1024  # bytes of a batch that the event loop itself takes apart
 INCLUDABLE = frozenset({"seen"})
@@ -63,7 +64,7 @@ class Predict:
 
     async def single(self, exchange: Exchange, receive: Receive) -> Answer:
         """One image in, one digit out. An image is normalised to MNIST's frame; pixels are taken as they come."""
-        model, include = self._admit(exchange)
+        model, include = self._admit(exchange, single=True)
         item = bodies.single(exchange.header(b"content-type"), await self._limits.read_body(exchange, receive))
         exchange.lap("decode")
         return await self._single(model, include, item, exchange)
@@ -77,7 +78,7 @@ class Predict:
         """The same for a body that is there, and for a small image without a coroutine: making and waking one costs
         more than all that is done here.
         """
-        model, include = self._admit(exchange)
+        model, include = self._admit(exchange, single=True)
         item = bodies.single(exchange.header(b"content-type"), body)
         exchange.lap("decode")
         seen = self._framer.see_small(item, exchange)
@@ -132,7 +133,7 @@ class Predict:
         `Accept: application/x-npy` gives the probabilities alone, float32 [N, 10], NaN where an image failed;
         `Accept: application/x-ndjson` streams one answer a line.
         """
-        model, include = self._admit(exchange)
+        model, include = self._admit(exchange, single=False)
         content = await self._limits.read_body(exchange, receive)
         read = partial(bodies.batch, exchange.header(b"content-type"), content, self._settings)
         body = read() if len(content) <= PARSED_INLINE else await asyncio.to_thread(read)
@@ -174,15 +175,15 @@ class Predict:
             lines = answers.batch_entries(part, done.probabilities, decisions, include)
             yield b"".join(line + b"\n" for line in lines)
 
-    def _admit(self, exchange: Exchange) -> tuple[LiveModel, frozenset[str]]:
+    def _admit(self, exchange: Exchange, *, single: bool) -> tuple[LiveModel, frozenset[str]]:
         """The live model and the additions that the query asks for, before the body is read.
 
         Raises RateExceeded, ModelNotFound, NoLiveModel, BadRequest, QueueFull.
         """
         self._rate.admit(exchange.caller)
-        query = _query(exchange.query)
+        query = _query(exchange.query) if len(exchange.query) < LONG else _query.__wrapped__(exchange.query)
         model = self._repository.get(query.model, query.version)
-        model.batcher.check_room()  # before anything is read or decoded in vain
+        model.batcher.check_wait(single=single)  # before anything is read or decoded in vain
         return model, query.include
 
     def _count(self, model: LiveModel, decisions: list[str], errors: Iterable[ServiceError]) -> None:

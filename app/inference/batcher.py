@@ -82,6 +82,14 @@ class Submission:
         return self.finished - self.arrived - self.ran
 
 
+class Line:
+    """Submissions that wait, and how many images of them no run has taken yet."""
+
+    def __init__(self) -> None:
+        self.submissions: deque[Submission] = deque()
+        self.images = 0
+
+
 Tell = Callable[[Submission], None]
 Part = tuple[Submission, int, int]  # images start..stop of a submission
 
@@ -109,9 +117,9 @@ class Batcher:
         self._max_queue_images = max_queue_images
         self._max_wait_seconds = max_wait_seconds
         self._inline_images = inline_images
-        self._small: deque[Submission] = deque()  # up to a chunk
-        self._large: deque[Submission] = deque()
-        self._queued_images = self._published_images = 0
+        self._small, self._large = Line(), Line()  # up to a chunk, and beyond
+        self._published_images = 0
+        self._turn = 0
         self._seconds_per_image = 0.0
         self.last_success = float("-inf")
         self._scheduled = False
@@ -131,9 +139,12 @@ class Batcher:
             await finished.wait()
         finally:
             submission.done = True  # a coroutine that was cancelled here waits for nothing any more
-        if submission.error is not None:
+        if submission.error is None:
+            return submission
+        try:
             raise submission.error
-        return submission
+        finally:
+            del submission  # which else would hold its error, and the error, by its traceback, this frame
 
     def submit(
         self, frames: Frames, tell: Tell, deadline: float | None = None, is_gone: Callable[[], bool] = never
@@ -148,12 +159,14 @@ class Batcher:
         if not images:  # a batch of which every item failed
             submission.finish()
             return submission
-        self.check_room(images)
+        if self._queued_images + images > self._max_queue_images:
+            raise self._full(f"this request brings {images}")
         loop = self._loop = self._loop or asyncio.get_running_loop()  # which asks the kernel each time
         if deadline is not None:
             submission.timer = loop.call_at(deadline, self._expire, submission)
-        (self._small if images <= self._chunk_images else self._large).append(submission)
-        self._queued_images += images
+        line = self._small if images <= self._chunk_images else self._large
+        line.submissions.append(submission)
+        line.images += images
         if self._busy:
             self._publish()
         elif images == 1 and self._queued_images >= self._chunk_images:
@@ -166,16 +179,26 @@ class Batcher:
         """Let the run in progress end and free its thread. To be called when no request is left."""
         self._thread.shutdown()
 
-    def check_room(self, images: int = 1) -> None:
-        """Raises QueueFull where `images` more could not be queued now."""
-        wait = self._queued_images * self._seconds_per_image  # by the measured speed
-        if self._queued_images + images > self._max_queue_images or wait > self._max_wait_seconds:
-            raise QueueFull(
-                f"{self._queued_images} images are waiting, for about {wait:.1f} s, and this request brings {images}; "
-                f"at most {self._max_queue_images} may wait, for {self._max_wait_seconds:g} s. "
-                "Try again after Retry-After, or send smaller batches.",
-                retry_after=wait,
-            )
+    def check_wait(self, *, single: bool) -> None:
+        """Raises QueueFull where a request would wait too long by the measured speed. To be asked once, at its start.
+
+        A single image waits for others like it alone, in half of every run while large batches wait too.
+        """
+        images = self._small.images * (2 if self._large.images else 1) if single else self._queued_images
+        if images * self._seconds_per_image > self._max_wait_seconds:
+            raise self._full(f"at most {self._max_wait_seconds:g} s are waited")
+
+    def _full(self, why: str) -> QueueFull:
+        wait = self._queued_images * self._seconds_per_image
+        return QueueFull(
+            f"{self._queued_images} images are waiting, for about {wait:.1f} s, and {why}; at most "
+            f"{self._max_queue_images} may wait. Try again after Retry-After, or send smaller batches.",
+            retry_after=wait,
+        )
+
+    @property
+    def _queued_images(self) -> int:
+        return self._small.images + self._large.images
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._scheduled:
@@ -203,7 +226,7 @@ class Batcher:
     def _end(self, parts: list[Part], outcome: "Outcome", loop: asyncio.AbstractEventLoop) -> None:
         self._finish(parts, outcome)
         self._busy = False
-        if self._small or self._large:
+        if self._small.submissions or self._large.submissions:
             self._schedule(loop)
 
     def _take(self) -> list[Part]:
@@ -211,30 +234,31 @@ class Batcher:
         the other: a single image never waits for more than the run in progress and its own.
         """
         parts: list[Part] = []
-        theirs = self._chunk_images // 2 if self._large else 0
+        self._turn ^= 1  # decides where a chunk has no half
+        theirs = (self._chunk_images + self._turn) // 2 if self._large.submissions else 0
         room = theirs + self._take_from(self._small, self._chunk_images - theirs, parts)
         room = self._take_from(self._large, room, parts)
-        self._queued_images -= self._chunk_images - room
         self._publish()
         return parts
 
-    def _take_from(self, queue: deque[Submission], room: int, parts: list[Part]) -> int:
+    def _take_from(self, line: Line, room: int, parts: list[Part]) -> int:
         """Append parts until `room` is full, and return what is left of it. What nobody waits for is dropped."""
-        for _ in range(len(queue)):
+        for _ in range(len(line.submissions)):
             if not room:
                 break
-            submission = queue.popleft()
+            submission = line.submissions.popleft()
             if submission.is_gone():
                 submission.finish(CallerGone())
             if submission.done:  # its caller has gone, or its deadline has, or an earlier run of it broke
-                self._queued_images -= submission.waiting
+                line.images -= submission.waiting
                 continue
             start = submission.taken
             submission.taken = min(start + room, len(submission.frames))
             parts.append((submission, start, submission.taken))
             room -= submission.taken - start
+            line.images -= submission.taken - start
             if submission.waiting:
-                queue.append(submission)
+                line.submissions.append(submission)
         return room
 
     def _publish(self) -> None:
@@ -247,7 +271,8 @@ class Batcher:
         result, seconds, finished = outcome
         images = sum(stop - start for _, start, stop in parts)
         self._run_images.observe(images)
-        if 2 * images >= self._chunk_images:  # as when many wait: small runs take longer an image
+        # From full runs, as when many wait: small ones take longer an image. Good news is always believed.
+        if 2 * images >= self._chunk_images or seconds / images < self._seconds_per_image:
             self._learn_speed(seconds / images)
         if not isinstance(result, Exception):
             self.last_success = finished

@@ -1,5 +1,6 @@
 """The error table of the HTTP contract, row by row."""
 
+import json
 import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -202,6 +203,11 @@ class Test422NotWhatItSaysItIs:
     def test_pixels_out_of_range(self, client: httpx.Client) -> None:
         answer = client.post(PREDICT, json={"pixels": [[256] * 28] * 28})
         assert_problem(answer, 422, "undecodable", "255", "256")
+
+    def test_pixels_of_zero_and_one(self, client: httpx.Client, digits: Digits) -> None:
+        """A picture that somebody has scaled: read as it is, it would be read wrong, and confidently."""
+        scaled = json.dumps({"pixels": (digits[7] > 127).astype(int).tolist()}).encode()
+        assert_problem(post(client, scaled, "application/json"), 422, "undecodable", "multiply by 255")
 
     def test_fractions(self, client: httpx.Client) -> None:
         answer = post(client, npy(np.full((28, 28), 0.5)), "application/x-npy")

@@ -215,11 +215,11 @@ def test_a_wait_that_would_be_too_long_is_refused_by_the_measured_speed() -> Non
         runs.go.clear()
         running = [asyncio.create_task(batcher.run(frames(1))) for _ in range(40)]
         await until(lambda: len(runs.sizes) == 2)
-        with pytest.raises(QueueFull, match="at most 100 may wait, for 1 s") as refused:
-            batcher.check_room()
+        with pytest.raises(QueueFull, match="at most 1 s are waited") as refused:
+            batcher.check_wait(single=True)
         runs.go.set()
         await asyncio.gather(*running, return_exceptions=True)
-        batcher.check_room()
+        batcher.check_wait(single=True)
         return refused.value
 
     refused, _, _ = run(test, max_wait_seconds=1)
@@ -242,6 +242,36 @@ def test_what_is_abandoned_costs_no_run() -> None:
     _, runs, metrics = run(test)
     assert runs.sizes == [1, 1]
     assert metrics.registry.get_sample_value("digitserve_queue_images", {"model": "m"}) == 0
+
+
+def test_a_large_batch_makes_no_single_image_wait_nor_be_refused() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> None:
+        threading.Timer(0.2, runs.go.set).start()
+        runs.go.clear()
+        await batcher.run(frames(1, 1, 1, 1))  # teaches it 0.05 s an image
+        runs.go.clear()
+        large = asyncio.create_task(batcher.run(frames(*range(90))))
+        await until(lambda: len(runs.sizes) == 2)
+        batcher.check_wait(single=True)
+        with pytest.raises(QueueFull, match="at most 1 s are waited"):
+            batcher.check_wait(single=False)
+        part_of_a_stream = batcher.run(frames(1, 2))  # admitted before: only the count can refuse it now
+        runs.go.set()
+        await asyncio.gather(large, part_of_a_stream)
+
+    run(test, max_wait_seconds=1)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 4])
+def test_neither_kind_starves_whatever_the_chunk(chunk: int) -> None:
+    async def test(batcher: Batcher, _: Runs) -> None:
+        large = asyncio.create_task(batcher.run(frames(*range(9))))
+        while not large.done():
+            await batcher.run(frames(1))
+            await asyncio.sleep(0)  # a single may be read without one
+        await large
+
+    run(test, chunk_images=chunk, inline_images=4)
 
 
 @both_ways

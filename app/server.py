@@ -1,6 +1,5 @@
 """uvicorn as this service runs it: one listening socket, one worker or many, an orderly end."""
 
-import asyncio
 import re
 import socket
 import time
@@ -143,9 +142,8 @@ class Http(HttpToolsProtocol):
     reading = False
     idle_since: float | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
-        super().connection_made(transport)
-        self.extensions: dict[str, Any] = {IS_GONE: transport.is_closing}
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self.takes = getattr(self.app, "takes", lambda _: False)  # a wrapped app has none: all goes through ASGI
 
     def data_received(self, data: bytes) -> None:
@@ -179,7 +177,8 @@ class Http(HttpToolsProtocol):
             if not (cycle.more_body or self.flow.write_paused) and self.takes(cycle.scope):
                 app.take(Wire(cycle))
             else:
-                cycle.scope["extensions"] = self.extensions
+                extensions: dict[str, Any] = {IS_GONE: self.transport.is_closing}
+                cycle.scope["extensions"] = extensions
                 super()._start_asgi_task(cycle, app)
         self.reading = False
 

@@ -48,7 +48,9 @@ def read_answers(connection: socket.socket, count: int) -> list[tuple[int, bytes
         assert received, f"closed after {len(answers)} answers and {data!r}"
         data += received
         while (head := data.find(b"\r\n\r\n")) >= 0:
-            length = int(re.search(rb"content-length: (\d+)", data[:head])[1])  # type: ignore[index] # a failure fails
+            found = re.search(rb"content-length: (\d+)", data[:head])
+            assert found, data[:head]
+            length = int(found[1])
             if len(data) < head + 4 + length:
                 break
             answers.append((int(data[9:12]), data[head + 4 : head + 4 + length]))

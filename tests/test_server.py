@@ -17,7 +17,7 @@ from PIL import Image
 from app import cores, server
 from app.api.exchange import Exchange
 from app.config import Settings
-from app.inference.batcher import Submission
+from app.inference.submission import Submission
 from app.server import Wire
 from tests.conftest import Serve, wait_until
 from tests.pictures import encoded

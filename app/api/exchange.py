@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from app.api.wire import IsGone, Wire
 from app.errors import BadRequest, CallerGone, DeadlineExceeded
-from app.inference.batcher import Submission
+from app.inference.submission import Submission
 
 ACCEPTABLE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 UNMATCHED = "unmatched"  # a route that nobody answers

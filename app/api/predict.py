@@ -23,8 +23,8 @@ from app.api.rate import Rate
 from app.config import Settings
 from app.errors import BadRequest, ServiceError
 from app.imaging.arrays import Frames
-from app.inference.batcher import Submission
 from app.inference.repository import LiveModel, Repository
+from app.inference.submission import Submission
 from app.metrics import Metrics
 
 SINGLE, BATCH = "/v1/predict", "/v1/predict/batch"

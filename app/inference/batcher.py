@@ -5,93 +5,18 @@ to `chunk_images` of them, and a submission that is larger comes in parts, one i
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
 import numpy as np
-import structlog
 
 from app.errors import CallerGone, DeadlineExceeded, QueueFull
 from app.inference.session import Frames, Probabilities
+from app.inference.submission import Line, Part, Submission, Tell, never
 from app.metrics import Metrics
 
-log = structlog.get_logger()
-
-NOTHING = np.empty((0, 10), np.float32)
 SMOOTHING = 0.1  # of the measured time per image: about the last ten runs count
-
-
-def never() -> bool:
-    return False
-
-
-class Submission:
-    """Frames that one request brought, and whom to call when their probabilities are there, or an error is."""
-
-    __slots__ = (
-        "arrived",
-        "done",
-        "error",
-        "finished",
-        "frames",
-        "is_gone",
-        "largest_run",
-        "probabilities",
-        "ran",
-        "taken",
-        "tell",
-        "timer",
-    )
-
-    def __init__(self, frames: Frames, tell: "Tell", is_gone: Callable[[], bool]) -> None:
-        self.frames = frames
-        self.tell = tell
-        self.is_gone = is_gone
-        self.probabilities = NOTHING
-        self.error: Exception | None = None
-        self.done = False
-        self.taken = 0
-        self.arrived = self.finished = perf_counter()
-        self.ran = 0.0
-        self.largest_run = 0
-        self.timer: asyncio.TimerHandle | None = None
-
-    def finish(self, error: Exception | None = None) -> None:
-        """Tell, once."""
-        if self.done:
-            return
-        self.done = True
-        self.error = error
-        if self.timer is not None:
-            self.timer.cancel()
-        try:
-            self.tell(self)
-        except Exception as broken:  # the others of the same run must be told all the same
-            log.error("an answer could not be given", exc_info=broken)
-
-    @property
-    def waiting(self) -> int:
-        """Images that no run has taken yet."""
-        return len(self.frames) - self.taken
-
-    @property
-    def queued(self) -> float:
-        """Seconds in all that were spent waiting, not running."""
-        return self.finished - self.arrived - self.ran
-
-
-class Line:
-    """Submissions that wait, and how many images of them no run has taken yet."""
-
-    def __init__(self) -> None:
-        self.submissions: deque[Submission] = deque()
-        self.images = 0
-
-
-Tell = Callable[[Submission], None]
-Part = tuple[Submission, int, int]  # images start..stop of a submission
 
 
 class Batcher:

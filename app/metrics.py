@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from app.errors import StartError
+
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 disable_created_metrics()  # a second series for each, of no use to anyone here
@@ -137,8 +139,15 @@ class Metrics:
 
 
 def share_between_workers() -> "tempfile.TemporaryDirectory[str]":
-    """Make the folder through which workers share their metrics; it goes when the returned object is cleaned up."""
-    folder = tempfile.TemporaryDirectory(prefix="digitserve-metrics-")
+    """Make the folder through which workers share their metrics; it goes when the returned object is cleaned up.
+
+    Raises StartError where there is no room for it.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="digitserve-metrics-")
+    except OSError as error:
+        advice = "set TMPDIR to a folder that can be written, or --workers 1"
+        raise StartError(f"workers share their metrics in a temporary folder: {error}; {advice}") from error
     os.environ[SHARED] = folder.name
     return folder
 

@@ -17,12 +17,14 @@ from app.load import Load
 from tests.conftest import MODELS
 
 
-def test_it_measures_this_machine() -> None:
+def test_it_measures_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("raise SystemExit('this is the app of another project')")
     done = subprocess.run(
-        [sys.executable, "-m", "app", "doctor", "--models", str(MODELS), "--workers", "1"],
+        [Path(sys.executable).with_name("digitserve"), "doctor", "--models", str(MODELS), "--workers", "1"],
         capture_output=True,
         text=True,
         check=False,
+        cwd=tmp_path,
         env=os.environ | {"DIGITSERVE_RATE_IMAGES_PER_SECOND": "1"},  # which must not spoil the measurement
     )
     assert done.returncode == 0, done.stderr

@@ -4,19 +4,25 @@ import gc
 import os
 import re
 import socket
+import tempfile
 import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from app import cores, server
+from app.api.bodies import media_type_of
 from app.api.exchange import Exchange
 from app.config import Settings
+from app.errors import StartError
 from app.inference.submission import Submission
 from app.server import Wire
 from tests.conftest import Serve, wait_until
@@ -157,6 +163,33 @@ def test_requests_leave_nothing_for_the_garbage_collector(client: httpx.Client, 
         gc.enable()
     assert not {Exchange.__name__, Submission.__name__, Wire.__name__} & set(kept)
     assert kept.count("RequestResponseCycle") <= 1  # the connection's last
+
+
+def test_an_idle_connection_keeps_no_body(serve: Serve, digits: Any) -> None:
+    with serve() as client, connected(client) as connection:
+        connection.sendall(request(digits[7].tobytes()))
+        assert read_answers(connection, 1)[0][0] == 200
+        cycles = [one for one in gc.get_objects() if isinstance(one, RequestResponseCycle)]
+        assert cycles
+        assert not any(cycle.body for cycle in cycles)
+
+
+def test_long_media_types_are_not_remembered() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            assert media_type_of(f"image/png; name={number:0100000}") == "image/png"
+        assert tracemalloc.get_traced_memory()[0] < 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_workers_without_a_temporary_folder_are_refused_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(StartError, match=r"No such file or directory.*set TMPDIR"):
+        server.run(Settings(port=0, workers=2))
 
 
 def test_by_default_one_worker_a_usable_core_and_one_thread_in_each(monkeypatch: pytest.MonkeyPatch) -> None:

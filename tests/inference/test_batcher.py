@@ -227,6 +227,23 @@ def test_a_wait_that_would_be_too_long_is_refused_by_the_measured_speed() -> Non
     assert refused.retry_after > 1
 
 
+def test_a_speed_that_was_learned_while_the_machine_stood_still_is_forgotten() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> None:
+        threading.Timer(0.2, runs.go.set).start()
+        runs.go.clear()
+        await batcher.run(frames(1, 1, 1, 1))  # teaches it 0.05 s an image
+        for _ in range(50):
+            await batcher.run(frames(1))  # small runs, none of them a full one
+        runs.go.clear()
+        running = [asyncio.create_task(batcher.run(frames(1))) for _ in range(40)]
+        await until(lambda: len(runs.sizes) == 52)
+        batcher.check_wait(single=True)
+        runs.go.set()
+        await asyncio.gather(*running)
+
+    run(test, max_wait_seconds=1)
+
+
 def test_what_is_abandoned_costs_no_run() -> None:
     async def test(batcher: Batcher, runs: Runs) -> None:
         runs.go.clear()

@@ -5,7 +5,7 @@ TensorFlow and matplotlib take seconds to import, so each command imports what i
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from app.errors import BundleError
 from app.inference import bundle
 from training.data import Mnist, find, load
 from training.errors import TrainingError
+from training.options import recipe_options
 from training.quiet import import_keras
 
 if TYPE_CHECKING:
@@ -39,11 +40,12 @@ BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="One versio
 
 
 @app.command()
+@recipe_options
 def train(
+    changes: dict[str, Any],
     arch: Annotated[str, typer.Option(help="A name from the registry in training/architectures.py.")] = "cnn",
     data: Data = None,
     out: Annotated[Path | None, Out] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the architecture's own.")] = None,
     seed: Annotated[int, typer.Option(help="Of the weights, the order of images and the augmentation.")] = 0,
     runs: Annotated[Path, typer.Option(help="Where the run's folder (model, record, plots) goes.")] = Path("runs"),
 ) -> None:
@@ -54,14 +56,30 @@ def train(
     import_keras()
     from training import architectures, pipeline
 
-    architectures.architecture(arch)  # an unknown name is refused before MNIST is looked for
+    chosen = architectures.architecture(arch)  # what cannot be is refused before MNIST is looked for
+    recipe = chosen.recipe.changed(changes)
     if out is not None:
         bundle.check_name(out.resolve().name)
-    mnist = load(find(data))
-    run = pipeline.train(arch, mnist, epochs=epochs, seed=seed, runs=runs)
+    mnist = load(find(data), held_out=recipe.validation)
+    run = pipeline.train(chosen, recipe, mnist, seed=seed, folder=runs)
     if out is not None:
         _release(run, mnist, out)
     typer.echo(pipeline.summarise(run, mnist))
+
+
+@app.command()
+def combine(
+    folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders that `train` left under runs/.")],
+    data: Data = None,
+    runs: Annotated[Path, typer.Option(help="Where the run's folder goes.")] = Path("runs"),
+) -> None:
+    """Make one network of several runs' networks, whose logits it averages; `train --members` does so by itself."""
+    import_keras()
+    from training import pipeline, run
+
+    members = [run.load(folder) for folder in folders]
+    mnist = load_for(members[0], data)
+    typer.echo(pipeline.summarise(pipeline.combine(members, mnist, folder=runs), mnist))
 
 
 @app.command()
@@ -70,7 +88,8 @@ def export(folder: RunFolder, out: Annotated[Path, Out], data: Data = None) -> N
     from training import run
 
     bundle.check_name(out.resolve().name)
-    _release(run.load(folder), load(find(data)), out)
+    trained = run.load(folder)
+    _release(trained, load_for(trained, data), out)
 
 
 @app.command()
@@ -90,7 +109,13 @@ def report(folder: RunFolder, data: Data = None) -> None:
     import_keras()
     from training import pipeline, run
 
-    typer.echo(pipeline.summarise(run.load(folder), load(find(data))))
+    trained = run.load(folder)
+    typer.echo(pipeline.summarise(trained, load_for(trained, data)))
+
+
+def load_for(run: "Run", data: Path | None) -> Mnist:
+    """MNIST, split as it was for that run."""
+    return load(find(data), held_out=run.record.training.split["validation"])
 
 
 def _release(run: "Run", mnist: Mnist, out: Path) -> None:

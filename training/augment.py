@@ -1,6 +1,7 @@
-"""Random shift, rotation, scale and shear, composed into one resampling.
+"""Random distortions of the training images.
 
-Four layers in a row would interpolate four times, and each time blur the strokes.
+All geometry (shift, rotation, scale, shear, elastic warp) is composed into one resampling: several in a row would
+each interpolate, and each time blur the strokes. What follows changes grey values: stroke width, blur, noise.
 """
 
 import math
@@ -9,47 +10,106 @@ from typing import Any
 import keras
 from keras import ops
 
-MIDDLE = 13.5  # of 28 pixels
+from training.recipe import Augmentation
+
+SIDE = 28
+MIDDLE = (SIDE - 1) / 2
+KNOTS = 5
+"""A side of the grid on which the elastic warp is drawn, before it is made smooth."""
 
 
-class RandomAffine(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
-    """Warps each frame of [N, 28, 28] by an affine map of its own while training; passes all through otherwise."""
+class Distort(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
+    """Distorts each frame of float [N, 28, 28], 0 to 255, by amounts of its own in training; else passes all on."""
 
-    def __init__(
-        self,
-        *,
-        shift: float,
-        degrees: float,
-        scale: float,
-        shear: float,
-        seed: int | None = None,
-        **options: Any,
-    ) -> None:
-        """`shift` in pixels, `scale` and `shear` as fractions: each is drawn evenly between minus and plus it."""
-        super().__init__(**options)
-        self.reach = {"shift": shift, "radians": math.radians(degrees), "scale": scale, "shear": shear}
+    def __init__(self, augmentation: Augmentation, *, seed: int | None = None, **options: Any) -> None:
+        super().__init__(dtype="float32", **options)
+        self.amount = augmentation
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, frames: Any, training: bool = False) -> Any:
         if not training:
             return frames
-        warps = self.draw(ops.shape(frames)[0])
-        return ops.image.affine_transform(frames[..., None], warps, interpolation="bilinear")[..., 0]
+        distorted = frames
+        amount, count = self.amount, ops.shape(frames)[0]
+        if amount.shift or amount.rotation or amount.scale or amount.shear or amount.elastic:
+            distorted = resample(distorted, *self.draw(count))
+        if amount.thickness:
+            distorted = change_thickness(distorted, self._even(amount.thickness, count))
+        if amount.blur:
+            distorted = blur(distorted, self._even(amount.blur, count, low=0))
+        if amount.noise:
+            grain = keras.random.normal(ops.shape(frames), seed=self.seed_generator)
+            distorted = ops.clip(distorted + 255 * self._even(amount.noise, count, low=0) * grain, 0, 255)
+        if amount.augmented == 1:
+            return distorted
+        chosen = keras.random.uniform((count, 1, 1), seed=self.seed_generator) < amount.augmented
+        return ops.where(chosen, distorted, frames)
 
-    def draw(self, count: Any) -> Any:
-        """Maps from the frame's pixels to the source's, [count, 8], in `affine_transform`'s order.
+    def draw(self, count: Any) -> tuple[Any, Any]:
+        """Where each pixel of the result is taken from: columns and rows of the frame, each [count, 28, 28].
 
         The linear part is rotation times shear times scale, about the middle of the frame.
         """
-        angle, shear = self._drawn("radians", count), self._drawn("shear", count)
-        wide, high = 1 + self._drawn("scale", count), 1 + self._drawn("scale", count)
+        amount = self.amount
+        angle, shear = self._even(math.radians(amount.rotation), count), self._even(amount.shear, count)
+        wide, high = 1 + self._even(amount.scale, count), 1 + self._even(amount.scale, count)
         cos, sin = ops.cos(angle), ops.sin(angle)
-        a, b = cos * wide, (cos * shear - sin) * high
-        c, d = sin * wide, (sin * shear + cos) * high
-        right = MIDDLE * (1 - a - b) + self._drawn("shift", count)
-        down = MIDDLE * (1 - c - d) + self._drawn("shift", count)
-        return ops.stack([a, b, right, c, d, down, ops.zeros_like(a), ops.zeros_like(a)], axis=1)
+        along = ops.arange(SIDE, dtype="float32") - MIDDLE
+        across, down = along[None, None, :], along[None, :, None]
+        columns = cos * wide * across + (cos * shear - sin) * high * down
+        rows = sin * wide * across + (sin * shear + cos) * high * down
+        columns = columns + MIDDLE + self._even(amount.shift, count)
+        rows = rows + MIDDLE + self._even(amount.shift, count)
+        if amount.elastic:
+            bend = self._smooth_field(count) * amount.elastic
+            columns, rows = columns + bend[..., 0], rows + bend[..., 1]
+        return columns, rows
 
-    def _drawn(self, name: str, count: Any) -> Any:
-        reach = self.reach[name]
-        return keras.random.uniform((count,), -reach, reach, seed=self.seed_generator)
+    def _smooth_field(self, count: Any) -> Any:
+        """Normal numbers on a coarse grid, interpolated: [count, 28, 28, 2]."""
+        knots = keras.random.normal((count, KNOTS, KNOTS, 2), seed=self.seed_generator)
+        return ops.image.resize(knots, (SIDE, SIDE), interpolation="bicubic", data_format="channels_last")
+
+    def _even(self, most: float, count: Any, low: float | None = None) -> Any:
+        """Evenly drawn from -most (or `low`) to most, [count, 1, 1]."""
+        least = -most if low is None else low
+        return keras.random.uniform((count, 1, 1), least, most, seed=self.seed_generator)
+
+
+def resample(frames: Any, columns: Any, rows: Any) -> Any:
+    """The frames at those places, all [N, 28, 28], interpolated between the four nearest pixels; black outside."""
+    left, top = ops.floor(columns), ops.floor(rows)
+    right_share, low_share = columns - left, rows - top
+    return (
+        _at(frames, left, top) * (1 - right_share) * (1 - low_share)
+        + _at(frames, left + 1, top) * right_share * (1 - low_share)
+        + _at(frames, left, top + 1) * (1 - right_share) * low_share
+        + _at(frames, left + 1, top + 1) * right_share * low_share
+    )
+
+
+def _at(frames: Any, columns: Any, rows: Any) -> Any:
+    inside = (columns >= 0) & (columns < SIDE) & (rows >= 0) & (rows < SIDE)
+    places = ops.clip(rows, 0, SIDE - 1) * SIDE + ops.clip(columns, 0, SIDE - 1)
+    flat = (-1, SIDE * SIDE)
+    taken = ops.take_along_axis(ops.reshape(frames, flat), ops.reshape(ops.cast(places, "int32"), flat), axis=1)
+    return ops.where(inside, ops.reshape(taken, (-1, SIDE, SIDE)), 0.0)
+
+
+def change_thickness(frames: Any, pixels: Any) -> Any:
+    """Let the strokes grow (or, below zero, shrink) by `pixels` [N, 1, 1] a side: the brightest (darkest) neighbour
+    counts, in part where it is less than a pixel."""
+    image = frames[..., None]
+    grown = ops.max_pool(image, 3, strides=1, padding="same")[..., 0]
+    shrunk = -ops.max_pool(-image, 3, strides=1, padding="same")[..., 0]
+    share = ops.minimum(ops.abs(pixels), 1.0)
+    return frames + share * (ops.where(pixels > 0, grown, shrunk) - frames)
+
+
+def blur(frames: Any, sigmas: Any) -> Any:
+    """A Gaussian of its own width, in pixels [N, 1, 1], over each frame: as a product with a banded matrix a side."""
+    along = ops.arange(SIDE, dtype="float32")
+    distance = along[None, :, None] - along[None, None, :]
+    weights = ops.exp(-0.5 * (distance / ops.maximum(sigmas, 1e-3)) ** 2)
+    weights = weights / ops.sum(weights, axis=2, keepdims=True)
+    return ops.matmul(ops.matmul(weights, frames), ops.transpose(weights, (0, 2, 1)))

@@ -13,6 +13,10 @@ class UnknownArchitecture(TrainingError):
     """No architecture of that name is in the registry."""
 
 
+class BadOption(TrainingError):
+    """An option is not what it must be."""
+
+
 class RunError(TrainingError):
     """A run folder lacks what a run leaves behind."""
 

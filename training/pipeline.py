@@ -1,28 +1,40 @@
 """One training from data to run folder, and what a person is shown of it."""
 
-import dataclasses
 import time
 from pathlib import Path
 
+import keras
+import numpy as np
+
 from app.inference.bundle import Provenance
 from training import calibrate, evaluate, provenance, report
-from training.architectures import architecture
+from training import run as runs
+from training.architectures import FRAME, Architecture
 from training.data import Mnist
-from training.run import Record, Run, create, make_folder
-from training.train import logits
+from training.recipe import Recipe
+from training.run import Record, Run
+from training.train import History, logits
 from training.train import train as fit
 
 
-def train(arch: str, mnist: Mnist, *, epochs: int | None, seed: int, runs: Path) -> Run:
-    """Train by the architecture's recipe and leave a run folder under `runs`; the test set is not looked at."""
-    chosen = architecture(arch)
-    recipe = dataclasses.replace(chosen.recipe, epochs=epochs or chosen.recipe.epochs)
-    folder = make_folder(runs, arch)  # before the hours of training, not after them
+def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, folder: Path) -> Run:
+    """Train by a recipe and leave a run folder under `folder`; the test set is not looked at.
+
+    An ensemble's members are runs of their own before they are combined, so that no hour is lost with a later one.
+    """
+    if recipe.members > 1:
+        alone = recipe.changed({"members": 1})
+        members = [train(chosen, alone, mnist, seed=seed + index, folder=folder) for index in range(recipe.members)]
+        return combine(members, mnist, folder=folder)
+    made = runs.make_folder(folder, chosen.name)  # before the hours of training, not after them
     commit, start = provenance.git_commit(), time.monotonic()
-    network, history = fit(chosen, recipe, training=mnist.train, validation=mnist.validation, seed=seed)
+    teacher = _part(runs.load(recipe.teacher), "teacher") if recipe.teacher else None
+    network, history = fit(
+        chosen, recipe, training=mnist.train, validation=mnist.validation, seed=seed, teacher=teacher
+    )
     record = Record(
-        architecture=arch,
-        recipe=dataclasses.asdict(recipe),
+        architecture=chosen.name,
+        recipe=recipe.model_dump(mode="json"),
         training=Provenance(
             data_sha256=dict(mnist.sha256),
             split=mnist.split,
@@ -34,10 +46,26 @@ def train(arch: str, mnist: Mnist, *, epochs: int | None, seed: int, runs: Path)
         seconds=round(time.monotonic() - start, 1),
         history=history,
     )
-    run = create(folder, record)
-    network.save(run.model)
-    run.keep_answers("validation", calibrate.softmax(logits(network, mnist.validation.images)))
-    return run
+    return _keep(made, record, network, mnist)
+
+
+def combine(members: list[Run], mnist: Mnist, *, folder: Path) -> Run:
+    """A run whose network averages the logits of several runs' networks; its history is the members' mean."""
+    first = members[0].record
+    image = keras.layers.Input(FRAME, name="image")
+    networks = [_part(member, f"member_{index}") for index, member in enumerate(members)]
+    network = keras.Model(image, keras.layers.Average(name="logits")([one(image) for one in networks]))
+    record = first.model_copy(
+        update={
+            "recipe": first.recipe | {"members": len(members)},
+            "training": first.training.model_copy(
+                update={"seeds": [member.record.training.seed for member in members]}
+            ),
+            "seconds": sum(member.record.seconds for member in members),
+            "history": _mean([member.record.history for member in members]),
+        }
+    )
+    return _keep(runs.make_folder(folder, f"{first.architecture}-of-{len(members)}"), record, network, mnist)
 
 
 def summarise(run: Run, mnist: Mnist) -> str:
@@ -50,3 +78,23 @@ def summarise(run: Run, mnist: Mnist) -> str:
         f"{part}: {metrics.accuracy:.2%} of {metrics.images:,} right, expected calibration error "
         f"{metrics.expected_calibration_error:.2%}; model, record and plots are in {run.folder}"
     )
+
+
+def _keep(folder: Path, record: Record, network: keras.Model, mnist: Mnist) -> Run:
+    run = runs.create(folder, record)
+    network.save(run.model)
+    run.keep_answers("validation", calibrate.softmax(logits(network, mnist.validation.images)))
+    return run
+
+
+def _part(run: Run, name: str) -> keras.Model:
+    """A run's network, to become part of another, in which names must differ."""
+    network = keras.models.load_model(run.model)
+    network.name = name
+    return network
+
+
+def _mean(histories: list[History]) -> History:
+    epochs = min(len(history["loss"]) for history in histories)
+    names = histories[0]
+    return {name: np.mean([history[name][:epochs] for history in histories], axis=0).tolist() for name in names}

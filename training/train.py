@@ -1,50 +1,107 @@
-"""Trains one architecture: any Keras backend, no TensorFlow-only call."""
+"""Trains one network: any Keras backend, no TensorFlow-only call."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from training.architectures import DIGITS, Architecture, Recipe
-from training.augment import RandomAffine
+from app.inference.session import Frames
+from training import non_digits
+from training.architectures import DIGITS, Architecture
+from training.augment import Distort
 from training.data import Digits
+from training.recipe import Recipe
 
 History = dict[str, list[float]]  # per epoch: loss, accuracy, val_loss, val_accuracy
+Targets = NDArray[np.float32]  # [N, 10], or [N, 11] where the last class is "no digit"
 
 PREDICT_BATCH = 500
+LOWEST_RATE = 0.01
+MOMENTUM = 0.9
 
 
 def train(
-    architecture: Architecture, recipe: Recipe, *, training: Digits, validation: Digits, seed: int
+    architecture: Architecture,
+    recipe: Recipe,
+    *,
+    training: Digits,
+    validation: Digits,
+    seed: int,
+    teacher: keras.Model | None = None,
+    callbacks: tuple[keras.callbacks.Callback, ...] = (),
 ) -> tuple[keras.Model, History]:
-    """The trained network (frames [N, 28, 28] -> logits [N, 10]), and its history."""
+    """The trained network (frames [N, 28, 28] -> logits [N, 10]), and its history.
+
+    Where there are non-digits to learn from, the classes are eleven: the last is "no digit", and its logit is always 0.
+    So the ten logits say how much more likely than that each digit is, and their logsumexp that it is one at all.
+    """
     keras.utils.set_random_seed(seed)
-    network = architecture.build()
-    trained = _with_augmentation(network, recipe, seed)
-    trained.compile(
-        optimizer=keras.optimizers.Adam(_learning_rate(recipe, len(training.labels))),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-        # On TensorFlow's CPU the convolutions of oneDNN are faster than XLA's.
-        jit_compile=keras.backend.backend() == "jax",
-    )
-    history = trained.fit(
-        training.images,
-        _one_hot(training),
-        validation_data=(validation.images, _one_hot(validation)),
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
-        callbacks=_callbacks(recipe),
-        verbose=0,
-    )
-    return network, {name: [float(value) for value in values] for name, values in history.history.items()}
+    keras.config.set_dtype_policy(recipe.precision)
+    try:
+        network = architecture.build(recipe)
+        batches = Batches(*_examples(training, recipe, seed), recipe, seed)
+        trained = _with_augmentation(network, teacher, recipe, seed)
+        trained.compile(
+            optimizer=_optimizer(recipe, len(batches)),
+            loss=_objective(recipe, taught=teacher is not None),
+            metrics=[accuracy],
+            # On TensorFlow's CPU the convolutions of oneDNN are faster than XLA's.
+            jit_compile=keras.backend.backend() == "jax",
+        )
+        history = trained.fit(
+            batches,
+            validation_data=(validation.images, _one_hot(validation.labels, recipe)),
+            validation_batch_size=PREDICT_BATCH,
+            epochs=recipe.epochs,
+            callbacks=[Progress(), *_stopping(recipe), *callbacks],
+            verbose=0,
+        )
+    finally:
+        keras.config.set_dtype_policy("float32")
+    record = {name: list(map(float, values)) for name, values in history.history.items()}
+    return _in_float32(architecture, recipe, network), record
 
 
 def logits(network: keras.Model, frames: Any) -> Any:
     """uint8 [N, 28, 28] -> float32 [N, 10]."""
     return network.predict(frames, batch_size=PREDICT_BATCH, verbose=0)
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
+    """The training images in an order that is drawn anew each epoch, mixed in pairs where the recipe says so."""
+
+    def __init__(self, images: Frames, targets: Targets, recipe: Recipe, seed: int) -> None:
+        super().__init__()
+        self._images, self._targets, self._recipe = images, targets, recipe
+        self._random = np.random.default_rng(seed)
+        self._order = self._random.permutation(len(images))
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._images) / self._recipe.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        size = self._recipe.batch_size
+        chosen = self._order[index * size : (index + 1) * size]
+        images, targets = self._images[chosen].astype(np.float32), self._targets[chosen]
+        return self._mixed(images, targets) if self._recipe.mixup else (images, targets)
+
+    def on_epoch_end(self) -> None:
+        self._order = self._random.permutation(len(self._images))
+
+    def _mixed(self, images: Any, targets: Any) -> tuple[Any, Any]:
+        """Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018."""
+        others = self._random.permutation(len(images))
+        share = self._random.beta(self._recipe.mixup, self._recipe.mixup, len(images)).astype(np.float32)
+        of_image, of_target = share[:, None, None], share[:, None]
+        return (
+            of_image * images + (1 - of_image) * images[others],
+            of_target * targets + (1 - of_target) * targets[others],
+        )
 
 
 class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is untyped
@@ -58,38 +115,114 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is unty
         self.bar.update()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+        figures = "  ".join(f"{name.removeprefix('_')} {value:.4f}" for name, value in (logs or {}).items())
         tqdm.write(f"epoch {epoch + 1}/{self.params['epochs']}  {figures}")
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         self.bar.close()
 
 
-def _callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
-    if recipe.patience is None:
-        return [Progress()]
-    best = keras.callbacks.EarlyStopping("val_loss", patience=recipe.patience, restore_best_weights=True)
-    return [Progress(), best]
+class Rate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]  # Keras is untyped
+    """The learning rate at each step: it rises over the warm-up, then falls as the recipe says."""
+
+    def __init__(self, recipe: Recipe, steps_an_epoch: int) -> None:
+        self._recipe = recipe
+        self._rise = max(1.0, recipe.warm_up * steps_an_epoch)
+        self._fall = max(1.0, recipe.epochs * steps_an_epoch - self._rise)
+
+    def __call__(self, step: Any) -> Any:
+        step = ops.cast(step, "float32")
+        done = ops.clip((step - self._rise) / self._fall, 0.0, 1.0)
+        shape = {
+            "constant": lambda: ops.ones_like(done),
+            "cosine": lambda: (1 + ops.cos(math.pi * done)) / 2,
+            "exponential": lambda: ops.exp(math.log(LOWEST_RATE) * done),
+        }[self._recipe.schedule]()
+        risen = ops.minimum((step + 1) / self._rise, 1.0)
+        return self._recipe.learning_rate * risen * shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {}  # Keras asks for it where it saves an optimizer; no run saves one
 
 
-def _with_augmentation(network: keras.Model, recipe: Recipe, seed: int) -> keras.Model:
-    if recipe.warp is None:
-        return network
+def _examples(digits: Digits, recipe: Recipe, seed: int) -> tuple[Frames, Targets]:
+    """What to learn from: the digits, and as many non-digits as the recipe wants."""
+    others = non_digits.draw(round(recipe.non_digits * len(digits.labels)), digits, non_digits.TRAINING, seed)
+    images = np.concatenate([digits.images, others])
+    labels = np.concatenate([digits.labels, np.full(len(others), DIGITS)])
+    return images, _one_hot(labels, recipe)
+
+
+def _one_hot(labels: Any, recipe: Recipe) -> Targets:
+    targets: Targets = np.eye(DIGITS + (recipe.non_digits > 0), dtype=np.float32)[labels]
+    return targets
+
+
+def _with_augmentation(network: keras.Model, teacher: keras.Model | None, recipe: Recipe, seed: int) -> keras.Model:
+    """Frames -> logits [N, 10], or with a teacher [N, 20]: it sees the very image that the network sees."""
     frames = keras.layers.Input(network.input_shape[1:])
-    return keras.Model(frames, network(RandomAffine(**recipe.warp, seed=seed)(frames)))
+    distorted = Distort(recipe, seed=seed)(frames)
+    scores = network(distorted)
+    if teacher is not None:
+        teacher.trainable = False
+        scores = keras.layers.Concatenate(dtype="float32")([scores, teacher(distorted, training=False)])
+    return keras.Model(frames, scores)
 
 
-def _learning_rate(recipe: Recipe, images: int) -> Any:
-    if not recipe.cosine:
-        return recipe.learning_rate
-    epoch = math.ceil(images / recipe.batch_size)
-    return keras.optimizers.schedules.CosineDecay(
-        recipe.learning_rate / 10,
-        decay_steps=max(1, epoch * (recipe.epochs - 1)),
-        warmup_target=recipe.learning_rate,
-        warmup_steps=epoch,
-    )
+def _objective(recipe: Recipe, *, taught: bool) -> Callable[[Any, Any], Any]:
+    """The loss of scores [N, 10], or [N, 20] where a teacher's are beside them, towards targets [N, 10 or 11]."""
+    heat, share = recipe.teacher_temperature, recipe.teacher_share
+
+    def of_labels(targets: Any, scores: Any) -> Any:
+        own = _all_classes(scores[:, :DIGITS], targets)
+        return keras.losses.categorical_crossentropy(
+            targets, own, from_logits=True, label_smoothing=recipe.label_smoothing
+        )
+
+    def of_teacher_and_labels(targets: Any, scores: Any) -> Any:
+        own, shown = (_all_classes(part, targets) for part in ops.split(scores, 2, axis=1))
+        # Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015, section 2; less the teacher's
+        # entropy, so that a student who answers just as the teacher has a loss of 0.
+        softened = ops.softmax(shown / heat)
+        divergence = ops.sum(softened * (ops.log_softmax(shown / heat) - ops.log_softmax(own / heat)), axis=1)
+        return share * heat**2 * divergence + (1 - share) * of_labels(targets, scores)
+
+    return of_teacher_and_labels if taught else of_labels
 
 
-def _one_hot(digits: Digits) -> Any:
-    return np.eye(DIGITS, dtype=np.float32)[digits.labels]
+def accuracy(targets: Any, scores: Any) -> Any:
+    own = _all_classes(scores[:, :DIGITS], targets)
+    return ops.cast(ops.equal(ops.argmax(targets, axis=1), ops.argmax(own, axis=1)), "float32")
+
+
+def _all_classes(scores: Any, targets: Any) -> Any:
+    """Logits [N, 10] with the constant 0 of "no digit" behind them, where the targets have that class."""
+    return ops.pad(scores, [[0, 0], [0, 1]]) if targets.shape[1] > DIGITS else scores
+
+
+def _optimizer(recipe: Recipe, steps_an_epoch: int) -> Any:
+    rate, clip = Rate(recipe, steps_an_epoch), {"clipnorm": recipe.clip_norm}
+    made: dict[str, Callable[[], Any]] = {
+        "sgd": lambda: keras.optimizers.SGD(rate, **clip),
+        "momentum": lambda: keras.optimizers.SGD(rate, momentum=MOMENTUM, **clip),
+        "nesterov": lambda: keras.optimizers.SGD(rate, momentum=MOMENTUM, nesterov=True, **clip),
+        "rmsprop": lambda: keras.optimizers.RMSprop(rate, **clip),
+        "adam": lambda: keras.optimizers.Adam(rate, **clip),
+        "adamw": lambda: keras.optimizers.AdamW(rate, **clip),
+    }
+    return made[recipe.optimizer]()
+
+
+def _stopping(recipe: Recipe) -> list[keras.callbacks.Callback]:
+    if recipe.patience is None:
+        return []
+    return [keras.callbacks.EarlyStopping("val_loss", patience=recipe.patience, restore_best_weights=True)]
+
+
+def _in_float32(architecture: Architecture, recipe: Recipe, network: keras.Model) -> keras.Model:
+    """The same weights in a network that computes in float32, as the exported one will."""
+    if recipe.precision == "float32":
+        return network
+    exact = architecture.build(recipe)
+    exact.set_weights(network.get_weights())
+    return exact

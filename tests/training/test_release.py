@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 
 from app.inference import bundle
 from app.inference.session import Session
-from training import calibrate, evaluate, pipeline
-from training.data import Mnist
+from training import calibrate, evaluate, non_digits, pipeline
+from training.architectures import ARCHITECTURES, architecture
+from training.data import Digits, Mnist
 from training.errors import ParityError, RunError
 from training.export import to_onnx
 from training.release import release
@@ -22,9 +24,15 @@ from training.train import logits
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
+def train(mnist: Mnist, folder: Path, **changes: Any) -> Run:
+    """One epoch of the smallest network."""
+    chosen = architecture("mlp-128-64")
+    return pipeline.train(chosen, chosen.recipe.changed({"epochs": 1, **changes}), mnist, seed=0, folder=folder)
+
+
 @pytest.fixture(scope="module")
 def run(small_mnist: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return pipeline.train("mlp-128-64", small_mnist, epochs=1, seed=0, runs=tmp_path_factory.mktemp("runs"))
+    return train(small_mnist, tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +82,8 @@ def test_a_model_that_answers_otherwise_is_not_written(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arch", ["cnn", "mlp-128-64"])
+@pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_the_graph_is_lean(arch: str) -> None:
-    from training.architectures import architecture
-
     proto = onnx.load_from_string(to_onnx(architecture(arch).build(), 1.5))
     operators = [node.op_type for node in proto.graph.node]
     assert operators.count("Cast") == 1
@@ -86,10 +92,53 @@ def test_the_graph_is_lean(arch: str) -> None:
 
 
 def test_the_same_seed_gives_the_same_weights(small_mnist: Mnist, run: Run, tmp_path: Path) -> None:
-    again = pipeline.train("mlp-128-64", small_mnist, epochs=1, seed=0, runs=tmp_path)
+    again = train(small_mnist, tmp_path)
     weights = keras.models.load_model(run.model).get_weights()
     for one, other in zip(weights, keras.models.load_model(again.model).get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_an_ensemble_answers_with_the_mean_of_its_members_logits(small_mnist: Mnist, tmp_path: Path) -> None:
+    both = train(small_mnist, tmp_path, members=2)
+    members = [load(folder) for folder in sorted(tmp_path.iterdir()) if folder != both.folder]
+    seeds = [member.record.training.seed for member in members]
+    assert sorted(seeds) == both.record.training.seeds == [0, 1]
+    scores = [logits(keras.models.load_model(member.model), small_mnist.test.images) for member in members]
+    expected = np.mean(scores, axis=0)
+    np.testing.assert_allclose(
+        logits(keras.models.load_model(both.model), small_mnist.test.images), expected, atol=1e-4
+    )
+
+
+def test_a_student_learns_from_a_teacher_alone(run: Run, small_mnist: Mnist, tmp_path: Path) -> None:
+    """With a share of 1 the labels do not count: they are wrong here, and the student is right all the same."""
+    wrong = small_mnist._replace(train=Digits(small_mnist.train.images, (small_mnist.train.labels + 1) % 10))
+    student = train(wrong, tmp_path, teacher=run.folder, teacher_share=1, epochs=3)
+    answers = np.load(student.folder / "validation.npy")
+    assert (answers.argmax(axis=1) == small_mnist.validation.labels).mean() > 0.8
+
+
+def test_non_digits_are_told_apart_by_the_energy(small_mnist: Mnist, tmp_path: Path) -> None:
+    learned = train(small_mnist, tmp_path, non_digits=0.3, epochs=4)
+    network = keras.models.load_model(learned.model)
+    others = non_digits.draw(200, small_mnist.test, non_digits.TESTING, seed=1)
+    energy = -np.logaddexp.reduce(logits(network, np.concatenate([small_mnist.test.images, others])), axis=1)
+    assert np.median(energy[: -len(others)]) < 0 < np.median(energy[-len(others) :])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "nesterov", "schedule": "exponential", "clip_norm": 1.0, "learning_rate": 0.05},
+        {"optimizer": "rmsprop", "schedule": "cosine", "warm_up": 0.5, "l1": 1e-5, "l2": 1e-4},
+        {"mixup": 0.2, "label_smoothing": 0.05, "batch_norm": True, "dropout": 0.2, "patience": 1, "epochs": 3},
+        {"precision": "mixed_bfloat16", "optimizer": "adamw", "shift": 1, "noise": 0.05},
+    ],
+    ids=lambda changes: " ".join(changes),
+)
+def test_every_option_still_learns(changes: dict[str, Any], small_mnist: Mnist, tmp_path: Path) -> None:
+    history = train(small_mnist, tmp_path, **{"epochs": 2, **changes}).record.history
+    assert max(history["val_accuracy"]) > 0.8
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -96,11 +96,11 @@ def export(folder: RunFolder, out: Annotated[Path, Out], data: Data = None) -> N
 def evaluate(folder: BundleFolder, data: Data = None) -> None:
     """Print a bundle's metrics on the test set, by ONNX Runtime, as JSON."""
     from app.inference.session import Session
-    from training.evaluate import measure, predict
+    from training.evaluate import examine
 
-    session = Session(bundle.read(folder.resolve()).model)
-    test = load(find(data)).test
-    typer.echo(measure(predict(session, test.images), test.labels).model_dump_json(indent=2))
+    manifest, model = bundle.read(folder.resolve())
+    metrics, _ = examine(Session(model), manifest.thresholds, load(find(data)).test)
+    typer.echo(metrics.model_dump_json(indent=2))
 
 
 @app.command()

@@ -1,13 +1,15 @@
 """Temperature and decision thresholds, both from the validation set."""
 
 import numpy as np
+import scipy.special
 from numpy.typing import NDArray
 
 from app.inference.bundle import Thresholds
-from app.inference.session import Probabilities
+from app.inference.session import ENERGY, Scores
 from training.data import Labels
 
 ACCEPT_PRECISION = 0.999
+DIGITS_REJECTED = 0.001
 COLDEST, HOTTEST = 0.05, 20.0
 
 Logits = NDArray[np.float32]  # [N, 10]
@@ -15,10 +17,14 @@ Logits = NDArray[np.float32]  # [N, 10]
 
 def softmax(logits: Logits, temperature: float = 1.0) -> NDArray[np.float64]:
     """[N, 10] -> [N, 10] of rows that sum to 1; computed in float64."""
-    scaled = logits.astype(np.float64) / temperature
-    scores = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    shares: NDArray[np.float64] = scores / scores.sum(axis=1, keepdims=True)
+    shares: NDArray[np.float64] = scipy.special.softmax(logits.astype(np.float64) / temperature, axis=1)
     return shares
+
+
+def scores(logits: Logits, temperature: float = 1.0) -> NDArray[np.float64]:
+    """What a bundle answers: [N, 10] -> [N, 11], the probabilities and the energy, -logsumexp of the logits."""
+    energy = -scipy.special.logsumexp(logits.astype(np.float64), axis=1)
+    return np.column_stack([softmax(logits, temperature), energy])
 
 
 def temperature(logits: Logits, labels: Labels) -> float:
@@ -40,18 +46,26 @@ def temperature(logits: Logits, labels: Labels) -> float:
     return 2 / (low + high)
 
 
-def thresholds(probabilities: Probabilities, labels: Labels) -> Thresholds:
-    """Decision thresholds from answers float [N, 10] to validation images.
+def thresholds(answers: Scores, labels: Labels) -> Thresholds:
+    """Decision thresholds from answers float [N, 11] to validation images.
 
-    `accept` is the lowest confidence at and above which at least 99.9 % of the answers are right (1 where there
-    is none). `review` is the highest confidence below which at least half of the answers are wrong: there the
-    digit read is no better than a coin, and nobody's time is worth it.
+    `energy` is what one digit in a thousand exceeds, None where the model gives none. Of the others, `accept` is the
+    lowest confidence at and above which at least 99.9 % of the answers are right (1 where there is none). `review` is
+    the highest confidence below which at least half of the answers are wrong: there the digit read is no better than
+    a coin, and nobody's time is worth it.
     """
+    energy = float(np.quantile(answers[:, ENERGY], 1 - DIGITS_REJECTED))
+    rejected = answers[:, ENERGY] > energy
+    probabilities, labels = answers[~rejected, :ENERGY], labels[~rejected]
     order = np.argsort(-probabilities.max(axis=1), kind="stable")
     confidence = probabilities.max(axis=1)[order].astype(np.float64)
     right = (probabilities.argmax(axis=1) == labels)[order]
     accept = _lowest_precise(confidence, right)
-    return Thresholds(accept=accept, review=min(accept, _highest_coin_toss(confidence, right)))
+    return Thresholds(
+        accept=accept,
+        review=min(accept, _highest_coin_toss(confidence, right)),
+        energy=None if np.isnan(energy) else energy,
+    )
 
 
 def _lowest_precise(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:

@@ -27,11 +27,11 @@ Random = np.random.Generator
 Grey = NDArray[Any]  # float [N, 28, 28]
 
 
-def corrupted(frames: Frames, seed: int = 0) -> Mapping[str, Frames]:
+def corrupt(frames: Frames, seed: int = 0) -> Mapping[str, Frames]:
     """By name, uint8 [N, 28, 28] each. `seed` draws directions and noise."""
     made = {}
-    for index, (name, corrupt) in enumerate(CORRUPTIONS.items()):
-        result = corrupt(frames.astype(np.float32), np.random.default_rng((seed, index)))
+    for index, (name, one) in enumerate(CORRUPTIONS.items()):
+        result = one(frames.astype(np.float32), np.random.default_rng((seed, index)))
         made[name] = np.rint(result.clip(0, 255)).astype(np.uint8)
     return made
 

@@ -1,25 +1,51 @@
-"""Metrics of a classifier, in NumPy alone."""
+"""Metrics of a classifier."""
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
-from app.inference.bundle import ClassMetrics, Metrics
-from app.inference.session import Frames, Probabilities, Session
-from training.data import Labels
+from app.inference.bundle import Accepted, ClassMetrics, Corrupted, Metrics, Thresholds
+from app.inference.session import ENERGY, Frames, Probabilities, Scores, Session
+from training import corruptions, non_digits
+from training.data import Digits, Labels
 
 LABELS = [str(digit) for digit in range(10)]
 CALIBRATION_BINS = 15
 BATCH = 500
+NON_DIGITS = 1_000
+"""Of each kind."""
+
+Energies = NDArray[np.float32]  # [N]
 
 
-def predict(session: Session, frames: Frames) -> Probabilities:
-    """uint8 [N, 28, 28] -> float32 [N, 10], in pieces that keep memory small."""
+def predict(session: Session, frames: Frames) -> Scores:
+    """uint8 [N, 28, 28] -> float32 [N, 11], in pieces that keep memory small."""
     pieces = (frames[start : start + BATCH] for start in range(0, len(frames), BATCH))
     return np.concatenate([session.run(piece) for piece in pieces])
 
 
+def examine(session: Session, thresholds: Thresholds, digits: Digits) -> tuple[Metrics, Scores]:
+    """All that a manifest says of a model, measured on the N `digits`; and its answers to them, float32 [N, 11]."""
+    answers = predict(session, digits.images)
+    probabilities, labels = answers[:, :ENERGY], digits.labels
+    figures = {
+        "accepted": accepted(answers, labels, thresholds),
+        "corruptions": {
+            name: corrupted(predict(session, frames), labels)
+            for name, frames in corruptions.corrupt(digits.images).items()
+        },
+    }
+    if not np.isnan(answers[:, ENERGY]).any():
+        others = non_digits.draw_each(NON_DIGITS, digits, non_digits.TESTING, seed=1)
+        energies = {kind: predict(session, frames)[:, ENERGY] for kind, frames in others.items()}
+        figures["non_digit_auroc"] = non_digit_auroc(answers[:, ENERGY], energies)
+    return measure(probabilities, labels).model_copy(update=figures), answers
+
+
 def measure(probabilities: Probabilities, labels: Labels) -> Metrics:
-    """All that a manifest says of a model's answers: probabilities float [N, 10], labels int [N]."""
+    """What can be said of probabilities float [N, 10] and labels int [N] alone."""
     matrix = confusion_matrix(probabilities.argmax(axis=1), labels)
     return Metrics(
         images=len(labels),
@@ -28,6 +54,32 @@ def measure(probabilities: Probabilities, labels: Labels) -> Metrics:
         confusion_matrix=matrix.tolist(),
         expected_calibration_error=expected_calibration_error(probabilities, labels),
     )
+
+
+def accepted(answers: Scores, labels: Labels, thresholds: Thresholds) -> Accepted:
+    """How many of the answers float [N, 11] would be accepted, and how many of those are right (1 if there is none)."""
+    sure = answers[:, :ENERGY].max(axis=1) >= thresholds.accept
+    if thresholds.energy is not None:
+        sure &= ~(answers[:, ENERGY] > thresholds.energy)
+    right = answers[:, :ENERGY].argmax(axis=1) == labels
+    return Accepted(share=float(sure.mean()), precision=float(right[sure].mean()) if sure.any() else 1.0)
+
+
+def corrupted(answers: Scores, labels: Labels) -> Corrupted:
+    probabilities = answers[:, :ENERGY]
+    return Corrupted(
+        accuracy=float((probabilities.argmax(axis=1) == labels).mean()),
+        expected_calibration_error=expected_calibration_error(probabilities, labels),
+    )
+
+
+def non_digit_auroc(energy: Energies, others: Mapping[str, Energies]) -> dict[str, float]:
+    """Area under the ROC curve of `energy` as a test for what is no digit: for each kind of `others`, and for "all"."""
+
+    def area(other: Energies) -> float:
+        return float(roc_auc_score(np.repeat([0, 1], [len(energy), len(other)]), np.concatenate([energy, other])))
+
+    return {"all": area(np.concatenate([*others.values()]))} | {kind: area(other) for kind, other in others.items()}
 
 
 def confusion_matrix(predicted: Labels, labels: Labels) -> Labels:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from app.inference.bundle import Provenance
+from app.inference.session import ENERGY
 from training import calibrate, evaluate, provenance, report
 from training import run as runs
 from training.architectures import FRAME, Architecture
@@ -72,8 +73,8 @@ def summarise(run: Run, mnist: Mnist) -> str:
     """Draw the run's plots; returns a line on the part of MNIST that it answered last, and where the plots are."""
     part, answers = run.answers()
     digits = getattr(mnist, part)
-    report.report(run, part, digits, answers)
-    metrics = evaluate.measure(answers, digits.labels)
+    report.report(run, part, digits, answers[:, :ENERGY])
+    metrics = evaluate.measure(answers[:, :ENERGY], digits.labels)
     return (
         f"{part}: {metrics.accuracy:.2%} of {metrics.images:,} right, expected calibration error "
         f"{metrics.expected_calibration_error:.2%}; model, record and plots are in {run.folder}"
@@ -83,7 +84,7 @@ def summarise(run: Run, mnist: Mnist) -> str:
 def _keep(folder: Path, record: Record, network: keras.Model, mnist: Mnist) -> Run:
     run = runs.create(folder, record)
     network.save(run.model)
-    run.keep_answers("validation", calibrate.softmax(logits(network, mnist.validation.images)))
+    run.keep_answers("validation", calibrate.scores(logits(network, mnist.validation.images)))
     return run
 
 

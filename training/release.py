@@ -38,30 +38,32 @@ def release(run: Run, mnist: Mnist, out: Path) -> Path:
     """
     network = keras.models.load_model(run.model)
     exported = export(network, mnist.validation)
-    answers = evaluate.predict(exported.session, mnist.test.images)
+    validation_answers = evaluate.predict(exported.session, mnist.validation.images)
+    thresholds = calibrate.thresholds(validation_answers, mnist.validation.labels)
+    metrics, answers = evaluate.examine(exported.session, thresholds, mnist.test)
     parity = check_parity(network, exported.temperature, mnist.test.images, answers)
     run.keep_answers("test", answers)
-    validation_answers = evaluate.predict(exported.session, mnist.validation.images)
     manifest = Manifest(
         name=out.resolve().name,
         version=bundle.next_version(out),
         created=datetime.now(UTC),
         model_sha256=bundle.digest(exported.model),
         labels=evaluate.LABELS,
-        thresholds=calibrate.thresholds(validation_answers, mnist.validation.labels),
+        thresholds=thresholds,
         temperature=exported.temperature,
         architecture=run.record.architecture,
         parameters=network.count_params(),
         opset=OPSET,
         training=run.record.training,
-        metrics=evaluate.measure(answers, mnist.test.labels),
+        metrics=metrics,
         parity=parity,
         latency=latency(exported.session),
         licence=LICENCE,
         intended_use=INTENDED_USE,
         limits=LIMITS,
     )
-    return bundle.write(out, Bundle(manifest, exported.model))
+    others = {bundle.NETWORK_FILE: run.model.read_bytes()}
+    return bundle.write(out, Bundle(manifest, exported.model), others)
 
 
 def latency(session: Session) -> Latency:

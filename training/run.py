@@ -1,7 +1,8 @@
 """A run folder: all that one training leaves behind, enough to export or report it anew.
 
-`model.keras` is the network, `run.json` the record, and beside them are the plots. Answers are float32 [N, 10]:
-`validation.npy` the network's before calibration, `test.npy` the bundle's, only where the run was exported.
+`model.keras` is the network, `run.json` the record, and beside them are the plots. Answers are float32 [N, 11], the
+probabilities and the energy: `validation.npy` the network's before calibration, `test.npy` the bundle's, only where
+the run was exported.
 """
 
 from datetime import datetime
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from app.inference.bundle import Provenance
-from app.inference.session import Probabilities
+from app.inference.session import Scores
 from training.errors import RunError
 
 MODEL_FILE, RECORD_FILE = "model.keras", "run.json"
@@ -38,10 +39,10 @@ class Run(NamedTuple):
     def model(self) -> Path:
         return self.folder / MODEL_FILE
 
-    def keep_answers(self, part: str, probabilities: NDArray[np.floating[Any]]) -> None:
-        np.save(self.folder / f"{part}.npy", probabilities.astype(np.float32))
+    def keep_answers(self, part: str, scores: NDArray[np.floating[Any]]) -> None:
+        np.save(self.folder / f"{part}.npy", scores.astype(np.float32))
 
-    def answers(self) -> tuple[str, Probabilities]:
+    def answers(self) -> tuple[str, Scores]:
         """The part of MNIST that was answered last (the test set where the run was exported), and the answers."""
         for part in PARTS:
             if (path := self.folder / f"{part}.npy").is_file():
@@ -51,7 +52,7 @@ class Run(NamedTuple):
 
 def make_folder(runs: Path, architecture: str) -> Path:
     """A new folder under `runs`, named by time and architecture. Raises RunError where it cannot be made."""
-    folder = runs / f"{datetime.now():%Y%m%d-%H%M%S}-{architecture}"
+    folder = runs / f"{datetime.now():%Y%m%d-%H%M%S-%f}-{architecture}"
     try:
         folder.mkdir(parents=True)
     except OSError as error:

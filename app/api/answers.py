@@ -15,7 +15,7 @@ from app.api.frames import Batch, Seen
 from app.errors import ServiceError
 from app.imaging.arrays import Frames
 from app.inference.repository import LiveModel
-from app.inference.session import Probabilities
+from app.inference.session import ENERGY, Scores
 
 JSON, NDJSON, NPY = "application/json", "application/x-ndjson", "application/x-npy"
 Entry = dict[str, Any]
@@ -26,15 +26,17 @@ def to_json(document: Any) -> bytes:
 
 
 def prediction(model: LiveModel, row: NDArray[np.float32], seen: Seen, include: frozenset[str]) -> tuple[str, bytes]:
-    """The decision on one image, and the answer to it. `row` is float32 [10]."""
-    digit = int(row.argmax())
-    confidence = row[digit]
-    decision = model.decide(float(confidence))
+    """The decision on one image, and the answer to it. `row` is float32 [11]."""
+    probabilities, energy = row[:ENERGY], row[ENERGY]
+    digit = int(probabilities.argmax())
+    confidence = probabilities[digit]
+    decision = model.decide(float(confidence), float(energy))
     entry: Entry = {
         "digit": digit,
         "confidence": confidence,
         "decision": decision,
-        "probabilities": row,
+        "probabilities": probabilities,
+        "energy": energy,
         "model": model.reference,
     }
     if seen.steps:
@@ -45,8 +47,16 @@ def prediction(model: LiveModel, row: NDArray[np.float32], seen: Seen, include: 
 
 
 def reading(row: NDArray[np.float32], decision: str) -> Entry:
-    digit = int(row.argmax())
-    return {"digit": digit, "confidence": row[digit], "decision": decision, "probabilities": row}
+    """The same as part of a batch's answer, for a decision that has been taken."""
+    probabilities = row[:ENERGY]
+    digit = int(probabilities.argmax())
+    return {
+        "digit": digit,
+        "confidence": probabilities[digit],
+        "decision": decision,
+        "probabilities": probabilities,
+        "energy": row[ENERGY],
+    }
 
 
 def batch_document(model: LiveModel, batch: Batch, entries: list[bytes]) -> bytes:
@@ -60,11 +70,9 @@ def batch_document(model: LiveModel, batch: Batch, entries: list[bytes]) -> byte
     return to_json(document)
 
 
-def batch_entries(
-    batch: Batch, probabilities: Probabilities, decisions: list[str], include: frozenset[str]
-) -> Iterator[bytes]:
-    """One JSON object an item, in the batch's order. `probabilities` and `decisions` are of those without an error."""
-    good = zip(probabilities, decisions, batch.frames, strict=True)
+def batch_entries(batch: Batch, scores: Scores, decisions: list[str], include: frozenset[str]) -> Iterator[bytes]:
+    """One JSON object an item, in the batch's order. `scores` and `decisions` are of those without an error."""
+    good = zip(scores, decisions, batch.frames, strict=True)
     for place in range(batch.count):
         if error := batch.errors.get(place):
             entry: Entry = {"error": problem(error)}
@@ -80,12 +88,12 @@ def batch_entries(
         yield to_json(entry)
 
 
-def batch_npy(batch: Batch, probabilities: Probabilities) -> bytes:
-    """float32 [count, 10] as .npy; an item that failed is a row of NaN."""
-    rows = probabilities
+def batch_npy(batch: Batch, scores: Scores) -> bytes:
+    """The probabilities, float32 [count, 10], as .npy; an item that failed is a row of NaN."""
+    rows = scores[:, :ENERGY]
     if batch.errors:
-        rows = np.full((batch.count, 10), np.nan, np.float32)
-        rows[[place for place in range(batch.count) if place not in batch.errors]] = probabilities
+        rows = np.full((batch.count, ENERGY), np.nan, np.float32)
+        rows[[place for place in range(batch.count) if place not in batch.errors]] = scores[:, :ENERGY]
     file = io.BytesIO()
     npy.write_array(file, rows)
     return file.getvalue()

@@ -109,7 +109,7 @@ class Predict:
         self, model: LiveModel, include: frozenset[str], seen: Seen, exchange: Exchange, submission: Submission
     ) -> Answer:
         exchange.ran(submission)
-        decision, content = answers.prediction(model, submission.probabilities[0], seen, include)
+        decision, content = answers.prediction(model, submission.scores[0], seen, include)
         self._metrics.read(model.manifest.name, model.manifest.version, decision)
         exchange.lap("encode")
         return Answer(content)
@@ -145,13 +145,13 @@ class Predict:
             return Answer(self._stream(model, batch, include, exchange), NDJSON.encode())
         done = await _run(model, batch.frames, exchange)
         exchange.ran(done)
-        decisions = model.decide_all(done.probabilities)
+        decisions = model.decide_all(done.scores)
         self._count(model, decisions, batch.errors.values())
         if NPY in accepted:
-            answer = Answer(answers.batch_npy(batch, done.probabilities), NPY.encode())
+            answer = Answer(answers.batch_npy(batch, done.scores), NPY.encode())
         else:
             entries: list[bytes] = []
-            for entry in answers.batch_entries(batch, done.probabilities, decisions, include):
+            for entry in answers.batch_entries(batch, done.scores, decisions, include):
                 entries.append(entry)
                 if len(entries) % SLICE == 0:
                     await asyncio.sleep(0)  # so that a large answer does not hold up small ones
@@ -170,9 +170,9 @@ class Predict:
                 yield answers.to_json({"error": answers.problem(error)}) + b"\n"
                 return
             exchange.ran(done)
-            decisions = model.decide_all(done.probabilities)
+            decisions = model.decide_all(done.scores)
             self._count(model, decisions, part.errors.values())
-            lines = answers.batch_entries(part, done.probabilities, decisions, include)
+            lines = answers.batch_entries(part, done.scores, decisions, include)
             yield b"".join(line + b"\n" for line in lines)
 
     def _admit(self, exchange: Exchange, *, single: bool) -> tuple[LiveModel, frozenset[str]]:

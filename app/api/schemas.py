@@ -21,6 +21,7 @@ class Reading(BaseModel):
     confidence: float = Field(description="Calibrated probability that the digit is right.")
     decision: Literal["accept", "review", "reject"]
     probabilities: list[float] = Field(min_length=10, max_length=10)
+    energy: float | None = Field(description="Higher: less like a digit at all. null where the model gives none.")
     input: Input | None = Field(None, description="For images; pixels are taken as they come.")
     seen: str | None = Field(None, description="With ?include=seen: the 28x28 picture that the model saw, base64 PNG.")
 

@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from app.errors import CallerGone, DeadlineExceeded, QueueFull
-from app.inference.session import Frames, Probabilities
+from app.inference.session import Frames, Scores
 from app.inference.submission import Line, Part, Submission, Tell, never
 from app.metrics import Metrics
 
@@ -24,7 +24,7 @@ class Batcher:
 
     def __init__(
         self,
-        run: Callable[[Frames], Probabilities],
+        run: Callable[[Frames], Scores],
         metrics: Metrics,
         *,
         name: str,
@@ -74,7 +74,7 @@ class Batcher:
     def submit(
         self, frames: Frames, tell: Tell, deadline: float | None = None, is_gone: Callable[[], bool] = never
     ) -> Submission:
-        """Queue uint8 [N, 28, 28]. `tell` is called with the submission, once, when it has float32 [N, 10] or an error.
+        """Queue uint8 [N, 28, 28]. `tell` is called with the submission, once, when it has float32 [N, 11] or an error.
 
         `deadline` is on the event loop's clock; `is_gone` says whether nobody waits for the answer any more. Errors
         told: DeadlineExceeded, CallerGone and what the run raises. Raises QueueFull.
@@ -224,13 +224,13 @@ class Batcher:
         )
 
 
-Outcome = tuple[Probabilities | Exception, float, float]  # result, seconds that it took, when it was there
+Outcome = tuple[Scores | Exception, float, float]  # result, seconds that it took, when it was there
 
 
-def _timed(run: Callable[[Frames], Probabilities], frames: Frames) -> Outcome:
+def _timed(run: Callable[[Frames], Scores], frames: Frames) -> Outcome:
     started = perf_counter()
     try:
-        result: Probabilities | Exception = run(frames)
+        result: Scores | Exception = run(frames)
     except Exception as error:  # whatever it is, those who wait for it must learn of it
         result = error
     finished = perf_counter()
@@ -242,16 +242,16 @@ def _gather(parts: list[Part]) -> Frames:
     return slices[0] if len(slices) == 1 else np.concatenate(slices)
 
 
-def _deliver(submission: Submission, start: int, stop: int, result: Probabilities | Exception, row: int) -> None:
+def _deliver(submission: Submission, start: int, stop: int, result: Scores | Exception, row: int) -> None:
     if isinstance(result, Exception):
         submission.finish(result)
         return
     rows, images = result[row : row + stop - start], len(submission.frames)
     if len(rows) == images:  # all in one run, as every single image: nothing is copied
-        submission.probabilities = rows
+        submission.scores = rows
     else:
         if not start:
-            submission.probabilities = np.empty((images, 10), np.float32)
-        submission.probabilities[start:stop] = rows
+            submission.scores = np.empty((images, rows.shape[1]), np.float32)
+        submission.scores[start:stop] = rows
     if stop == images:
         submission.finish()

@@ -1,4 +1,4 @@
-"""A bundle on disk: `NAME/VERSION/{model.onnx, manifest.json}`, immutable once written.
+"""A bundle on disk: `NAME/VERSION/{model.onnx, manifest.json}`, immutable once written; other files may stand beside.
 
 The model's contract: input `image` uint8 [N, 28, 28] (0 background, 255 ink); output `probabilities`
 float32 [N, 10]; optionally output `energy` float32 [N].
@@ -9,9 +9,10 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -20,6 +21,10 @@ from app.errors import BundleError
 
 MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
+NETWORK_FILE = "network.keras"
+"""The trained network, to train on; the service does not read it."""
+CARD_FILE = "card.html"
+"""The model card, for people."""
 NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
 
 
@@ -29,10 +34,13 @@ class _Record(BaseModel):
 
 
 class Thresholds(_Record):
-    """Decision by confidence: at least `accept` accepts, below `review` rejects, between is for a person."""
+    """Decision by confidence: at least `accept` accepts, below `review` rejects, between is for a person. What has more
+    than `energy` is no digit, and is rejected whatever the confidence.
+    """
 
     accept: float = Field(ge=0, le=1)
     review: float = Field(ge=0, le=1)
+    energy: float | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -59,6 +67,20 @@ class ClassMetrics(_Record):
     support: int
 
 
+class Accepted(_Record):
+    """Images whose decision is `accept`: their part of all, and the part of them that is right."""
+
+    share: float
+    precision: float
+
+
+class Corrupted(_Record):
+    """Test images under one named corruption."""
+
+    accuracy: float
+    expected_calibration_error: float
+
+
 class Metrics(_Record):
     """Read once on the test set."""
 
@@ -67,6 +89,11 @@ class Metrics(_Record):
     per_class: dict[str, ClassMetrics]
     confusion_matrix: list[list[int]] = Field(description="Rows: the true digit; columns: the digit read.")
     expected_calibration_error: float = Field(description="15 equal-width bins of confidence.")
+    accepted: Accepted | None = None
+    corruptions: dict[str, Corrupted] | None = Field(None, description="By name, as in training/corruptions.py.")
+    non_digit_auroc: dict[str, float] | None = Field(
+        None, description="How well the energy tells digits from each kind of non-digit, and from all: 1 is perfectly."
+    )
 
 
 class Parity(_Record):
@@ -137,8 +164,10 @@ def read(folder: Path) -> Bundle:
     return Bundle(manifest, model)
 
 
-def write(parent: Path, bundle: Bundle) -> Path:
+def write(parent: Path, bundle: Bundle, others: Mapping[str, bytes] = MappingProxyType({})) -> Path:
     """Write a new version under `parent` (the model's folder), whole or not at all; returns its folder.
+
+    `others` are files, by name, that stand beside the two that make a bundle.
 
     Raises BundleError where that version stands already: bundles are immutable.
     """
@@ -146,8 +175,9 @@ def write(parent: Path, bundle: Bundle) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
     workspace = Path(tempfile.mkdtemp(prefix=".writing-", dir=parent))
     try:
-        _write_durably(workspace / MODEL_FILE, bundle.model)
-        _write_durably(workspace / MANIFEST_FILE, bundle.manifest.model_dump_json(indent=2).encode() + b"\n")
+        manifest = bundle.manifest.model_dump_json(indent=2, exclude_none=True).encode() + b"\n"
+        for name, content in {**others, MODEL_FILE: bundle.model, MANIFEST_FILE: manifest}.items():
+            _write_durably(workspace / name, content)
         workspace.chmod(0o755)
         workspace.rename(folder)  # atomic; fails where a version with files stands
     except OSError as error:

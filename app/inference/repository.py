@@ -13,7 +13,7 @@ from app.errors import BundleError, ModelNotFound, NoLiveModel
 from app.inference import bundle
 from app.inference.batcher import Batcher
 from app.inference.bundle import Manifest
-from app.inference.session import CPU, Frames, Probabilities, Session
+from app.inference.session import CPU, ENERGY, Frames, Scores, Session
 from app.inference.warmup import WarmUp, warm_up
 from app.metrics import Metrics
 
@@ -36,16 +36,18 @@ class LiveModel:
         """What every answer says of its model."""
         return {"name": self.manifest.name, "version": self.manifest.version}
 
-    def decide(self, confidence: float) -> str:
+    def decide(self, confidence: float, energy: float) -> str:
         """accept, review or reject, by the thresholds that training chose on its validation split."""
         thresholds = self.manifest.thresholds
+        if thresholds.energy is not None and energy > thresholds.energy:
+            return "reject"
         if confidence >= thresholds.accept:
             return "accept"
         return "review" if confidence >= thresholds.review else "reject"
 
-    def decide_all(self, probabilities: Probabilities) -> list[str]:
-        """A decision for each row of float32 [N, 10]."""
-        return [self.decide(confidence) for confidence in probabilities.max(axis=1).tolist()]
+    def decide_all(self, scores: Scores) -> list[str]:
+        """A decision for each row of float32 [N, 11]."""
+        return list(map(self.decide, scores[:, :ENERGY].max(axis=1).tolist(), scores[:, ENERGY].tolist()))
 
 
 class Repository:
@@ -128,9 +130,9 @@ class Repository:
 
 
 def _check_golden(session: Session, golden: Frames) -> None:
-    probabilities = session.run(golden)
-    if probabilities.shape != (len(golden), 10) or not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
-        raise BundleError(f"`probabilities` must be [N, 10] with rows that sum to 1; got {probabilities.shape}")
+    probabilities = session.run(golden)[:, :ENERGY]
+    if not np.allclose(sums := probabilities.sum(axis=1), 1, atol=1e-3):
+        raise BundleError(f"the rows of `probabilities` must sum to 1; got {sums.tolist()}")
     right = int((probabilities.argmax(axis=1) == np.arange(len(golden))).sum())
     if right < GOLDEN_RIGHT:
         raise BundleError(f"the model reads only {right} of the {len(golden)} golden digits right")

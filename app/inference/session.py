@@ -14,7 +14,10 @@ log = structlog.get_logger()
 Device = Literal["auto", "cpu", "cuda"]
 Frames = NDArray[np.uint8]  # [N, 28, 28], 0 background, 255 ink
 Probabilities = NDArray[np.float32]  # [N, 10]
+Scores = NDArray[np.float32]  # [N, 11]: ten probabilities, and the energy, which is NaN where the model gives none
+ENERGY = 10  # its column
 
+OUTPUTS = {"probabilities": ("tensor(float)", 2), "energy": ("tensor(float)", 1)}
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}  # exhaustive search repeats for every new batch shape
 FELL_BACK = (
@@ -38,14 +41,18 @@ class Session:
         self.threads = threads
         self._padded = self.provider == CUDA
         _check_contract(self._session)
+        self._outputs = [value.name for value in self._session.get_outputs() if value.name in OUTPUTS]
 
-    def run(self, frames: Frames) -> Probabilities:
-        """uint8 [N, 28, 28] -> float32 [N, 10], each row summing to 1."""
+    def run(self, frames: Frames) -> Scores:
+        """uint8 [N, 28, 28] -> float32 [N, 11]: ten probabilities, which sum to 1, and the energy."""
         images = len(frames)
         if self._padded:
             frames = padded(frames)
-        probabilities: Probabilities = self._session.run(["probabilities"], {"image": frames})[0]
-        return probabilities[:images] if self._padded else probabilities
+        found = dict(zip(self._outputs, self._session.run(self._outputs, {"image": frames}), strict=True))
+        scores = np.empty((images, ENERGY + 1), np.float32)
+        scores[:, :ENERGY] = found["probabilities"][:images]
+        scores[:, ENERGY] = found["energy"][:images] if "energy" in found else np.nan
+        return scores
 
 
 def padded(frames: Frames) -> Frames:
@@ -98,5 +105,13 @@ def _check_contract(session: Any) -> None:
     outputs = {value.name: (value.type, len(value.shape)) for value in session.get_outputs()}
     if inputs != {"image": ("tensor(uint8)", 3)}:
         raise BundleError(f"expected one input `image`, uint8 [N, 28, 28]; the model has {inputs}")
-    if outputs.get("probabilities") != ("tensor(float)", 2):
+    if outputs.get("probabilities") != OUTPUTS["probabilities"]:
         raise BundleError(f"expected an output `probabilities`, float32 [N, 10]; the model has {outputs}")
+    if "energy" in outputs and outputs["energy"] != OUTPUTS["energy"]:
+        raise BundleError(f"expected the output `energy` to be float32 [N]; the model has {outputs}")
+    try:
+        shape = session.run(["probabilities"], {"image": np.zeros((1, 28, 28), np.uint8)})[0].shape
+    except Exception as error:  # as where it is opened
+        raise BundleError(f"ONNX Runtime cannot run the model: {error}") from error
+    if shape != (1, ENERGY):
+        raise BundleError(f"expected `probabilities` of ten columns; one image gives {shape}")

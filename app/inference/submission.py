@@ -8,11 +8,11 @@ from time import perf_counter
 import numpy as np
 import structlog
 
-from app.inference.session import Frames
+from app.inference.session import ENERGY, Frames
 
 log = structlog.get_logger()
 
-NOTHING = np.empty((0, 10), np.float32)
+NOTHING = np.empty((0, ENERGY + 1), np.float32)
 
 
 def never() -> bool:
@@ -20,7 +20,7 @@ def never() -> bool:
 
 
 class Submission:
-    """Frames that one request brought, and whom to call when their probabilities are there, or an error is."""
+    """Frames that one request brought, and whom to call when their scores are there, or an error is."""
 
     __slots__ = (
         "arrived",
@@ -30,8 +30,8 @@ class Submission:
         "frames",
         "is_gone",
         "largest_run",
-        "probabilities",
         "ran",
+        "scores",
         "taken",
         "tell",
         "timer",
@@ -41,7 +41,7 @@ class Submission:
         self.frames = frames
         self.tell = tell
         self.is_gone = is_gone
-        self.probabilities = NOTHING
+        self.scores = NOTHING
         self.error: Exception | None = None
         self.done = False
         self.taken = 0

@@ -110,13 +110,14 @@ def _reading(response: httpx.Response) -> Iterator[None]:
 
 
 def _prediction(item: Mapping[str, Any], model: ModelVersion, response: httpx.Response) -> Prediction:
-    report, seen = item.get("input"), item.get("seen")
+    report, seen, energy = item.get("input"), item.get("seen"), item.get("energy")
     return Prediction(
         digit=int(item["digit"]),
         confidence=float(item["confidence"]),
         decision=item["decision"],
         probabilities=tuple(float(probability) for probability in item["probabilities"]),
         model=model,
+        energy=None if energy is None else float(energy),
         input=None if report is None else _input_report(report),
         seen=None if seen is None else base64.b64decode(seen, validate=True),
         name=item.get("name"),

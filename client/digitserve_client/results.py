@@ -27,7 +27,8 @@ class InputReport:
 class Prediction:
     """One image's answer.
 
-    `confidence` and the ten `probabilities` (of the digits 0 to 9) are calibrated and lie in 0..1. `seen` is
+    `confidence` and the ten `probabilities` (of the digits 0 to 9) are calibrated and lie in 0..1. The higher the
+    `energy`, the less like a digit the image is; None where the model gives none. `seen` is
     the 28x28 frame that the model saw, as PNG bytes, when it was asked for. `server_timing` maps the stages
     of the service to milliseconds; in a batch it and `request_id` are those of the whole batch. `name` is the
     file's, where the image went out as a file of its own in a batch.
@@ -38,6 +39,7 @@ class Prediction:
     decision: Decision
     probabilities: tuple[float, ...]
     model: ModelVersion
+    energy: float | None = None
     input: InputReport | None = None
     seen: bytes | None = None
     name: str | None = None

@@ -53,7 +53,7 @@ def test_the_answer(client: httpx.Client, digits: Digits) -> None:
     answer = client.post(BATCH, files=[("files", ("seven.png", encoded(digits[7])))]).json()
     (one,) = answer.pop("predictions")
     assert answer == {"count": 1, "failed": 0, "model": {"name": "digits", "version": "1"}}
-    assert set(one) == {"digit", "confidence", "decision", "probabilities", "input", "name"}
+    assert set(one) == {"digit", "confidence", "decision", "probabilities", "energy", "input", "name"}
     assert one["name"] == "seven.png"
 
 

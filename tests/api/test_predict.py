@@ -66,7 +66,7 @@ def test_a_canvas_sends_a_data_url(client: httpx.Client, digits: Digits) -> None
 
 def test_the_answer(client: httpx.Client, digits: Digits) -> None:
     answer = post(client, digits[4].tobytes(), "application/octet-stream").json()
-    assert set(answer) == {"digit", "confidence", "decision", "probabilities", "model"}
+    assert set(answer) == {"digit", "confidence", "decision", "probabilities", "energy", "model"}
     assert answer["confidence"] == max(answer["probabilities"]) == answer["probabilities"][4]
     assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-5)
     assert answer["decision"] == "accept"

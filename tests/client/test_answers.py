@@ -22,6 +22,7 @@ def response(body: Any, status: int = 200, **headers: str) -> httpx.Response:
 
 def test_a_prediction_in_full() -> None:
     body = FOUR | {
+        "energy": -12.5,
         "model": MODEL | {"sha256": "abc"},
         "input": {"verdict": "ok", "steps": ["decoded png 40x30", "inverted"], "later": 1},
         "seen": base64.b64encode(b"png").decode(),
@@ -33,6 +34,7 @@ def test_a_prediction_in_full() -> None:
         decision="accept",
         probabilities=tuple(FOUR["probabilities"]),
         model=api.ModelVersion("digits", "1"),
+        energy=-12.5,
         input=api.InputReport(("decoded png 40x30", "inverted"), "ok"),
         seen=b"png",
         request_id="abc",
@@ -42,7 +44,7 @@ def test_a_prediction_in_full() -> None:
 
 def test_a_prediction_at_its_barest() -> None:
     prediction = answers.prediction(response(FOUR | {"model": MODEL}))
-    assert (prediction.input, prediction.seen, prediction.request_id) == (None, None, None)
+    assert (prediction.energy, prediction.input, prediction.seen, prediction.request_id) == (None,) * 4
     assert prediction.server_timing == {}
 
 

@@ -57,7 +57,7 @@ def run(test: Callable[[Batcher, Runs], Awaitable[Any]], **options: Any) -> tupl
 
 
 def marks(submission: Any) -> list[int]:
-    return [int(row[0]) for row in submission.probabilities]
+    return [int(row[0]) for row in submission.scores]
 
 
 both_ways = pytest.mark.parametrize("inline", [0, 100], ids=["thread", "inline"])
@@ -317,7 +317,7 @@ def test_a_model_that_breaks_tells_those_who_waited_and_goes_on(inline: int) -> 
 
 def test_no_images_need_no_run() -> None:
     done, runs, _ = run(lambda batcher, _: batcher.run(frames()))
-    assert done.probabilities.shape == (0, 10)
+    assert done.scores.shape == (0, 11)
     assert runs.sizes == []
 
 

@@ -1,5 +1,6 @@
 """Which models become live, and which never do."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import Any
@@ -82,10 +83,20 @@ def test_decisions_follow_the_manifests_thresholds(tmp_path: Path, digits: Digit
     model = opened(tmp_path, digits).get()
     thresholds = model.manifest.thresholds
     confidences = np.array([1.0, thresholds.accept + 1e-6, thresholds.accept - 1e-6, thresholds.review - 1e-6, 0.0])
-    rows = np.zeros((5, 10), np.float32)
-    rows[:, 3] = confidences
+    rows = np.zeros((5, 11), np.float32)
+    rows[:, 3], rows[:, 10] = confidences, np.nan
     assert model.decide_all(rows) == ["accept", "accept", "review", "reject", "reject"]
     assert model.decide_all(rows[:0]) == []
+
+
+def test_what_is_no_digit_by_its_energy_is_rejected_whatever_the_confidence(tmp_path: Path, digits: Digits) -> None:
+    copy(tmp_path)
+    model = opened(tmp_path, digits).get()
+    thresholds = model.manifest.thresholds.model_copy(update={"energy": 2.0})
+    strict = dataclasses.replace(model, manifest=model.manifest.model_copy(update={"thresholds": thresholds}))
+    rows = np.zeros((3, 11), np.float32)
+    rows[:, 3], rows[:, 10] = 1.0, (1.9, 2.1, np.nan)
+    assert strict.decide_all(rows) == ["accept", "reject", "accept"]
 
 
 def test_a_bundle_without_measurements_serves_too(tmp_path: Path, digits: Digits) -> None:

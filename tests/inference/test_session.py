@@ -41,16 +41,38 @@ def graph(input_type: int = TensorProto.UINT8, output: str = "probabilities") ->
 @pytest.mark.parametrize("images", [1, 2, 7, 64])
 def test_probabilities(model: bytes, digits: Digits, images: int) -> None:
     rows = Session(model).run(np.resize(digits, (images, 28, 28)))
-    assert rows.shape == (images, 10)
+    assert rows.shape == (images, 11)
     assert rows.dtype == np.float32
-    assert np.allclose(rows.sum(axis=1), 1, atol=1e-5)
-    assert rows.argmax(axis=1).tolist() == [place % 10 for place in range(images)]
+    assert np.allclose(rows[:, :10].sum(axis=1), 1, atol=1e-5)
+    assert rows[:, :10].argmax(axis=1).tolist() == [place % 10 for place in range(images)]
 
 
 def test_a_batch_reads_as_its_images_do_alone(model: bytes, digits: Digits) -> None:
     session = Session(model)
     alone = np.concatenate([session.run(digits[place : place + 1]) for place in range(10)])
-    assert np.allclose(session.run(digits), alone, atol=1e-6)
+    assert np.allclose(session.run(digits), alone, atol=1e-6, equal_nan=True)
+
+
+def test_a_model_of_other_columns() -> None:
+    proto = onnx.load_from_string(graph())
+    next(one for one in proto.graph.initializer if one.name == "b").CopyFrom(
+        helper.make_tensor("b", TensorProto.INT64, [1], [1])
+    )
+    proto.graph.output[0].type.tensor_type.shape.dim[1].dim_param = "C"
+    with pytest.raises(BundleError, match=r"expected `probabilities` of ten columns; one image gives \(1, 1\)"):
+        Session(proto.SerializeToString())
+
+
+def test_a_model_without_energy_gives_nan(model: bytes, digits: Digits) -> None:
+    assert np.isnan(Session(model).run(digits)[:, 10]).all()
+
+
+def test_a_model_with_another_energy() -> None:
+    proto = onnx.load_from_string(graph())
+    proto.graph.node.append(helper.make_node("Identity", ["probabilities"], ["energy"]))
+    proto.graph.output.append(helper.make_tensor_value_info("energy", TensorProto.FLOAT, [None, 10]))
+    with pytest.raises(BundleError, match="expected the output `energy` to be float32"):
+        Session(proto.SerializeToString())
 
 
 def test_auto_takes_what_works(model: bytes) -> None:

@@ -27,6 +27,6 @@ def test_a_bundle_is_what_its_manifest_says(folder: Path) -> None:
 def test_the_accuracy_is_the_manifests(folder: Path, mnist_test: data.Digits) -> None:
     manifest, model = bundle.read(folder)
     images, labels = mnist_test
-    metrics = evaluate.measure(evaluate.predict(Session(model), images), labels)
+    metrics = evaluate.measure(evaluate.predict(Session(model), images)[:, :10], labels)
     assert metrics.accuracy == manifest.metrics.accuracy
     assert metrics.confusion_matrix == manifest.metrics.confusion_matrix

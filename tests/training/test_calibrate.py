@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 import scipy.optimize
-import scipy.special
 
 from training import calibrate
-from training.calibrate import softmax, temperature, thresholds
+from training.calibrate import scores, softmax, temperature, thresholds
 
 RANDOM = np.random.default_rng(0)
 TRUE_LOGITS = RANDOM.normal(scale=3, size=(20_000, 10))
@@ -14,12 +13,22 @@ LABELS = (TRUE_LOGITS + RANDOM.gumbel(size=TRUE_LOGITS.shape)).argmax(axis=1)  #
 def answers(*confidences: float) -> np.ndarray:
     """Rows that read 0 with the given confidences (all above 0.1)."""
     rest = (1 - np.array(confidences)) / 9
-    return np.column_stack([confidences, *[rest] * 9])
+    return np.column_stack([confidences, *[rest] * 9, np.full(len(rest), np.nan)])
 
 
-def test_softmax_is_scipys() -> None:
-    np.testing.assert_allclose(softmax(TRUE_LOGITS, 2.5), scipy.special.softmax(TRUE_LOGITS / 2.5, axis=1))
-    assert np.isfinite(softmax(np.array([[1e4, -1e4]]))).all()
+def test_the_energy_is_that_of_a_class_whose_logit_is_0() -> None:
+    """Of eleven classes, the last of which has the logit 0, the energy is the log odds of the last."""
+    of_eleven = softmax(np.pad(TRUE_LOGITS, ((0, 0), (0, 1))))[:, 10]
+    np.testing.assert_allclose(scores(TRUE_LOGITS)[:, 10], np.log(of_eleven / (1 - of_eleven)))
+    assert np.isfinite(scores(np.array([[1e4, -1e4]]))).all()
+
+
+def test_one_digit_in_a_thousand_is_rejected_by_its_energy_and_does_not_count_for_accept() -> None:
+    rows = answers(*np.full(10_000, 0.9), 0.95)
+    rows[:, 10] = np.append(np.linspace(-9, -5, 10_000), 3.0)
+    chosen = thresholds(rows, np.append(np.zeros(10_000, np.int64), 1))  # the surest is wrong, but no digit
+    assert (rows[:, 10] > chosen.energy).mean() == pytest.approx(0.001, rel=0.1)
+    assert chosen.accept == pytest.approx(0.9)
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])

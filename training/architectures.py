@@ -80,7 +80,8 @@ def cnn(recipe: Recipe) -> Layers:
         *_convolution(16, recipe, kernel=5, stride=2),
         *_convolution(32, recipe),
         *_convolution(64, recipe, stride=2),
-        *_convolution(64, recipe, stride=2),
+        *_convolution(64, recipe),
+        *_convolution(96, recipe, stride=2),
         *_flatten(recipe),
     ]
 
@@ -131,14 +132,14 @@ _register("mlp-256-128-bn-dropout", Recipe(epochs=15, batch_size=32, batch_norm=
 
 def _dense(units: int, recipe: Recipe) -> Layers:
     """A hidden layer: weights, normalisation if any, ReLU, dropout if any."""
-    made: Layers = [layers.Dense(units, use_bias=not recipe.batch_norm, kernel_regularizer=_penalty(recipe))]
+    made: Layers = [layers.Dense(_wide(units, recipe), use_bias=not recipe.batch_norm, kernel_regularizer=_penalty(recipe))]
     return made + _after(recipe) + _dropout(recipe)
 
 
 def _convolution(channels: int, recipe: Recipe, *, kernel: int = 3, stride: int = 1) -> Layers:
     made: Layers = [
         layers.Conv2D(
-            channels,
+            _wide(channels, recipe),
             kernel,
             strides=stride,
             padding="same",
@@ -147,6 +148,10 @@ def _convolution(channels: int, recipe: Recipe, *, kernel: int = 3, stride: int 
         )
     ]
     return made + _after(recipe)
+
+
+def _wide(units: int, recipe: Recipe) -> int:
+    return max(1, round(units * recipe.width))
 
 
 def _flatten(recipe: Recipe) -> Layers:

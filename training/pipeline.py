@@ -10,7 +10,7 @@ from app.inference.bundle import Provenance
 from app.inference.session import ENERGY
 from training import calibrate, evaluate, provenance, report
 from training import run as runs
-from training.architectures import FRAME, Architecture
+from training.architectures import ARCHITECTURES, FRAME, Architecture
 from training.data import Mnist
 from training.recipe import Recipe
 from training.run import Record, Run
@@ -27,9 +27,9 @@ def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, fold
         alone = recipe.changed({"members": 1})
         members = [train(chosen, alone, mnist, seed=seed + index, folder=folder) for index in range(recipe.members)]
         return combine(members, mnist, folder=folder)
+    teacher = _teacher(recipe.teacher, mnist, seed=seed, folder=folder) if recipe.teacher else None
     made = runs.make_folder(folder, chosen.name)  # before the hours of training, not after them
     commit, start = provenance.git_commit(), time.monotonic()
-    teacher = _part(runs.load(recipe.teacher), "teacher") if recipe.teacher else None
     network, history = fit(
         chosen, recipe, training=mnist.train, validation=mnist.validation, seed=seed, teacher=teacher
     )
@@ -86,6 +86,14 @@ def _keep(folder: Path, record: Record, network: keras.Model, mnist: Mnist) -> R
     network.save(run.model)
     run.keep_answers("validation", calibrate.scores(logits(network, mnist.validation.images)))
     return run
+
+
+def _teacher(teacher: str, mnist: Mnist, *, seed: int, folder: Path) -> keras.Model:
+    """The network of a run's folder, or of an architecture that is trained by its own recipe now."""
+    if teacher in ARCHITECTURES:
+        chosen = ARCHITECTURES[teacher]
+        return _part(train(chosen, chosen.recipe, mnist, seed=seed, folder=folder), "teacher")
+    return _part(runs.load(Path(teacher)), "teacher")
 
 
 def _part(run: Run, name: str) -> keras.Model:

@@ -3,7 +3,6 @@
 The command line's options, a run's record and the tuner's search space are all made from these fields.
 """
 
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -46,6 +45,7 @@ class Recipe(Augmentation):
         None, gt=0, description="Longest gradient of one weight array; longer ones are cut."
     )
 
+    width: float = Field(1, gt=0, description="Multiplies the channels or units of each hidden layer.")
     l1: float = Field(0, ge=0, description="Penalty on the weights' absolute values.")
     l2: float = Field(0, ge=0, description="Penalty on the weights' squares.")
     dropout: float = Field(0, ge=0, lt=1, description="Part of the units that is left out of each step.")
@@ -60,7 +60,9 @@ class Recipe(Augmentation):
         0, ge=0, le=1, description="Letters, scribbles, textures and the like to train on, as part of the digits."
     )
     members: int = Field(1, ge=1, le=16, description="Networks, of consecutive seeds, whose logits are averaged.")
-    teacher: Path | None = Field(None, description="A run's folder; its network's answers are learned from as well.")
+    teacher: str | None = Field(
+        None, description="A network to learn from too: a run's folder, or an architecture that is trained first."
+    )
     teacher_share: float = Field(0.9, ge=0, le=1, description="Part of the loss that is towards the teacher's answers.")
     teacher_temperature: float = Field(4, gt=0, description="Softens both networks' answers before they are compared.")
     precision: Literal["float32", "mixed_bfloat16"] = Field(

@@ -22,6 +22,12 @@ def test_mlp_128_64_is_what_its_name_says() -> None:
     assert architecture("mlp-128-64").build().count_params() == 784 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10
 
 
+def test_width_multiplies_every_hidden_layer() -> None:
+    chosen = architecture("mlp-128-64")
+    half = chosen.build(chosen.recipe.changed({"width": 0.5})).count_params()
+    assert half == 784 * 64 + 64 + 64 * 32 + 32 + 32 * 10 + 10
+
+
 def test_normalisation_and_dropout_stand_where_the_texts_have_them() -> None:
     layers = [type(layer).__name__ for layer in architecture("mlp-256-128-bn-dropout").build().layers]
     assert layers[-9:-1] == ["Dense", "BatchNormalization", "ReLU", "Dropout"] * 2

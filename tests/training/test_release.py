@@ -113,7 +113,7 @@ def test_an_ensemble_answers_with_the_mean_of_its_members_logits(small_mnist: Mn
 def test_a_student_learns_from_a_teacher_alone(run: Run, small_mnist: Mnist, tmp_path: Path) -> None:
     """With a share of 1 the labels do not count: they are wrong here, and the student is right all the same."""
     wrong = small_mnist._replace(train=Digits(small_mnist.train.images, (small_mnist.train.labels + 1) % 10))
-    student = train(wrong, tmp_path, teacher=run.folder, teacher_share=1, epochs=3)
+    student = train(wrong, tmp_path, teacher=str(run.folder), teacher_share=1, epochs=3)
     answers = np.load(student.folder / "validation.npy")
     assert (answers[:, :10].argmax(axis=1) == small_mnist.validation.labels).mean() > 0.8
 

@@ -36,6 +36,7 @@ Data = Annotated[
 ]
 Out = typer.Option(metavar="DIR", help="The model's folder, named as the model is: gets the next version.")
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `train` left under runs/.")]
+RunFolders = Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders that `train` left under runs/.")]
 BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="One version, such as models/digits/1.")]
 
 
@@ -69,7 +70,7 @@ def train(
 
 @app.command()
 def combine(
-    folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders that `train` left under runs/.")],
+    folders: RunFolders,
     data: Data = None,
     runs: Annotated[Path, typer.Option(help="Where the run's folder goes.")] = Path("runs"),
 ) -> None:
@@ -78,7 +79,7 @@ def combine(
     from training import pipeline, run
 
     members = [run.load(folder) for folder in folders]
-    mnist = load_for(members[0], data)
+    mnist = _load_for(members[0], data)
     typer.echo(pipeline.summarise(pipeline.combine(members, mnist, folder=runs), mnist))
 
 
@@ -89,7 +90,7 @@ def export(folder: RunFolder, out: Annotated[Path, Out], data: Data = None) -> N
 
     bundle.check_name(out.resolve().name)
     trained = run.load(folder)
-    _release(trained, load_for(trained, data), out)
+    _release(trained, _load_for(trained, data), out)
 
 
 @app.command()
@@ -110,10 +111,26 @@ def report(folder: RunFolder, data: Data = None) -> None:
     from training import pipeline, run
 
     trained = run.load(folder)
-    typer.echo(pipeline.summarise(trained, load_for(trained, data)))
+    typer.echo(pipeline.summarise(trained, _load_for(trained, data)))
 
 
-def load_for(run: "Run", data: Path | None) -> Mnist:
+@app.command()
+def pareto(
+    folders: RunFolders,
+    data: Data = None,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The picture: .svg, .png or .pdf.")] = Path("pareto.svg"),
+) -> None:
+    """Put runs side by side: right on validation against microseconds an image, as a table and a picture."""
+    import_keras()
+    from training import pareto, run
+
+    runs = [run.load(folder) for folder in folders]
+    candidates = pareto.measure(runs, _load_for(runs[0], data))
+    pareto.draw(candidates, out)
+    typer.echo(f"{pareto.table(candidates)}\n\nthe picture is {out}")
+
+
+def _load_for(run: "Run", data: Path | None) -> Mnist:
     """MNIST, split as it was for that run."""
     return load(find(data), held_out=run.record.training.split["validation"])
 

@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import pytest
+
+from training import pareto, pipeline
+from training.architectures import architecture
+from training.data import Mnist
+from training.pareto import Candidate
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+
+def test_what_beats_what() -> None:
+    one = Candidate("one", 1, 0.99, 10.0)
+    assert one.beats(one._replace(accuracy=0.98))
+    assert one.beats(one._replace(microseconds=11.0))
+    assert not one.beats(one)
+    assert not one.beats(one._replace(accuracy=0.98, microseconds=9.0))
+
+
+def test_runs_are_measured_side_by_side(small_mnist: Mnist, tmp_path: Path) -> None:
+    chosen = architecture("mlp-128-64")
+    runs = [
+        pipeline.train(
+            chosen, chosen.recipe.changed({"epochs": 1, "width": width}), small_mnist, seed=0, folder=tmp_path
+        )
+        for width in (8, 1)
+    ]
+    candidates = pareto.measure(runs, small_mnist)
+    assert [one.name for one in candidates] == ["mlp-128-64", "mlp-128-64, x8"]  # the quicker one first
+    assert candidates[0].parameters < candidates[1].parameters
+    assert all(one.accuracy > 0.7 for one in candidates)
+    pareto.draw(candidates, tmp_path / "pareto.svg")
+    assert "mlp-128-64, x8" in pareto.table(candidates)
+    assert "<svg" in (tmp_path / "pareto.svg").read_text()

@@ -1,0 +1,96 @@
+"""Candidates side by side: how right each is on the validation images, and what one image costs."""
+
+import time
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+
+from app.inference.session import ENERGY, Session
+from training import evaluate
+from training.data import Mnist
+from training.export import export
+from training.run import Run
+
+ROUNDS, RUNS_A_ROUND = 30, 50
+
+
+class Candidate(NamedTuple):
+    name: str
+    parameters: int
+    accuracy: float
+    microseconds: float
+    """Of a run of one image on one thread: the median of rounds in which all candidates take their turns."""
+
+    def beats(self, other: "Candidate") -> bool:
+        """No worse in either figure, and better in one."""
+        no_worse = self.accuracy >= other.accuracy and self.microseconds <= other.microseconds
+        return no_worse and (self.accuracy, self.microseconds) != (other.accuracy, other.microseconds)
+
+
+def measure(runs: list[Run], mnist: Mnist) -> list[Candidate]:
+    """Export every run's network, and measure all of them in this one process; the quickest first."""
+    networks = [keras.models.load_model(run.model) for run in runs]
+    sessions = [export(network, mnist.validation).session for network in networks]
+    found = [
+        Candidate(_name(run), network.count_params(), _accuracy(session, mnist), microseconds)
+        for run, network, session, microseconds in zip(runs, networks, sessions, _microseconds(sessions), strict=True)
+    ]
+    return sorted(found, key=lambda candidate: candidate.microseconds)
+
+
+def table(candidates: list[Candidate]) -> str:
+    """Markdown; a star where no other candidate is both as quick and as right."""
+    rows = ["| network | parameters | validation | us an image | |", "|---|---|---|---|---|"]
+    for one in candidates:
+        best = "" if any(other.beats(one) for other in candidates) else "*"
+        rows.append(f"| {one.name} | {one.parameters:,} | {one.accuracy:.2%} | {one.microseconds:.1f} | {best} |")
+    return "\n".join(rows)
+
+
+def draw(candidates: list[Candidate], path: Path) -> None:
+    """The same as a picture, in the format that the file's name says."""
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    front = [one for one in candidates if not any(other.beats(one) for other in candidates)]
+    axes.plot([one.microseconds for one in front], [100 * one.accuracy for one in front], color="tab:blue", alpha=0.4)
+    for one in candidates:
+        axes.scatter(one.microseconds, 100 * one.accuracy, color="tab:blue" if one in front else "tab:gray")
+        axes.annotate(
+            one.name, (one.microseconds, 100 * one.accuracy), xytext=(5, -9), textcoords="offset points", fontsize=8
+        )
+    axes.set(xscale="log", xlabel="microseconds for one image, one thread", ylabel="% right on validation")
+    axes.grid(alpha=0.3)
+    figure.savefig(path)
+
+
+def _name(run: Run) -> str:
+    """The architecture, and what of its recipe makes candidates differ."""
+    recipe = run.record.recipe
+    details = {
+        "width": recipe["width"] != 1,
+        "members": recipe["members"] > 1,
+        "teacher": recipe["teacher"] is not None,
+    }
+    said = {"width": f"x{recipe['width']:g}", "members": f"{recipe['members']} members", "teacher": "taught"}
+    return ", ".join([run.record.architecture, *(said[name] for name, wanted in details.items() if wanted)])
+
+
+def _accuracy(session: Session, mnist: Mnist) -> float:
+    answers = evaluate.predict(session, mnist.validation.images)
+    return float((answers[:, :ENERGY].argmax(axis=1) == mnist.validation.labels).mean())
+
+
+def _microseconds(sessions: list[Session]) -> list[float]:
+    frame = np.zeros((1, 28, 28), np.uint8)
+    taken: list[list[float]] = [[] for _ in sessions]
+    for _ in range(1 + ROUNDS):  # the first round warms up
+        for session, times in zip(sessions, taken, strict=True):
+            start = time.perf_counter_ns()
+            for _ in range(RUNS_A_ROUND):
+                session.run(frame)
+            times.append((time.perf_counter_ns() - start) / 1_000 / RUNS_A_ROUND)
+    return [median(times[1:]) for times in taken]

@@ -19,7 +19,11 @@ KNOTS = 5
 
 
 class Distort(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
-    """Distorts each frame of float [N, 28, 28], 0 to 255, by amounts of its own in training; else passes all on."""
+    """Distorts each frame of float [N, 28, 28], 0 to 255, by amounts of its own in training; else passes all on.
+
+    All amounts of a frame are scaled by one strength, drawn evenly from 0 to 1: most frames are distorted a little, few
+    are distorted in every way at once, and all that the recipe allows is seen.
+    """
 
     def __init__(self, augmentation: Augmentation, *, seed: int | None = None, **options: Any) -> None:
         super().__init__(dtype="float32", **options)
@@ -29,51 +33,51 @@ class Distort(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
     def call(self, frames: Any, training: bool = False) -> Any:
         if not training:
             return frames
-        distorted = frames
-        amount, count = self.amount, ops.shape(frames)[0]
+        distorted, amount, shape = frames, self.amount, (ops.shape(frames)[0], 1, 1)
+        strength = keras.random.uniform(shape, seed=self.seed_generator)
         if amount.shift or amount.rotation or amount.scale or amount.shear or amount.elastic:
-            distorted = resample(distorted, *self.draw(count))
+            distorted = resample(distorted, *self.draw(strength))
         if amount.thickness:
-            distorted = change_thickness(distorted, self._even(amount.thickness, count))
+            distorted = change_thickness(distorted, self._even(amount.thickness, strength))
         if amount.blur:
-            distorted = blur(distorted, self._even(amount.blur, count, low=0))
+            distorted = blur(distorted, ops.abs(self._even(amount.blur, strength)))
         if amount.noise:
             grain = keras.random.normal(ops.shape(frames), seed=self.seed_generator)
-            distorted = ops.clip(distorted + 255 * self._even(amount.noise, count, low=0) * grain, 0, 255)
+            distorted = ops.clip(distorted + 255 * self._even(amount.noise, strength) * grain, 0, 255)
         if amount.augmented == 1:
             return distorted
-        chosen = keras.random.uniform((count, 1, 1), seed=self.seed_generator) < amount.augmented
+        chosen = keras.random.uniform(shape, seed=self.seed_generator) < amount.augmented
         return ops.where(chosen, distorted, frames)
 
-    def draw(self, count: Any) -> tuple[Any, Any]:
-        """Where each pixel of the result is taken from: columns and rows of the frame, each [count, 28, 28].
-
-        The linear part is rotation times shear times scale, about the middle of the frame.
+    def draw(self, strength: Any) -> tuple[Any, Any]:
+        """Where each pixel of the result is taken from: columns and rows of the frame, each [N, 28, 28], for strengths
+        [N, 1, 1]. The linear part is rotation times shear times scale, about the middle of the frame.
         """
         amount = self.amount
-        angle, shear = self._even(math.radians(amount.rotation), count), self._even(amount.shear, count)
-        wide, high = 1 + self._even(amount.scale, count), 1 + self._even(amount.scale, count)
+        angle, shear = self._even(math.radians(amount.rotation), strength), self._even(amount.shear, strength)
+        wide, high = 1 + self._even(amount.scale, strength), 1 + self._even(amount.scale, strength)
         cos, sin = ops.cos(angle), ops.sin(angle)
         along = ops.arange(SIDE, dtype="float32") - MIDDLE
         across, down = along[None, None, :], along[None, :, None]
         columns = cos * wide * across + (cos * shear - sin) * high * down
         rows = sin * wide * across + (sin * shear + cos) * high * down
-        columns = columns + MIDDLE + self._even(amount.shift, count)
-        rows = rows + MIDDLE + self._even(amount.shift, count)
+        columns = columns + MIDDLE + self._even(amount.shift, strength)
+        rows = rows + MIDDLE + self._even(amount.shift, strength)
         if amount.elastic:
-            bend = self._smooth_field(count) * amount.elastic
+            bend = self._smooth_field(strength) * amount.elastic
             columns, rows = columns + bend[..., 0], rows + bend[..., 1]
         return columns, rows
 
-    def _smooth_field(self, count: Any) -> Any:
-        """Normal numbers on a coarse grid, interpolated: [count, 28, 28, 2]."""
-        knots = keras.random.normal((count, KNOTS, KNOTS, 2), seed=self.seed_generator)
-        return ops.image.resize(knots, (SIDE, SIDE), interpolation="bicubic", data_format="channels_last")
+    def _smooth_field(self, strength: Any) -> Any:
+        """Normal numbers on a coarse grid, interpolated: [N, 28, 28, 2]."""
+        knots = keras.random.normal((ops.shape(strength)[0], KNOTS, KNOTS, 2), seed=self.seed_generator)
+        return ops.image.resize(
+            knots * strength[..., None], (SIDE, SIDE), interpolation="bicubic", data_format="channels_last"
+        )
 
-    def _even(self, most: float, count: Any, low: float | None = None) -> Any:
-        """Evenly drawn from -most (or `low`) to most, [count, 1, 1]."""
-        least = -most if low is None else low
-        return keras.random.uniform((count, 1, 1), least, most, seed=self.seed_generator)
+    def _even(self, most: float, strength: Any) -> Any:
+        """Evenly drawn from -most to most, times the strength: [N, 1, 1]."""
+        return strength * keras.random.uniform(ops.shape(strength), -most, most, seed=self.seed_generator)
 
 
 def resample(frames: Any, columns: Any, rows: Any) -> Any:

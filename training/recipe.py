@@ -11,7 +11,10 @@ from training.errors import BadOption
 
 
 class Augmentation(BaseModel):
-    """What an image goes through in training, drawn anew each time it is shown. Zero leaves a step out."""
+    """What an image goes through in training, drawn anew each time it is shown. Zero leaves a step out.
+
+    All amounts of an image are scaled by a strength that is drawn evenly from 0 to 1.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

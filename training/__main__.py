@@ -34,7 +34,8 @@ Data = Annotated[
         "Default: $DIGITSERVE_DATA, else ~/.cache/digitserve/mnist, where it is downloaded to.",
     ),
 ]
-Out = typer.Option(metavar="DIR", help="The model's folder, named as the model is: gets the next version.")
+OUT_HELP = "The model's folder, named as the model is: gets the next version."
+Out = typer.Option(metavar="DIR", help=OUT_HELP)
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `train` left under runs/.")]
 RunFolders = Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders that `train` left under runs/.")]
 BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="One version, such as models/digits/1.")]
@@ -48,11 +49,11 @@ def train(
     data: Data = None,
     out: Annotated[Path | None, Out] = None,
     seed: Annotated[int, typer.Option(help="Of the weights, the order of images and the augmentation.")] = 0,
-    runs: Annotated[Path, typer.Option(help="Where the run's folder (model, record, plots) goes.")] = Path("runs"),
+    runs: Annotated[Path, typer.Option(help="Where the run's folder (model, record, report) goes.")] = Path("runs"),
 ) -> None:
     """Train one architecture; with --out also export it and write the next bundle version.
 
-    Without --out the test set stays unread: the figures and plots are of the validation set.
+    Without --out the test set stays unread: the report is of the validation set.
     """
     import_keras()
     from training import architectures, pipeline
@@ -64,6 +65,69 @@ def train(
     mnist = load(find(data), held_out=recipe.validation)
     run = pipeline.train(chosen, recipe, mnist, seed=seed, folder=runs)
     if out is not None:
+        _release(run, mnist, out)
+    typer.echo(pipeline.summarise(run, mnist))
+
+
+@app.command()
+def scratch(
+    data: Data = None,
+    out: Annotated[Path | None, typer.Option("--out", "--export", metavar="DIR", help=OUT_HELP)] = None,
+    seed: Annotated[int, typer.Option(help="Of the weights, the order of examples and the dropout.")] = 0,
+    runs: Annotated[Path, typer.Option(help="Where the run's folder (model, record, report) goes.")] = Path("runs"),
+) -> None:
+    """Show networks written in NumPy alone: a forward pass by hand, exams, MNIST; with --out also export the last.
+
+    Without --out the test set stays unread, as with `train`.
+    """
+    import_keras()
+    from training import pipeline
+    from training.scratch import exam_example, forward_example
+
+    if out is not None:
+        bundle.check_name(out.resolve().name)
+    typer.echo(f"{forward_example()}\n\n{exam_example(seed)}\n\n784-256-128-10 network, ReLU and softmax: MNIST")
+    mnist = load(find(data))
+    run = pipeline.train_scratch(mnist, seed=seed, folder=runs)
+    if out is not None:
+        _release(run, mnist, out)
+    typer.echo(pipeline.summarise(run, mnist))
+
+
+@app.command()
+def finetune(
+    base: Annotated[Path, typer.Option("--from", metavar="BUNDLE", help="One version, such as models/digits/2.")],
+    images: Annotated[Path, typer.Option(metavar="DIR", help="Folders 0 to 9 of image files (PNG, JPEG, ...).")],
+    data: Data = None,
+    out: Annotated[Path | None, Out] = None,
+    seed: Annotated[int, typer.Option(help="Of what is held out, the order of images and the augmentation.")] = 0,
+    epochs: Annotated[int, typer.Option(help="For the last layer alone, and as many again for all layers.")] = 5,
+    learning_rate: Annotated[float, typer.Option(help="Of the last layer; all layers learn at 0.3 of it.")] = 1e-3,
+    runs: Annotated[Path, typer.Option(help="Where the run's folder (model, record, report) goes.")] = Path("runs"),
+    allow_forgetting: Annotated[
+        bool, typer.Option("--allow-forgetting", help="Write the bundle even if it lost over 0.2 points on MNIST.")
+    ] = False,
+) -> None:
+    """Train a bundle's network on your own images too; with --out also write the next bundle version.
+
+    A fifth of the images is held out; the accuracy on them and on MNIST's validation images is shown, before and after.
+    """
+    import_keras()
+    from training import finetune, own_images, pipeline
+
+    if out is not None:
+        bundle.check_name(out.resolve().name)
+    found, own = finetune.read_base(base.resolve()), own_images.read(images)
+    for line in own.left_out:
+        typer.echo(f"left out: {line}")
+    mnist = load(find(data), held_out=found.training.split["validation"])
+    run, result = finetune.finetune(
+        found, own, mnist, epochs=epochs, learning_rate=learning_rate, seed=seed, folder=runs
+    )
+    typer.echo(result)
+    if out is not None:
+        if not allow_forgetting:
+            result.check_memory()
         _release(run, mnist, out)
     typer.echo(pipeline.summarise(run, mnist))
 
@@ -97,21 +161,38 @@ def export(folder: RunFolder, out: Annotated[Path, Out], data: Data = None) -> N
 def evaluate(folder: BundleFolder, data: Data = None) -> None:
     """Print a bundle's metrics on the test set, by ONNX Runtime, as JSON."""
     from app.inference.session import Session
+    from training import non_digits
     from training.evaluate import examine
 
     manifest, model = bundle.read(folder.resolve())
-    metrics, _ = examine(Session(model), manifest.thresholds, load(find(data)).test)
+    metrics, _ = examine(Session(model), manifest.thresholds, load(find(data)).test, non_digits.TESTING)
     typer.echo(metrics.model_dump_json(indent=2))
 
 
 @app.command()
 def report(folder: RunFolder, data: Data = None) -> None:
-    """Draw a run's plots anew from what it recorded."""
+    """Write a run's report anew from what it recorded."""
     import_keras()
     from training import pipeline, run
 
     trained = run.load(folder)
     typer.echo(pipeline.summarise(trained, _load_for(trained, data)))
+
+
+@app.command()
+def compare(
+    first: BundleFolder,
+    second: BundleFolder,
+    data: Data = None,
+    test: Annotated[bool, typer.Option("--test", help="On the test set; choose nothing by it.")] = False,
+) -> None:
+    """Put two bundles side by side on the validation images: every figure, and whether the difference may be chance."""
+    from training import compare, non_digits
+
+    bundles = bundle.read(first.resolve()), bundle.read(second.resolve())
+    mnist = load(find(data), held_out=compare.held_out(bundles))
+    part = (mnist.test, non_digits.TESTING) if test else (mnist.validation, non_digits.VALIDATION)
+    typer.echo(compare.compare(bundles, *part))
 
 
 @app.command()

@@ -23,3 +23,15 @@ class RunError(TrainingError):
 
 class ParityError(TrainingError):
     """ONNX Runtime does not answer as Keras does, so the model must not be written."""
+
+
+class ImagesError(TrainingError):
+    """A user's images are too few, or not laid out in folders 0 to 9."""
+
+
+class NoNetwork(TrainingError):
+    """A bundle lacks its Keras network, so that it can be served but not trained."""
+
+
+class Forgotten(TrainingError):
+    """A fine-tuned network reads MNIST worse than it may."""

@@ -26,8 +26,12 @@ def predict(session: Session, frames: Frames) -> Scores:
     return np.concatenate([session.run(piece) for piece in pieces])
 
 
-def examine(session: Session, thresholds: Thresholds, digits: Digits) -> tuple[Metrics, Scores]:
-    """All that a manifest says of a model, measured on the N `digits`; and its answers to them, float32 [N, 11]."""
+def examine(
+    session: Session, thresholds: Thresholds, digits: Digits, source: non_digits.Source
+) -> tuple[Metrics, Scores]:
+    """All that a manifest says of a model, measured on the N `digits` and on non-digits of a source; and its answers to
+    the digits, float32 [N, 11].
+    """
     answers = predict(session, digits.images)
     probabilities, labels = answers[:, :ENERGY], digits.labels
     figures = {
@@ -38,7 +42,7 @@ def examine(session: Session, thresholds: Thresholds, digits: Digits) -> tuple[M
         },
     }
     if not np.isnan(answers[:, ENERGY]).any():
-        others = non_digits.draw_each(NON_DIGITS, digits, non_digits.TESTING, seed=1)
+        others = non_digits.draw_each(NON_DIGITS, digits, source)
         energies = {kind: predict(session, frames)[:, ENERGY] for kind, frames in others.items()}
         figures["non_digit_auroc"] = non_digit_auroc(answers[:, ENERGY], energies)
     return measure(probabilities, labels).model_copy(update=figures), answers

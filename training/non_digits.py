@@ -27,12 +27,14 @@ Ink = NDArray[np.float32]
 
 
 class Source(NamedTuple):
-    """What letters are drawn with; the fonts are those that matplotlib brings."""
+    """What is drawn by; the fonts are those that matplotlib brings."""
 
+    seed: int
     fonts: tuple[str, ...]
 
 
 TRAINING = Source(
+    0,
     (
         "DejaVuSans",
         "DejaVuSans-Bold",
@@ -42,14 +44,15 @@ TRAINING = Source(
         "DejaVuSerif-BoldItalic",
         "STIXGeneral",
         "STIXGeneralItalic",
-    )
+    ),
 )
-TESTING = Source(("cmr10", "cmss10", "cmti10", "cmtt10", "cmb10"))
+VALIDATION = Source(1, ("DejaVuSansMono-BoldOblique", "DejaVuSerif-Italic", "STIXGeneralBol"))
+TESTING = Source(2, ("cmr10", "cmss10", "cmti10", "cmtt10", "cmb10"))
 
 
-def draw(count: int, digits: Digits, source: Source, seed: int) -> Frames:
+def draw(count: int, digits: Digits, source: Source, seed: int = 0) -> Frames:
     """uint8 [count, 28, 28], as many of each kind. `digits` are those that stand side by side in some of them."""
-    random = np.random.default_rng((seed, *b"no digit"))
+    random = np.random.default_rng((source.seed, seed))
     kinds = list(KINDS.values())
     frames = np.zeros((count, SIDE, SIDE), np.uint8)
     for index in range(count):
@@ -57,9 +60,9 @@ def draw(count: int, digits: Digits, source: Source, seed: int) -> Frames:
     return frames
 
 
-def draw_each(count: int, digits: Digits, source: Source, seed: int) -> Mapping[str, Frames]:
+def draw_each(count: int, digits: Digits, source: Source) -> Mapping[str, Frames]:
     """By kind, uint8 [count, 28, 28] each."""
-    random = np.random.default_rng((seed, *b"no digit"))
+    random = np.random.default_rng(source.seed)
     return {name: np.stack([kind(random, digits, source) for _ in range(count)]) for name, kind in KINDS.items()}
 
 

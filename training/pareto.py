@@ -1,21 +1,16 @@
 """Candidates side by side: how right each is on the validation images, and what one image costs."""
 
-import time
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
 import keras
-import numpy as np
 from matplotlib.figure import Figure
 
 from app.inference.session import ENERGY, Session
-from training import evaluate
+from training import evaluate, latency
 from training.data import Mnist
 from training.export import export
 from training.run import Run
-
-ROUNDS, RUNS_A_ROUND = 30, 50
 
 
 class Candidate(NamedTuple):
@@ -37,7 +32,9 @@ def measure(runs: list[Run], mnist: Mnist) -> list[Candidate]:
     sessions = [export(network, mnist.validation).session for network in networks]
     found = [
         Candidate(_name(run), network.count_params(), _accuracy(session, mnist), microseconds)
-        for run, network, session, microseconds in zip(runs, networks, sessions, _microseconds(sessions), strict=True)
+        for run, network, session, microseconds in zip(
+            runs, networks, sessions, latency.microseconds(sessions, 1), strict=True
+        )
     ]
     return sorted(found, key=lambda candidate: candidate.microseconds)
 
@@ -82,15 +79,3 @@ def _name(run: Run) -> str:
 def _accuracy(session: Session, mnist: Mnist) -> float:
     answers = evaluate.predict(session, mnist.validation.images)
     return float((answers[:, :ENERGY].argmax(axis=1) == mnist.validation.labels).mean())
-
-
-def _microseconds(sessions: list[Session]) -> list[float]:
-    frame = np.zeros((1, 28, 28), np.uint8)
-    taken: list[list[float]] = [[] for _ in sessions]
-    for _ in range(1 + ROUNDS):  # the first round warms up
-        for session, times in zip(sessions, taken, strict=True):
-            start = time.perf_counter_ns()
-            for _ in range(RUNS_A_ROUND):
-                session.run(frame)
-            times.append((time.perf_counter_ns() - start) / 1_000 / RUNS_A_ROUND)
-    return [median(times[1:]) for times in taken]

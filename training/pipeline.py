@@ -1,14 +1,16 @@
 """One training from data to run folder, and what a person is shown of it."""
 
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from app.inference.bundle import Provenance
-from app.inference.session import ENERGY
-from training import calibrate, evaluate, provenance, report
+from training import calibrate, provenance, report, scratch
 from training import run as runs
 from training.architectures import ARCHITECTURES, FRAME, Architecture
 from training.data import Mnist
@@ -16,6 +18,15 @@ from training.recipe import Recipe
 from training.run import Record, Run
 from training.train import History, logits
 from training.train import train as fit
+
+
+class Fitted(NamedTuple):
+    """What a training ends with."""
+
+    network: keras.Model
+    history: History
+    details: dict[str, Any] = {}  # noqa: RUF012 never changed
+    """What the provenance is to say besides."""
 
 
 def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, folder: Path) -> Run:
@@ -28,26 +39,23 @@ def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, fold
         members = [train(chosen, alone, mnist, seed=seed + index, folder=folder) for index in range(recipe.members)]
         return combine(members, mnist, folder=folder)
     teacher = _teacher(recipe.teacher, mnist, seed=seed, folder=folder) if recipe.teacher else None
-    made = runs.make_folder(folder, chosen.name)  # before the hours of training, not after them
-    commit, start = provenance.git_commit(), time.monotonic()
-    network, history = fit(
-        chosen, recipe, training=mnist.train, validation=mnist.validation, seed=seed, teacher=teacher
-    )
-    record = Record(
-        architecture=chosen.name,
-        recipe=recipe.model_dump(mode="json"),
-        training=Provenance(
-            data_sha256=dict(mnist.sha256),
-            split=mnist.split,
-            seed=seed,
-            epochs=len(history["loss"]),
-            git_commit=commit,
-            libraries=provenance.libraries(),
-        ),
-        seconds=round(time.monotonic() - start, 1),
-        history=history,
-    )
-    return _keep(made, record, network, mnist)
+
+    def fitted() -> Fitted:
+        parts = {"training": mnist.train, "validation": mnist.validation}
+        return Fitted(*fit(chosen, recipe, **parts, seed=seed, teacher=teacher))
+
+    return leave_run(chosen.name, recipe.model_dump(mode="json"), fitted, mnist, seed=seed, folder=folder)
+
+
+def train_scratch(mnist: Mnist, *, seed: int, folder: Path) -> Run:
+    """As `train`, for the network that training/scratch.py trains in NumPy alone."""
+
+    def fitted() -> Fitted:
+        network, history = scratch.train_mnist(mnist, seed=seed, show=print)
+        return Fitted(scratch.to_keras(network), history)
+
+    recipe = Recipe(optimizer="momentum").model_dump(mode="json") | asdict(scratch.MNIST)
+    return leave_run("scratch-256-128", recipe, fitted, mnist, seed=seed, folder=folder)
 
 
 def combine(members: list[Run], mnist: Mnist, *, folder: Path) -> Run:
@@ -69,15 +77,46 @@ def combine(members: list[Run], mnist: Mnist, *, folder: Path) -> Run:
     return _keep(runs.make_folder(folder, f"{first.architecture}-of-{len(members)}"), record, network, mnist)
 
 
+def leave_run(
+    name: str,
+    recipe: dict[str, Any],
+    fitted: Callable[[], Fitted],
+    mnist: Mnist,
+    *,
+    seed: int,
+    folder: Path,
+) -> Run:
+    """Let `fitted` train, and leave a run folder under `folder`."""
+    made = runs.make_folder(folder, name)  # before the hours of training, not after them
+    commit, start = provenance.git_commit(), time.monotonic()
+    network, history, details = fitted()
+    record = Record(
+        architecture=name,
+        recipe=recipe,
+        training=Provenance(
+            data_sha256=dict(mnist.sha256),
+            split=mnist.split,
+            seed=seed,
+            epochs=len(history["loss"]),
+            git_commit=commit,
+            libraries=provenance.libraries(),
+            **details,
+        ),
+        seconds=round(time.monotonic() - start, 1),
+        history=history,
+    )
+    return _keep(made, record, network, mnist)
+
+
 def summarise(run: Run, mnist: Mnist) -> str:
-    """Draw the run's plots; returns a line on the part of MNIST that it answered last, and where the plots are."""
-    part, answers = run.answers()
-    digits = getattr(mnist, part)
-    report.report(run, part, digits, answers[:, :ENERGY])
-    metrics = evaluate.measure(answers[:, :ENERGY], digits.labels)
+    """Write the run's report; returns a line on the part of MNIST that it answered last, and where the report is."""
+    subject = report.gather(run, keras.models.load_model(run.model), mnist)
+    written = run.folder / report.REPORT_FILE
+    written.write_text(report.render(subject, pictures=True), "utf-8")
+    metrics = subject.metrics()
     return (
-        f"{part}: {metrics.accuracy:.2%} of {metrics.images:,} right, expected calibration error "
-        f"{metrics.expected_calibration_error:.2%}; model, record and plots are in {run.folder}"
+        f"{subject.part}: {metrics.accuracy:.2%} of {metrics.images:,} right, expected calibration error "
+        f"{metrics.expected_calibration_error:.2%}; the report is {written}"
     )
 
 

@@ -1,91 +1,238 @@
-"""A run's plots as PNG files in its folder."""
+"""The evaluation report: one page for people, as a run's `report.html` and as a bundle's model card."""
 
+import base64
+import io
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import matplotlib
+import keras
 import numpy as np
-from matplotlib.figure import Figure
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
+from scipy.stats import binomtest
 
-from app.inference.session import Probabilities
-from training import evaluate
-from training.data import Digits
-from training.run import Run
+from app.inference.bundle import MANIFEST_FILE, Corrupted, Manifest, Metrics
+from app.inference.session import ENERGY, Frames, Scores
+from training import calibrate, corruptions, evaluate, non_digits, plots
+from training.data import Digits, Mnist
+from training.evaluate import Energies
+from training.recipe import Augmentation, Recipe
+from training.run import Record, Run
+from training.train import History, logits
 
-matplotlib.use("Agg")  # draws without a screen
+REPORT_FILE = "report.html"
+MISTAKES, CONFUSIONS = 40, 5  # shown at most
 
-ROWS, COLUMNS = 5, 10
-RIGHT, WRONG = "black", "red"
+OVERFITTING_GAP = 0.01  # of training accuracy above validation accuracy
+OVERFITTING_RISE = 0.1  # of the validation loss above its lowest
+UNDERFITTING = 0.98  # accuracy that neither reaches
+
+STRENGTHS = {
+    "rotation": f"{corruptions.ROTATION:g}° either way",
+    "shift": f"{corruptions.SHIFT:g} px in any direction",
+    "scale": f"to {' or '.join(f'{factor:g}' for factor in corruptions.SCALE)} of the size",
+    "shear": f"{corruptions.SHEAR:g} px a row, either way",
+    "blur": f"Gaussian, {corruptions.BLUR:g} px",
+    "noise": f"Gaussian, {corruptions.NOISE:.0%} of white",
+    "thin": f"{corruptions.THIN:g} px off each side of a stroke",
+    "thick": f"{corruptions.THICK:g} px onto each side of a stroke",
+}
+
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.filters["percent"] = "{0:.{1}%}".format  # share, places
+TEMPLATES.filters["count"] = "{:,}".format
 
 
-def report(run: Run, part: str, digits: Digits, answers: Probabilities) -> list[Path]:
-    """Draw the curves, the confusion matrix and the samples of one `part` of MNIST; returns the files' paths.
+class Subject(NamedTuple):
+    """What is reported: a run, and what its model answers to one part of MNIST and to what is no digit."""
 
-    `answers` float [N, 10] are the model's to the N images of `digits`.
-    """
-    figures = {
-        "curves.png": curves(run.record.history),
-        "confusion.png": confusion(answers, digits, part),
-        "samples.png": samples(answers, digits, part),
+    record: Record
+    manifest: Manifest | None
+    """Of the bundle that the run was released as."""
+    part: str
+    digits: Digits
+    answers: Scores
+    non_digits: Mapping[str, Energies]
+
+    def metrics(self) -> Metrics:
+        """The manifest's, which are the same and more; or what the answers alone say."""
+        if self.manifest is not None and self.manifest.metrics is not None:
+            return self.manifest.metrics
+        auroc = evaluate.non_digit_auroc(self.answers[:, ENERGY], self.non_digits)
+        measured = evaluate.measure(self.answers[:, :ENERGY], self.digits.labels)
+        return measured.model_copy(update={"non_digit_auroc": auroc})
+
+
+class Mistake(NamedTuple):
+    number: int
+    true: int
+    read: int
+    confidence: float
+    picture: str | None
+
+
+class Condition(NamedTuple):
+    """The images as they are, or under one corruption."""
+
+    name: str
+    strength: str
+    accuracy: float
+    calibration_error: float
+    picture: str | None
+
+    @property
+    def misread(self) -> float:
+        return 1 - self.accuracy
+
+
+def gather(run: Run, network: keras.Model, mnist: Mnist) -> Subject:
+    """What the run's folder holds; only the answers to what is no digit are asked of the network anew."""
+    part, answers = run.answers()
+    digits = getattr(mnist, part)
+    source = non_digits.TESTING if part == "test" else non_digits.VALIDATION
+    others = non_digits.draw_each(evaluate.NON_DIGITS, digits, source)
+    energies = {
+        kind: calibrate.scores(logits(network, frames))[:, ENERGY].astype(np.float32) for kind, frames in others.items()
     }
-    for name, figure in figures.items():
-        figure.savefig(run.folder / name, dpi=120)
-    return [run.folder / name for name in figures]
+    kept = run.folder / MANIFEST_FILE
+    manifest = Manifest.model_validate_json(kept.read_bytes()) if part == "test" and kept.is_file() else None
+    return Subject(run.record, manifest, part, digits, answers, energies)
 
 
-def curves(history: dict[str, list[float]]) -> Figure:
-    """Loss and accuracy by epoch, on the training and on the validation images."""
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        epochs = range(1, len(history[name]) + 1)
-        axes.plot(epochs, history[name], marker=".", label="training")
-        axes.plot(epochs, history[f"val_{name}"], marker=".", label="validation")
-        axes.set(title=name.capitalize(), xlabel="epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.3)
-        axes.legend()
-    return figure
+def render(subject: Subject, *, pictures: bool) -> str:
+    """HTML that needs nothing beside it. Without `pictures` it holds no image of MNIST, as nothing committed may."""
+    record, metrics = subject.record, subject.metrics()
+    kept = kept_epoch(record)
+    return TEMPLATES.get_template("report.html.j2").render(
+        subject=subject,
+        metrics=metrics,
+        wrong=metrics.images - _right(metrics),
+        interval=binomtest(_right(metrics), metrics.images).proportion_ci(method="wilson"),
+        figures=_figures(subject, kept),
+        changed=_changed(record.recipe),
+        duration=_duration(record.seconds),
+        signs=fit(record.history, kept),
+        rules={"gap": OVERFITTING_GAP, "rise": OVERFITTING_RISE, "accuracy": UNDERFITTING},
+        kept=kept,
+        hindered=_hindered(record.recipe),
+        confused=_most_confused(metrics),
+        mistakes=_mistakes(subject, pictures=pictures),
+        conditions=_conditions(subject.digits, metrics, pictures=pictures),
+        rejected=_rejected(subject),
+    )
 
 
-def confusion(answers: Probabilities, digits: Digits, part: str) -> Figure:
-    """The confusion matrix; the colours are for the mistakes, which the diagonal would drown."""
-    matrix = evaluate.confusion_matrix(answers.argmax(axis=1), digits.labels)
-    mistakes = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
-    figure = Figure(figsize=(7, 6.4), layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(mistakes, cmap="Reds", vmax=max(1, mistakes.max()) * 1.5)
-    for true, read in np.ndindex(*matrix.shape):
-        if matrix[true, read]:
-            axes.text(read, true, str(matrix[true, read]), ha="center", va="center", fontsize=9)
-    wrong, images = mistakes.sum(), matrix.sum()
-    axes.set(title=f"{part}: {wrong} of {images:,} wrong ({evaluate.accuracy(matrix):.2%} right)")
-    axes.set(xlabel="digit read", ylabel="true digit", xticks=range(10), yticks=range(10))
-    return figure
+def kept_epoch(record: Record) -> int:
+    """From 0: the last, or the one of the lowest validation loss where the training could stop early and go back."""
+    losses = record.history["val_loss"]
+    return int(np.argmin(losses)) if record.recipe.get("patience") else len(losses) - 1
 
 
-def samples(answers: Probabilities, digits: Digits, part: str) -> Figure:
-    """A grid of images with what was read; up to half of it are mistakes, the most confident first, in red."""
-    figure = Figure(figsize=(COLUMNS * 1.05, ROWS * 1.3), layout="constrained")
-    figure.suptitle(f"{part}: digit read and confidence; in red the mistakes, and the true digit after the arrow")
-    chosen = _chosen(answers, digits)
-    for axes, index in zip(figure.subplots(ROWS, COLUMNS).flat, chosen, strict=False):
-        _draw(axes, digits.images[index], answers[index], int(digits.labels[index]))
-    return figure
+def fit(history: History, kept: int) -> list[str]:
+    """What the curves say up to the epoch `kept`: signs of over- or underfitting, none, one or both."""
+    training, validation = history["accuracy"][kept], history["val_accuracy"][kept]
+    losses = history["val_loss"][: kept + 1]
+    signs = []
+    if training - validation > OVERFITTING_GAP:
+        points = 100 * (training - validation)
+        signs.append(f"Overfitting: training accuracy is {points:.1f} points above validation accuracy.")
+    if losses[-1] > (1 + OVERFITTING_RISE) * min(losses):
+        signs.append(f"Overfitting: the validation loss has risen to {losses[-1]:.4f} from {min(losses):.4f}.")
+    if max(training, validation) < UNDERFITTING:
+        signs.append(f"Underfitting: neither accuracy reaches {UNDERFITTING:.0%}.")
+    return signs
 
 
-def _chosen(answers: Probabilities, digits: Digits) -> Any:
-    """Indices of the samples."""
-    right = answers.argmax(axis=1) == digits.labels
-    wrong = np.flatnonzero(~right)
-    worst = wrong[np.argsort(-answers[wrong].max(axis=1))][: ROWS * COLUMNS // 2]
-    fine = np.flatnonzero(right)
-    others = np.random.default_rng(0).permutation(fine)[: ROWS * COLUMNS - len(worst)]
-    return np.concatenate([worst, others])
+def _figures(subject: Subject, kept: int) -> dict[str, str]:
+    history, answers, labels = subject.record.history, subject.answers, subject.digits.labels
+    thresholds = subject.manifest.thresholds if subject.manifest else None
+    kinds = {"digits": answers[:, ENERGY], **subject.non_digits}
+    return {
+        "loss": plots.curve(history, "loss", kept),
+        "accuracy": plots.curve(history, "accuracy", kept),
+        "calibration": plots.calibration(answers[:, :ENERGY], labels),
+        "risk": plots.risk_coverage(answers, labels, thresholds),
+        "energy": plots.energies(kinds, thresholds.energy if thresholds else None),
+    }
 
 
-def _draw(axes: Any, image: Any, answer: Any, true: int) -> None:
-    read = int(answer.argmax())
-    title = f"{read}  {answer[read]:.0%}" if read == true else f"{read}→{true}  {answer[read]:.0%}"
-    axes.imshow(image, cmap="gray_r")
-    axes.set_title(title, color=RIGHT if read == true else WRONG, fontsize=9)
-    axes.axis("off")
+def _right(metrics: Metrics) -> int:
+    return int(np.trace(metrics.confusion_matrix))
+
+
+def _duration(seconds: float) -> str:
+    for unit, name in ((3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.1f} seconds"
+
+
+def _changed(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any, str | None]]:
+    """Name, value and meaning of each option that is not at its default, of the epochs, and of what Recipe has not."""
+    for name, value in recipe.items():
+        field = Recipe.model_fields.get(name)
+        if field is None or value != field.default or name == "epochs":
+            yield name.replace("_", " "), value, field.description if field else ""
+
+
+def _hindered(recipe: Mapping[str, Any]) -> bool:
+    """Whether training images are harder to read than validation images."""
+    distorted = set(Augmentation.model_fields) - {"augmented"}
+    return any(recipe.get(name) for name in (*distorted, "dropout", "mixup"))
+
+
+def _most_confused(metrics: Metrics) -> list[tuple[int, int, int]]:
+    """True digit, digit read and how often, the most frequent first."""
+    matrix = np.array(metrics.confusion_matrix)
+    pairs = [(true, read, int(matrix[true, read])) for true, read in np.ndindex(*matrix.shape) if true != read]
+    return sorted((pair for pair in pairs if pair[2]), key=lambda pair: -pair[2])[:CONFUSIONS]
+
+
+def _mistakes(subject: Subject, *, pictures: bool) -> Iterator[Mistake]:
+    """The most confident first."""
+    probabilities, (images, labels) = subject.answers[:, :ENERGY], subject.digits
+    read, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(read != labels)
+    for index in wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES].tolist():
+        picture = _picture(images[index]) if pictures else None
+        yield Mistake(index, int(labels[index]), int(read[index]), float(confidence[index]), picture)
+
+
+def _conditions(digits: Digits, metrics: Metrics, *, pictures: bool) -> list[Condition]:
+    """With the first image as the picture of each; empty where corruptions were not measured."""
+    if metrics.corruptions is None:
+        return []
+    shown = {"none": digits.images[:1], **corruptions.corrupt(digits.images[:1])} if pictures else {}
+    measured: dict[str, Metrics | Corrupted] = {"none": metrics, **metrics.corruptions}
+    return [
+        Condition(
+            name,
+            STRENGTHS.get(name, ""),
+            figures.accuracy,
+            figures.expected_calibration_error,
+            _picture(shown[name][0]) if name in shown else None,
+        )
+        for name, figures in measured.items()
+    ]
+
+
+def _rejected(subject: Subject) -> dict[str, float]:
+    """The part of each kind, and of all, that has too much energy to be a digit; empty where there is no limit."""
+    if subject.manifest is None or (limit := subject.manifest.thresholds.energy) is None:
+        return {}
+    kinds = {"all": np.concatenate([*subject.non_digits.values()]), **subject.non_digits}
+    return {kind: float((energy > limit).mean()) for kind, energy in kinds.items()}
+
+
+def _picture(frame: Frames) -> str:
+    """A PNG, as an address that holds it."""
+    file = io.BytesIO()
+    Image.fromarray(frame).save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

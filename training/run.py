@@ -1,6 +1,7 @@
 """A run folder: all that one training leaves behind, enough to export or report it anew.
 
-`model.keras` is the network, `run.json` the record, and beside them are the plots. Answers are float32 [N, 11], the
+`model.keras` is the network, `run.json` the record, `report.html` what a person reads of it; `manifest.json` is of the
+bundle that it was released as. Answers are float32 [N, 11], the
 probabilities and the energy: `validation.npy` the network's before calibration, `test.npy` the bundle's, only where
 the run was exported.
 """

@@ -32,10 +32,13 @@ def train(
     training: Digits,
     validation: Digits,
     seed: int,
+    network: keras.Model | None = None,
     teacher: keras.Model | None = None,
     callbacks: tuple[keras.callbacks.Callback, ...] = (),
 ) -> tuple[keras.Model, History]:
     """The trained network (frames [N, 28, 28] -> logits [N, 10]), and its history.
+
+    It is a new one of that architecture, or `network`, whose layers that are frozen stay as they are.
 
     Where there are non-digits to learn from, the classes are eleven: the last is "no digit", and its logit is always 0.
     So the ten logits say how much more likely than that each digit is, and their logsumexp that it is one at all.
@@ -43,7 +46,8 @@ def train(
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(recipe.precision)
     try:
-        network = architecture.build(recipe)
+        if network is None:
+            network = architecture.build(recipe)
         batches = Batches(*_examples(training, recipe, seed), recipe, seed)
         trained = _with_augmentation(network, teacher, recipe, seed)
         trained.compile(

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -56,8 +56,9 @@ class Provenance(_Record):
     split: dict[str, int]
     seed: int
     epochs: int
-    git_commit: str | None
+    git_commit: str | None = None
     libraries: dict[str, str]
+    recipe: dict[str, Any] | None = Field(None, description="Every option of the training.")
 
 
 class ClassMetrics(_Record):

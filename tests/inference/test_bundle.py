@@ -7,7 +7,7 @@ import pytest
 
 from app.errors import BundleError
 from app.inference import bundle
-from app.inference.bundle import Bundle, Manifest, Thresholds
+from app.inference.bundle import Bundle, Manifest, Provenance, Thresholds
 from tests.conftest import MODELS
 
 MODEL = b"not a real model, but bytes"
@@ -35,6 +35,18 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert folder == tmp_path / "letters" / "1"
     assert bundle.read(folder) == Bundle(manifest=bundle.read(folder).manifest, model=MODEL)
     assert [entry.name for entry in folder.parent.iterdir()] == ["1"]  # no workspace is left
+
+
+def test_a_model_that_was_trained_outside_a_repository_is_read_back(tmp_path: Path) -> None:
+    trained = Provenance(data_sha256={}, split={}, seed=0, epochs=1, libraries={})
+    whole = manifest().model_copy(update={"training": trained})
+    assert bundle.read(bundle.write(tmp_path / "letters", Bundle(whole, MODEL))).manifest == whole
+
+
+def test_other_files_stand_beside(tmp_path: Path) -> None:
+    folder = bundle.write(tmp_path / "letters", Bundle(manifest(), MODEL), {"card.html": b"<p>"})
+    assert (folder / "card.html").read_bytes() == b"<p>"
+    assert bundle.read(folder).model == MODEL
 
 
 def test_a_version_is_never_overwritten(tmp_path: Path) -> None:

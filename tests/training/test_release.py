@@ -45,7 +45,7 @@ def test_the_bundle_answers_as_keras_does(run: Run, small_mnist: Mnist, written:
     answers = Session(model).run(small_mnist.test.images)
     scores = logits(keras.models.load_model(run.model), small_mnist.test.images)
     np.testing.assert_allclose(answers, calibrate.scores(scores, manifest.temperature), rtol=1e-4, atol=1e-4)
-    examined, _ = evaluate.examine(Session(model), manifest.thresholds, small_mnist.test)
+    examined, _ = evaluate.examine(Session(model), manifest.thresholds, small_mnist.test, non_digits.TESTING)
     assert manifest.metrics == examined
     assert manifest.metrics.accuracy > 0.8
 
@@ -53,7 +53,8 @@ def test_the_bundle_answers_as_keras_does(run: Run, small_mnist: Mnist, written:
 def test_the_manifest_tells_where_the_model_comes_from(run: Run, small_mnist: Mnist, written: Path) -> None:
     manifest = bundle.read(written).manifest
     assert (manifest.name, manifest.version, manifest.architecture) == ("small", "1", "mlp-128-64")
-    assert manifest.training == load(run.folder).record.training
+    record = load(run.folder).record
+    assert manifest.training == record.training.model_copy(update={"recipe": record.recipe})
     assert manifest.training.split["test"] == manifest.parity.same_digit == len(small_mnist.test.labels)
     assert manifest.thresholds.review <= manifest.thresholds.accept
     assert manifest.latency.batch_1_us > 0
@@ -63,14 +64,28 @@ def test_a_second_release_is_the_next_version(run: Run, small_mnist: Mnist, writ
     assert release(run, small_mnist, written.parent) == written.parent / "2"
 
 
-def test_the_run_keeps_its_answers_and_its_plots(run: Run, small_mnist: Mnist, written: Path) -> None:
+def test_the_run_keeps_its_answers_and_its_report(run: Run, small_mnist: Mnist, written: Path) -> None:
     part, answers = load(run.folder).answers()
     manifest = bundle.read(written).manifest
     assert part == "test"
     assert (answers[:, :10].argmax(axis=1) == small_mnist.test.labels).mean() == manifest.metrics.accuracy
     assert f"{manifest.metrics.accuracy:.2%}" in pipeline.summarise(run, small_mnist)
-    for plot in ("curves.png", "confusion.png", "samples.png"):
-        assert (run.folder / plot).read_bytes().startswith(b"\x89PNG")
+    report = (run.folder / "report.html").read_text("utf-8")
+    assert report.count("data:image/png") > 9  # the corruptions', and mistakes
+    assert f"{manifest.metrics.corruptions['noise'].accuracy:.2%}" in report
+
+
+def test_the_card_is_the_report_without_pictures(written: Path) -> None:
+    card, manifest = (written / bundle.CARD_FILE).read_text("utf-8"), bundle.read(written).manifest
+    assert f"<h1>{manifest.name} {manifest.version}</h1>" in card
+    assert manifest.model_sha256 in card
+    assert "data:image" not in card
+
+
+def test_a_run_that_was_not_released_has_a_report_of_the_validation(small_mnist: Mnist, tmp_path: Path) -> None:
+    trained = train(small_mnist, tmp_path)
+    assert pipeline.summarise(trained, small_mnist).startswith("validation: ")
+    assert "300 validation images" in (trained.folder / "report.html").read_text("utf-8")
 
 
 def test_a_model_that_answers_otherwise_is_not_written(

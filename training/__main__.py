@@ -3,9 +3,10 @@
 TensorFlow and matplotlib take seconds to import, so each command imports what it needs when it runs.
 """
 
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -92,6 +93,61 @@ def scratch(
     if out is not None:
         _release(run, mnist, out)
     typer.echo(pipeline.summarise(run, mnist))
+
+
+@app.command()
+@recipe_options
+def tune(
+    changes: dict[str, Any],
+    search: Annotated[
+        list[str],
+        typer.Option(
+            metavar="FIELD=VALUES",
+            help="A field of the recipe to search over, such as learning_rate=1e-4..1e-2:log, dropout=0..0.5, "
+            "dropout=0..0.5:6 (six values) or optimizer=adam,nesterov. Once for each field.",
+        ),
+    ],
+    arch: Annotated[str, typer.Option(help="A name from the registry in training/architectures.py.")] = "cnn",
+    sampler: Annotated[Literal["tpe", "random", "grid"], typer.Option(help="How recipes are chosen.")] = "tpe",
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of the study in all, with those it has. Default: the whole grid, or else 20."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the trials.")] = 1,
+    images: Annotated[
+        int | None, typer.Option(min=10, help="Training images of a trial, for cheaper ones. Default: all.")
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option(help="Give up trials that are worse than the median of the others at the same epoch.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Of every training: trials differ by their recipes alone.")] = 0,
+    sampler_seed: Annotated[int, typer.Option(min=0, help="Of the choice of recipes.")] = 0,
+    name: Annotated[
+        str | None, typer.Option(help="The study's, which goes on where it stopped. Default: --arch.")
+    ] = None,
+    data: Data = None,
+    runs: Annotated[Path, typer.Option(help="Where the study (tune-NAME.db) and its plots go.")] = Path("runs"),
+) -> None:
+    """Search for a better recipe, judged on the validation images; the test set is not looked at.
+
+    The same command goes on with a study that was broken off. An ensemble is searched as one network.
+    """
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # or the first worker takes all of a GPU's memory
+    import_keras()
+    from training import architectures, space, tune
+
+    recipe = architectures.architecture(arch).recipe.changed(changes)
+    searched = space.parse(search, recipe, fixed=changes, grid=sampler == "grid")
+    database = tune.database(runs, name or arch)
+    mnist = load(find(data), held_out=recipe.validation)
+    training = mnist.train if images is None else tune.subset(mnist.train, images)
+    wanted = tune.Search(
+        arch, recipe, searched, training, mnist.validation, database, sampler, trials, prune, seed, sampler_seed
+    )
+    study = tune.run(wanted, workers)
+    plots = database.with_suffix("")
+    tune.draw(study, plots)
+    typer.echo(f"{tune.summarise(study, wanted)}\nplots are in {plots}")
 
 
 @app.command()

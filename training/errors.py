@@ -18,7 +18,7 @@ class BadOption(TrainingError):
 
 
 class RunError(TrainingError):
-    """A run folder lacks what a run leaves behind."""
+    """A run's folder or a study's file cannot be made, or lacks what it must hold."""
 
 
 class ParityError(TrainingError):

@@ -45,10 +45,10 @@ def train(
     """
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(recipe.precision)
+    batches = Batches(*_examples(training, recipe, seed), recipe, seed)
     try:
         if network is None:
             network = architecture.build(recipe)
-        batches = Batches(*_examples(training, recipe, seed), recipe, seed)
         trained = _with_augmentation(network, teacher, recipe, seed)
         trained.compile(
             optimizer=_optimizer(recipe, len(batches)),
@@ -67,6 +67,7 @@ def train(
         )
     finally:
         keras.config.set_dtype_policy("float32")
+        batches.release()
     record = {name: list(map(float, values)) for name, values in history.history.items()}
     return _in_float32(architecture, recipe, network), record
 
@@ -96,6 +97,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
 
     def on_epoch_end(self) -> None:
         self._order = self._random.permutation(len(self._images))
+
+    def release(self) -> None:
+        """Let the images go: TensorFlow's graph keeps this object for as long as the process lives."""
+        del self._images, self._targets
 
     def _mixed(self, images: Any, targets: Any) -> tuple[Any, Any]:
         """Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018."""

@@ -199,7 +199,7 @@ def combine(
     from training import pipeline, run
 
     members = [run.load(folder) for folder in folders]
-    mnist = _load_for(members[0], data)
+    mnist = _load_for(data, *members)
     typer.echo(pipeline.summarise(pipeline.combine(members, mnist, folder=runs), mnist))
 
 
@@ -210,7 +210,7 @@ def export(folder: RunFolder, out: Annotated[Path, Out], data: Data = None) -> N
 
     bundle.check_name(out.resolve().name)
     trained = run.load(folder)
-    _release(trained, _load_for(trained, data), out)
+    _release(trained, _load_for(data, trained), out)
 
 
 @app.command()
@@ -232,7 +232,7 @@ def report(folder: RunFolder, data: Data = None) -> None:
     from training import pipeline, run
 
     trained = run.load(folder)
-    typer.echo(pipeline.summarise(trained, _load_for(trained, data)))
+    typer.echo(pipeline.summarise(trained, _load_for(data, trained)))
 
 
 @app.command()
@@ -262,14 +262,14 @@ def pareto(
     from training import pareto, run
 
     runs = [run.load(folder) for folder in folders]
-    candidates = pareto.measure(runs, _load_for(runs[0], data))
+    candidates = pareto.measure(runs, _load_for(data, *runs))
     pareto.draw(candidates, out)
     typer.echo(f"{pareto.table(candidates)}\n\nthe picture is {out}")
 
 
-def _load_for(run: "Run", data: Path | None) -> Mnist:
-    """MNIST, split as it was for that run."""
-    return load(find(data), held_out=run.record.training.split["validation"])
+def _load_for(data: Path | None, *runs: "Run") -> Mnist:
+    """MNIST, with no more held out than all these runs held out: smaller validation sets are parts of larger ones."""
+    return load(find(data), held_out=min(run.record.training.split["validation"] for run in runs))
 
 
 def _release(run: "Run", mnist: Mnist, out: Path) -> None:

@@ -14,6 +14,7 @@ from training import calibrate, provenance, report, scratch
 from training import run as runs
 from training.architectures import ARCHITECTURES, FRAME, Architecture
 from training.data import Mnist
+from training.errors import TrainingError
 from training.recipe import Recipe
 from training.run import Record, Run
 from training.train import History, logits
@@ -121,9 +122,12 @@ def summarise(run: Run, mnist: Mnist) -> str:
 
 
 def _keep(folder: Path, record: Record, network: keras.Model, mnist: Mnist) -> Run:
-    run = runs.create(folder, record)
-    network.save(run.model)
-    run.keep_answers("validation", calibrate.scores(logits(network, mnist.validation.images)))
+    scores = logits(network, mnist.validation.images)
+    if not np.isfinite(scores).all():
+        raise TrainingError(f"the training diverged; give a lower --learning-rate or a --clip-norm ({folder} is empty)")
+    network.save(folder / runs.MODEL_FILE)
+    run = runs.create(folder, record)  # last: what is broken off before leaves no run
+    run.keep_answers("validation", calibrate.scores(scores))
     return run
 
 

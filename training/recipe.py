@@ -16,7 +16,7 @@ class Augmentation(BaseModel):
     All amounts of an image are scaled by a strength that is drawn evenly from 0 to 1.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     shift: float = Field(0, ge=0, le=14, description="Pixels to each side, at most.")
     rotation: float = Field(0, ge=0, le=180, description="Degrees either way, at most.")

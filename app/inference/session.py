@@ -41,18 +41,19 @@ class Session:
         self.threads = threads
         self._padded = self.provider == CUDA
         _check_contract(self._session)
-        self._outputs = [value.name for value in self._session.get_outputs() if value.name in OUTPUTS]
+        given = {value.name for value in self._session.get_outputs()}
+        self._outputs = [name for name in OUTPUTS if name in given]
 
     def run(self, frames: Frames) -> Scores:
         """uint8 [N, 28, 28] -> float32 [N, 11]: ten probabilities, which sum to 1, and the energy."""
         images = len(frames)
         if self._padded:
             frames = padded(frames)
-        found = dict(zip(self._outputs, self._session.run(self._outputs, {"image": frames}), strict=True))
-        scores = np.empty((images, ENERGY + 1), np.float32)
-        scores[:, :ENERGY] = found["probabilities"][:images]
-        scores[:, ENERGY] = found["energy"][:images] if "energy" in found else np.nan
-        return scores
+        probabilities, *energy = self._session.run(self._outputs, {"image": frames})
+        scores = np.empty((len(frames), ENERGY + 1), np.float32)
+        scores[:, :ENERGY] = probabilities
+        scores[:, ENERGY] = energy[0] if energy else np.nan
+        return scores[:images] if self._padded else scores
 
 
 def padded(frames: Frames) -> Frames:

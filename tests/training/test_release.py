@@ -14,7 +14,7 @@ from app.inference.session import Session
 from training import calibrate, evaluate, non_digits, pipeline
 from training.architectures import ARCHITECTURES, architecture
 from training.data import Digits, Mnist
-from training.errors import ParityError, RunError
+from training.errors import ParityError, RunError, TrainingError
 from training.export import to_onnx
 from training.release import release
 from training.run import Run, load
@@ -154,6 +154,11 @@ def test_non_digits_are_told_apart_by_the_energy(small_mnist: Mnist, tmp_path: P
 def test_every_option_still_learns(changes: dict[str, Any], small_mnist: Mnist, tmp_path: Path) -> None:
     history = train(small_mnist, tmp_path, **{"epochs": 2, **changes}).record.history
     assert max(history["val_accuracy"]) > 0.8
+
+
+def test_a_training_that_diverges_is_said_in_a_sentence(small_mnist: Mnist, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="diverged; give a lower --learning-rate"):
+        train(small_mnist, tmp_path, optimizer="sgd", learning_rate=1e12)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

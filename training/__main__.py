@@ -13,7 +13,7 @@ import typer
 from app.errors import BundleError
 from app.inference import bundle
 from training.data import Mnist, find, load
-from training.errors import TrainingError
+from training.errors import BadOption, TrainingError
 from training.options import recipe_options
 from training.quiet import import_keras
 
@@ -62,7 +62,7 @@ def train(
     chosen = architectures.architecture(arch)  # what cannot be is refused before MNIST is looked for
     recipe = chosen.recipe.changed(changes)
     if out is not None:
-        bundle.check_name(out.resolve().name)
+        _check_export(out)
     mnist = load(find(data), held_out=recipe.validation)
     run = pipeline.train(chosen, recipe, mnist, seed=seed, folder=runs)
     if out is not None:
@@ -86,7 +86,7 @@ def scratch(
     from training.scratch import exam_example, forward_example
 
     if out is not None:
-        bundle.check_name(out.resolve().name)
+        _check_export(out)
     typer.echo(f"{forward_example()}\n\n{exam_example(seed)}\n\n784-256-128-10 network, ReLU and softmax: MNIST")
     mnist = load(find(data))
     run = pipeline.train_scratch(mnist, seed=seed, folder=runs)
@@ -172,7 +172,7 @@ def finetune(
     from training import finetune, own_images, pipeline
 
     if out is not None:
-        bundle.check_name(out.resolve().name)
+        _check_export(out)
     found, own = finetune.read_base(base.resolve()), own_images.read(images)
     for line in own.left_out:
         typer.echo(f"left out: {line}")
@@ -208,7 +208,7 @@ def export(folder: RunFolder, out: Annotated[Path, Out], data: Data = None) -> N
     """Export a run's model.keras as the next bundle version under --out."""
     from training import run
 
-    bundle.check_name(out.resolve().name)
+    _check_export(out)
     trained = run.load(folder)
     _release(trained, _load_for(data, trained), out)
 
@@ -270,6 +270,15 @@ def pareto(
 def _load_for(data: Path | None, *runs: "Run") -> Mnist:
     """MNIST, with no more held out than all these runs held out: smaller validation sets are parts of larger ones."""
     return load(find(data), held_out=min(run.record.training.split["validation"] for run in runs))
+
+
+def _check_export(out: Path) -> None:
+    """What would make the export fail is said before the hours of training, not after them."""
+    bundle.check_name(out.resolve().name)
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        raise BadOption(
+            "--out: the export needs KERAS_BACKEND=tensorflow; train without --out, and `export` the run with that"
+        )
 
 
 def _release(run: "Run", mnist: Mnist, out: Path) -> None:

@@ -14,7 +14,7 @@ from training import calibrate, provenance, report, scratch
 from training import run as runs
 from training.architectures import ARCHITECTURES, FRAME, Architecture
 from training.data import Mnist
-from training.errors import TrainingError
+from training.errors import BadOption, TrainingError
 from training.recipe import Recipe
 from training.run import Record, Run
 from training.train import History, logits
@@ -35,11 +35,15 @@ def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, fold
 
     An ensemble's members are runs of their own before they are combined, so that no hour is lost with a later one.
     """
+    if recipe.teacher in ARCHITECTURES:
+        first = ARCHITECTURES[recipe.teacher]
+        taught = train(first, first.recipe, mnist, seed=seed, folder=folder)
+        recipe = recipe.changed({"teacher": str(taught.folder)})
     if recipe.members > 1:
         alone = recipe.changed({"members": 1})
         members = [train(chosen, alone, mnist, seed=seed + index, folder=folder) for index in range(recipe.members)]
         return combine(members, mnist, folder=folder)
-    teacher = _teacher(recipe.teacher, mnist, seed=seed, folder=folder) if recipe.teacher else None
+    teacher = load_teacher(recipe)
 
     def fitted() -> Fitted:
         parts = {"training": mnist.train, "validation": mnist.validation}
@@ -109,6 +113,16 @@ def leave_run(
     return _keep(made, record, network, mnist)
 
 
+def load_teacher(recipe: Recipe) -> keras.Model | None:
+    """The network that a recipe wants to learn from. Raises RunError, BadOption where it would teach what is untrue."""
+    if recipe.teacher is None:
+        return None
+    run = runs.load(Path(recipe.teacher))
+    if recipe.non_digits and not run.record.recipe.get("non_digits"):
+        raise BadOption(f"teacher: {recipe.teacher} was not taught what is no digit; choose another, or --non-digits 0")
+    return _part(run, "teacher")
+
+
 def summarise(run: Run, mnist: Mnist) -> str:
     """Write the run's report; returns a line on the part of MNIST that it answered last, and where the report is."""
     subject = report.gather(run, keras.models.load_model(run.model), mnist)
@@ -129,14 +143,6 @@ def _keep(folder: Path, record: Record, network: keras.Model, mnist: Mnist) -> R
     run = runs.create(folder, record)  # last: what is broken off before leaves no run
     run.keep_answers("validation", calibrate.scores(scores))
     return run
-
-
-def _teacher(teacher: str, mnist: Mnist, *, seed: int, folder: Path) -> keras.Model:
-    """The network of a run's folder, or of an architecture that is trained by its own recipe now."""
-    if teacher in ARCHITECTURES:
-        chosen = ARCHITECTURES[teacher]
-        return _part(train(chosen, chosen.recipe, mnist, seed=seed, folder=folder), "teacher")
-    return _part(runs.load(Path(teacher)), "teacher")
 
 
 def _part(run: Run, name: str) -> keras.Model:

@@ -196,6 +196,7 @@ def _trial(search: Search, trial: Trial) -> float:
     import keras
 
     from training.architectures import DIGITS, architecture
+    from training.pipeline import load_teacher
     from training.train import logits, train
 
     def figures(network: keras.Model) -> tuple[float, float]:
@@ -209,10 +210,6 @@ def _trial(search: Search, trial: Trial) -> float:
 
     watch = keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)
     recipe = search.recipe.changed({field: _suggest(trial, field, one) for field, one in search.space.items()})
-    teacher = None
-    if recipe.teacher is not None:
-        teacher = keras.models.load_model(runs.load(Path(recipe.teacher)).model)
-        teacher.name = "teacher"  # within one network names must differ
     silence = io.StringIO()  # the bars and epochs of several trials at once tell nothing
     with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
         network, _ = train(
@@ -221,7 +218,7 @@ def _trial(search: Search, trial: Trial) -> float:
             training=search.training,
             validation=search.validation,
             seed=search.seed,
-            teacher=teacher,
+            teacher=load_teacher(recipe),
             callbacks=(watch,),
         )
     loss, accuracy = figures(network)

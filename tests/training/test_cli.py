@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MODELS, ROOT
+from training.__main__ import _check_export
+from training.errors import BadOption
 from training.quiet import native_stderr_off
 
 
@@ -28,6 +30,12 @@ def test_what_a_person_can_put_right_comes_without_a_traceback(tmp_path: Path) -
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {tmp_path}: holds neither train-images-idx3-ubyte")
     assert "Traceback" not in done.stderr
+
+
+def test_the_export_is_refused_before_a_training_that_it_cannot_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    with pytest.raises(BadOption, match="the export needs KERAS_BACKEND=tensorflow"):
+        _check_export(Path("models/digits"))
 
 
 @pytest.mark.usefixtures("mnist_test")

@@ -14,7 +14,7 @@ from app.inference.session import Session
 from training import calibrate, evaluate, non_digits, pipeline
 from training.architectures import ARCHITECTURES, architecture
 from training.data import Digits, Mnist
-from training.errors import ParityError, RunError, TrainingError
+from training.errors import BadOption, ParityError, RunError, TrainingError
 from training.export import to_onnx
 from training.release import release
 from training.run import Run, load
@@ -131,6 +131,20 @@ def test_a_student_learns_from_a_teacher_alone(run: Run, small_mnist: Mnist, tmp
     student = train(wrong, tmp_path, teacher=str(run.folder), teacher_share=1, epochs=3)
     answers = np.load(student.folder / "validation.npy")
     assert (answers[:, :10].argmax(axis=1) == small_mnist.validation.labels).mean() > 0.8
+
+
+def test_a_teacher_that_knows_no_non_digits_is_refused_where_they_are_taught(
+    run: Run, small_mnist: Mnist, tmp_path: Path
+) -> None:
+    with pytest.raises(BadOption, match="was not taught what is no digit; choose another, or --non-digits 0"):
+        train(small_mnist, tmp_path, teacher=str(run.folder), non_digits=0.1)
+
+
+def test_a_teacher_that_is_an_architecture_is_trained_once_for_all_members(small_mnist: Mnist, tmp_path: Path) -> None:
+    both = train(small_mnist, tmp_path, members=2, teacher="mlp-128-64")
+    folders = sorted(tmp_path.iterdir())
+    assert len(folders) == 4  # the teacher, two members and both
+    assert both.record.recipe["teacher"] == str(folders[0])
 
 
 def test_non_digits_are_told_apart_by_the_energy(small_mnist: Mnist, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_text_becomes_a_distribution(text: str, distribution: object) -> None:
         (["dropout=0..1"], "dropout: Input should be less than 1"),
         (["dropout=0,1"], "dropout: Input should be less than 1"),
         (["dropout=0.5..0.1"], "up to a higher one"),
-        (["l2=0..inf"], "up to a higher one"),
+        (["l2=0..inf"], "finite number"),
         (["l2=0..1e-3:log"], "begins above 0"),
         (["optimizer=adam..sgd"], "optimizer is not a number"),
         (["batch_norm=0..1"], "batch_norm is not a number"),

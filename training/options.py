@@ -34,5 +34,5 @@ def _parameter(name: str) -> inspect.Parameter:
         name,
         inspect.Parameter.KEYWORD_ONLY,
         default=None,
-        annotation=Annotated[kind | None, option],  # type: ignore[operator]
+        annotation=Annotated[kind | None, option],  # type: ignore[operator]  # a type, known only at run time
     )

@@ -1,9 +1,10 @@
 """One training from data to run folder, and what a person is shown of it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import keras
@@ -26,7 +27,7 @@ class Fitted(NamedTuple):
 
     network: keras.Model
     history: History
-    details: dict[str, Any] = {}  # noqa: RUF012 never changed
+    details: Mapping[str, Any] = MappingProxyType({})
     """What the provenance is to say besides."""
 
 

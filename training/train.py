@@ -120,14 +120,14 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is unty
         steps = self.params["epochs"] * self.params["steps"]
         self.bar = tqdm(total=steps, unit="step", leave=False, disable=None)
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002 as above
         self.bar.update()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         figures = "  ".join(f"{name.removeprefix('_')} {value:.4f}" for name, value in (logs or {}).items())
         tqdm.write(f"epoch {epoch + 1}/{self.params['epochs']}  {figures}")
 
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002 as above
         self.bar.close()
 
 

@@ -13,8 +13,8 @@ import typer
 from app.errors import BundleError
 from app.inference import bundle
 from training.data import Mnist, find, load
-from training.errors import BadOption, TrainingError
-from training.options import recipe_options
+from training.errors import TrainingError
+from training.options import check_export, check_picture, recipe_options, seed_option
 from training.quiet import import_keras
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def train(
     arch: Annotated[str, typer.Option(help="A name from the registry in training/architectures.py.")] = "cnn",
     data: Data = None,
     out: Annotated[Path | None, Out] = None,
-    seed: Annotated[int, typer.Option(help="Of the weights, the order of images and the augmentation.")] = 0,
+    seed: Annotated[int, seed_option("the weights, the order of images and the augmentation")] = 0,
     runs: Annotated[Path, typer.Option(help="Where the run's folder (model, record, report) goes.")] = Path("runs"),
 ) -> None:
     """Train one architecture; with --out also export it and write the next bundle version.
@@ -62,7 +62,7 @@ def train(
     chosen = architectures.architecture(arch)  # what cannot be is refused before MNIST is looked for
     recipe = chosen.recipe.changed(changes)
     if out is not None:
-        _check_export(out)
+        check_export(out)
     mnist = load(find(data), held_out=recipe.validation)
     run = pipeline.train(chosen, recipe, mnist, seed=seed, folder=runs)
     if out is not None:
@@ -74,7 +74,7 @@ def train(
 def scratch(
     data: Data = None,
     out: Annotated[Path | None, typer.Option("--out", "--export", metavar="DIR", help=OUT_HELP)] = None,
-    seed: Annotated[int, typer.Option(help="Of the weights, the order of examples and the dropout.")] = 0,
+    seed: Annotated[int, seed_option("the weights, the order of examples and the dropout")] = 0,
     runs: Annotated[Path, typer.Option(help="Where the run's folder (model, record, report) goes.")] = Path("runs"),
 ) -> None:
     """Show networks written in NumPy alone: a forward pass by hand, exams, MNIST; with --out also export the last.
@@ -86,7 +86,7 @@ def scratch(
     from training.scratch import exam_example, forward_example
 
     if out is not None:
-        _check_export(out)
+        check_export(out)
     typer.echo(f"{forward_example()}\n\n{exam_example(seed)}\n\n784-256-128-10 network, ReLU and softmax: MNIST")
     mnist = load(find(data))
     run = pipeline.train_scratch(mnist, seed=seed, folder=runs)
@@ -120,7 +120,7 @@ def tune(
     prune: Annotated[
         bool, typer.Option(help="Give up trials that are worse than the median of the others at the same epoch.")
     ] = True,
-    seed: Annotated[int, typer.Option(help="Of every training: trials differ by their recipes alone.")] = 0,
+    seed: Annotated[int, seed_option("every training: trials differ by their recipes alone")] = 0,
     sampler_seed: Annotated[int, typer.Option(min=0, help="Of the choice of recipes.")] = 0,
     name: Annotated[
         str | None, typer.Option(help="The study's, which goes on where it stopped. Default: --arch.")
@@ -133,8 +133,9 @@ def tune(
     The same command goes on with a study that was broken off. An ensemble is searched as one network.
     """
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # or the first worker takes all of a GPU's memory
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # and likewise on JAX
     import_keras()
-    from training import architectures, space, tune
+    from training import architectures, space, study, tune
 
     recipe = architectures.architecture(arch).recipe.changed(changes)
     searched = space.parse(search, recipe, fixed=changes, grid=sampler == "grid")
@@ -144,10 +145,10 @@ def tune(
     wanted = tune.Search(
         arch, recipe, searched, training, mnist.validation, database, sampler, trials, prune, seed, sampler_seed
     )
-    study = tune.run(wanted, workers)
+    searched_all = tune.run(wanted, workers)
     plots = database.with_suffix("")
-    tune.draw(study, plots)
-    typer.echo(f"{tune.summarise(study, wanted)}\nplots are in {plots}")
+    study.draw(searched_all, plots)
+    typer.echo(f"{study.summarise(searched_all, wanted)}\nplots are in {plots}")
 
 
 @app.command()
@@ -156,7 +157,7 @@ def finetune(
     images: Annotated[Path, typer.Option(metavar="DIR", help="Folders 0 to 9 of image files (PNG, JPEG, ...).")],
     data: Data = None,
     out: Annotated[Path | None, Out] = None,
-    seed: Annotated[int, typer.Option(help="Of what is held out, the order of images and the augmentation.")] = 0,
+    seed: Annotated[int, seed_option("the order of images and the augmentation")] = 0,
     epochs: Annotated[int, typer.Option(help="For the last layer alone, and as many again for all layers.")] = 5,
     learning_rate: Annotated[float, typer.Option(help="Of the last layer; all layers learn at 0.3 of it.")] = 1e-3,
     runs: Annotated[Path, typer.Option(help="Where the run's folder (model, record, report) goes.")] = Path("runs"),
@@ -172,7 +173,7 @@ def finetune(
     from training import finetune, own_images, pipeline
 
     if out is not None:
-        _check_export(out)
+        check_export(out)
     found, own = finetune.read_base(base.resolve()), own_images.read(images)
     for line in own.left_out:
         typer.echo(f"left out: {line}")
@@ -208,7 +209,7 @@ def export(folder: RunFolder, out: Annotated[Path, Out], data: Data = None) -> N
     """Export a run's model.keras as the next bundle version under --out."""
     from training import run
 
-    _check_export(out)
+    check_export(out)
     trained = run.load(folder)
     _release(trained, _load_for(data, trained), out)
 
@@ -258,27 +259,20 @@ def pareto(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The picture: .svg, .png or .pdf.")] = Path("pareto.svg"),
 ) -> None:
     """Put runs side by side: right on validation against microseconds an image, as a table and a picture."""
+    check_picture(out)
     import_keras()
     from training import pareto, run
 
     runs = [run.load(folder) for folder in folders]
     candidates = pareto.measure(runs, _load_for(data, *runs))
+    typer.echo(pareto.table(candidates))
     pareto.draw(candidates, out)
-    typer.echo(f"{pareto.table(candidates)}\n\nthe picture is {out}")
+    typer.echo(f"\nthe picture is {out}")
 
 
 def _load_for(data: Path | None, *runs: "Run") -> Mnist:
     """MNIST, with no more held out than all these runs held out: smaller validation sets are parts of larger ones."""
     return load(find(data), held_out=min(run.record.training.split["validation"] for run in runs))
-
-
-def _check_export(out: Path) -> None:
-    """What would make the export fail is said before the hours of training, not after them."""
-    bundle.check_name(out.resolve().name)
-    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
-        raise BadOption(
-            "--out: the export needs KERAS_BACKEND=tensorflow; train without --out, and `export` the run with that"
-        )
 
 
 def _release(run: "Run", mnist: Mnist, out: Path) -> None:

@@ -22,15 +22,14 @@ from app.inference import bundle
 from app.inference.bundle import Manifest, Provenance
 from training import pipeline
 from training.architectures import Architecture, architecture
-from training.data import Digits, Mnist, split
+from training.data import Digits, Mnist
 from training.errors import Forgotten, NoNetwork
 from training.own_images import Images
 from training.pipeline import Fitted
 from training.recipe import Recipe
-from training.run import Run
+from training.run import Run, load_network
 from training.train import History, logits, train
 
-HELD_OUT = 0.2
 MNIST_IMAGES, MNIST_TO_OWN = 10_000, 3  # in an epoch; the user's are repeated until they are a third as many
 LAST = "logits"  # every architecture's last layer of weights
 LOWER = 0.3  # part of the learning rate at which all layers learn
@@ -89,7 +88,7 @@ def read_base(folder: Path) -> Base:
             f"{folder} was written without its network: it has no {bundle.NETWORK_FILE}, and {bundle.MODEL_FILE} "
             "cannot be trained; train and export that model anew, and fine-tune what is written then"
         )
-    return Base(manifest, manifest.training, keras.models.load_model(network))
+    return Base(manifest, manifest.training, load_network(network))
 
 
 def finetune(
@@ -103,18 +102,21 @@ def finetune(
     network, chosen = base.network, architecture(base.manifest.architecture)
     usual = chosen.recipe.changed(base.training.recipe or {})
     recipe = usual.changed({"epochs": epochs, "learning_rate": learning_rate, **AS_FINE_TUNED})
-    own_train, held_out = map(own.digits.take, split(own.digits.labels, round(HELD_OUT * len(own.digits.labels)), seed))
 
     def fitted() -> Fitted:
-        before = [_accuracy(network, digits) for digits in (held_out, mnist.validation)]
-        history = _two_steps(network, chosen, recipe, own_train, mnist, seed)
-        after = [_accuracy(network, digits) for digits in (held_out, mnist.validation)]
+        before = [_accuracy(network, digits) for digits in (own.held_out, mnist.validation)]
+        history = _two_steps(network, chosen, recipe, own.train, mnist, seed)
+        after = [_accuracy(network, digits) for digits in (own.held_out, mnist.validation)]
         of_own, of_mnist = (Change(before=one, after=other) for one, other in zip(before, after, strict=True))
         finetuning = Finetuning(
             base=f"{base.manifest.name}/{base.manifest.version}",
             base_sha256=base.manifest.model_sha256,
             images_sha256=own.sha256,
-            images={"train": len(own_train.labels), "held_out": len(held_out.labels), "left_out": len(own.left_out)},
+            images={
+                "train": len(own.train.labels),
+                "held_out": len(own.held_out.labels),
+                "left_out": len(own.left_out),
+            },
             held_out=of_own,
             validation=of_mnist,
         )

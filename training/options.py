@@ -1,13 +1,27 @@
-"""The command line's options for a recipe: one for each of its fields, so that none is written twice."""
+"""Options of the command line, and what is refused before hours of work rather than after them.
+
+A recipe has an option for each of its fields, so that none is written twice.
+"""
 
 import functools
 import inspect
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from app.inference import bundle
+from training.errors import BadOption
 from training.recipe import Augmentation, Recipe
+
+PICTURES = ("svg", "png", "pdf")
+LAST_SEED = 2**31 - 1  # members take the seeds that follow, and Keras takes none above 2**32
+
+
+def seed_option(of: str) -> Any:
+    return typer.Option(min=0, max=LAST_SEED, help=f"Of {of}.")
 
 
 def recipe_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -36,3 +50,25 @@ def _parameter(name: str) -> inspect.Parameter:
         default=None,
         annotation=Annotated[kind | None, option],  # type: ignore[operator]  # a type, known only at run time
     )
+
+
+def check_export(out: Path) -> None:
+    """Raises BundleError, BadOption where no bundle could be written to that folder."""
+    bundle.check_name(out.resolve().name)
+    bundle.make_workspace(out).rmdir()
+    check_backend()
+
+
+def check_picture(path: Path) -> None:
+    """Raises BadOption where candidates could not be exported, or drawn into that file."""
+    check_backend()
+    if path.suffix.lstrip(".") not in PICTURES or not path.resolve().parent.is_dir():
+        raise BadOption(f"--out {path}: give a file in a folder that exists, ending in .{', .'.join(PICTURES)}")
+
+
+def check_backend() -> None:
+    """Raises BadOption where Keras' backend cannot export."""
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        raise BadOption(
+            "ONNX is made by TensorFlow alone: with KERAS_BACKEND=jax train without --out, and `export` the run without"
+        )

@@ -1,4 +1,4 @@
-"""A user's own images of digits, framed as the service frames them."""
+"""A user's own images of digits, framed as the service frames them; a fifth of them is held out."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -15,12 +15,15 @@ from training.errors import ImagesError
 
 MAX_PIXELS = 64_000_000  # of one image, as the service takes it by default
 FEWEST = 5  # images of a digit: of so many, a fifth is one at least
+HELD_OUT = 0.2
 
 
 class Images(NamedTuple):
     """Those that can be used, and those that cannot."""
 
-    digits: Digits
+    train: Digits
+    held_out: Digits
+    """To tell by what was gained. The files' digests decide, not a seed: what is held out now was not learnt before."""
     sha256: str
     """Of the sorted lines `DIGIT SHA-256`, one for each file."""
     left_out: list[str]
@@ -46,7 +49,8 @@ def read(folder: Path) -> Images:
             first, *_ = used.setdefault(bundle.digest(data), (name, digit, frame))
             if first != name:
                 left_out.append(f"{name}: the same file as {first}")
-    labels = np.array([digit for _, digit, _ in used.values()], np.int64)
+    in_order = [used[sha256] for sha256 in sorted(used)]
+    labels = np.array([digit for _, digit, _ in in_order], np.int64)
     counts = np.bincount(labels, minlength=10)
     if few := [f"{count} of {digit}" for digit, count in enumerate(counts) if count < FEWEST]:
         raise ImagesError(
@@ -54,5 +58,12 @@ def read(folder: Path) -> Images:
             + "; left out: ".join([", ".join(few), *left_out])
         )
     listing = sorted(f"{digit} {sha256}\n" for sha256, (_, digit, _) in used.items())
-    frames = np.stack([frame for _, _, frame in used.values()])
-    return Images(Digits(frames, labels), bundle.digest("".join(listing).encode()), left_out)
+    own = Digits(np.stack([frame for _, _, frame in in_order]), labels)
+    of_class = [np.flatnonzero(labels == digit) for digit in range(10)]
+    held_out = np.concatenate([members[: round(HELD_OUT * len(members))] for members in of_class])
+    return Images(
+        train=own.take(np.setdiff1d(np.arange(len(labels)), held_out)),
+        held_out=own.take(held_out),
+        sha256=bundle.digest("".join(listing).encode()),
+        left_out=left_out,
+    )

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import keras
 from matplotlib.figure import Figure
 
 from app.inference.session import ENERGY, Session
@@ -28,7 +27,7 @@ class Candidate(NamedTuple):
 
 def measure(runs: list[Run], mnist: Mnist) -> list[Candidate]:
     """Export every run's network, and measure all of them in this one process; the quickest first."""
-    networks = [keras.models.load_model(run.model) for run in runs]
+    networks = [run.network() for run in runs]
     sessions = [export(network, mnist.validation).session for network in networks]
     found = [
         Candidate(_name(run), network.count_params(), _accuracy(session, mnist), microseconds)

@@ -65,7 +65,13 @@ def train_scratch(mnist: Mnist, *, seed: int, folder: Path) -> Run:
 
 
 def combine(members: list[Run], mnist: Mnist, *, folder: Path) -> Run:
-    """A run whose network averages the logits of several runs' networks; its history is the members' mean."""
+    """A run whose network averages the logits of several runs' networks; its history is the members' mean.
+
+    Raises BadOption where they are not several runs of one architecture.
+    """
+    if len(members) < 2 or len({member.record.architecture for member in members}) > 1:
+        found = ", ".join(f"{member.folder} ({member.record.architecture})" for member in members)
+        raise BadOption(f"an ensemble is made of two or more runs of one architecture; these are: {found}")
     first = members[0].record
     image = keras.layers.Input(FRAME, name="image")
     networks = [_part(member, f"member_{index}") for index, member in enumerate(members)]
@@ -115,18 +121,14 @@ def leave_run(
 
 
 def load_teacher(recipe: Recipe) -> keras.Model | None:
-    """The network that a recipe wants to learn from. Raises RunError, BadOption where it would teach what is untrue."""
-    if recipe.teacher is None:
-        return None
-    run = runs.load(Path(recipe.teacher))
-    if recipe.non_digits and not run.record.recipe.get("non_digits"):
-        raise BadOption(f"teacher: {recipe.teacher} was not taught what is no digit; choose another, or --non-digits 0")
-    return _part(run, "teacher")
+    """The network that a recipe wants to learn from, if any. Raises RunError, BadOption as `find_teacher`."""
+    run = runs.find_teacher(recipe)
+    return None if run is None else _part(run, "teacher")
 
 
 def summarise(run: Run, mnist: Mnist) -> str:
     """Write the run's report; returns a line on the part of MNIST that it answered last, and where the report is."""
-    subject = report.gather(run, keras.models.load_model(run.model), mnist)
+    subject = report.gather(run, run.network(), mnist)
     written = run.folder / report.REPORT_FILE
     written.write_text(report.render(subject, pictures=True), "utf-8")
     metrics = subject.metrics()
@@ -148,7 +150,7 @@ def _keep(folder: Path, record: Record, network: keras.Model, mnist: Mnist) -> R
 
 def _part(run: Run, name: str) -> keras.Model:
     """A run's network, to become part of another, in which names must differ."""
-    network = keras.models.load_model(run.model)
+    network = run.network()
     network.name = name
     return network
 

@@ -5,7 +5,7 @@ The command line's options, a run's record and the tuner's search space are all 
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from training.errors import BadOption
 
@@ -20,9 +20,9 @@ class Augmentation(BaseModel):
 
     shift: float = Field(0, ge=0, le=14, description="Pixels to each side, at most.")
     rotation: float = Field(0, ge=0, le=180, description="Degrees either way, at most.")
-    scale: float = Field(0, ge=0, lt=1, description="Part by which width and height each grow or shrink, at most.")
+    scale: float = Field(0, ge=0, lt=1, description="Width and height are each divided by 1 plus or minus this.")
     shear: float = Field(0, ge=0, lt=1, description="Sideways pixels a row, either way, at most.")
-    elastic: float = Field(0, ge=0, le=10, description="Standard deviation, in pixels, of a smooth random warp.")
+    elastic: float = Field(0, ge=0, le=10, description="Standard deviation, in pixels, of a warp's random knots.")
     thickness: float = Field(0, ge=0, le=1, description="Pixels by which strokes grow or shrink a side, at most.")
     blur: float = Field(0, ge=0, le=5, description="Standard deviation, in pixels, of a Gaussian blur, at most.")
     noise: float = Field(0, ge=0, le=1, description="Standard deviation of added noise, as part of white, at most.")
@@ -34,7 +34,7 @@ class Recipe(Augmentation):
 
     epochs: int = Field(10, ge=1, description="Times that the training images are gone through.")
     batch_size: int = Field(32, ge=1, description="Images in one step.")
-    validation: int = Field(5_000, ge=10, description="Images held out of MNIST's training set to choose by.")
+    validation: int = Field(5_000, ge=10, le=50_000, description="MNIST's training images held out to choose by.")
 
     optimizer: Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"] = Field(
         "adam", description="Optimiser; momentum and nesterov are sgd with a momentum of 0.9."
@@ -72,10 +72,16 @@ class Recipe(Augmentation):
         "float32", description="Of what layers compute in training; weights are always float32."
     )
 
+    @model_validator(mode="after")
+    def _rises_and_falls(self) -> Self:
+        if self.warm_up > self.epochs:
+            raise ValueError(f"warm_up ({self.warm_up:g}) must not be longer than epochs ({self.epochs})")
+        return self
+
     def changed(self, options: dict[str, Any]) -> Self:
         """A copy with these fields changed. Raises BadOption where one is not what it must be."""
         try:
             return type(self)(**(self.model_dump() | options))
         except ValidationError as error:
-            problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+            problems = [": ".join([*map(str, problem["loc"]), problem["msg"]]) for problem in error.errors()]
             raise BadOption("; ".join(problems)) from error

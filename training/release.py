@@ -3,8 +3,6 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-import keras
-
 from app.inference import bundle
 from app.inference.bundle import Bundle, Latency, Manifest
 from app.inference.session import Session
@@ -31,7 +29,7 @@ def release(run: Run, mnist: Mnist, out: Path) -> Path:
 
     Raises ParityError, before anything is written, where ONNX Runtime does not answer as Keras does.
     """
-    network = keras.models.load_model(run.model)
+    network = run.network()
     exported = export(network, mnist.validation)
     validation_answers = evaluate.predict(exported.session, mnist.validation.images)
     thresholds = calibrate.thresholds(validation_answers, mnist.validation.labels)
@@ -57,10 +55,11 @@ def release(run: Run, mnist: Mnist, out: Path) -> Path:
         intended_use=INTENDED_USE,
         limits=LIMITS,
     )
-    (run.folder / bundle.MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2))  # for the run's own report
-    card = report.render(report.gather(run, network, mnist), pictures=False)
+    card = report.render(report.gather(run, network, mnist)._replace(manifest=manifest), pictures=False)
     others = {bundle.NETWORK_FILE: run.model.read_bytes(), bundle.CARD_FILE: card.encode()}
-    return bundle.write(out, Bundle(manifest, exported.model), others)
+    folder = bundle.write(out, Bundle(manifest, exported.model), others)
+    (run.folder / bundle.MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2))  # for the run's own report
+    return folder
 
 
 def _latency(session: Session) -> Latency:

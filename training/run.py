@@ -8,7 +8,7 @@ the run was exported.
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,11 @@ from pydantic import BaseModel, ValidationError
 
 from app.inference.bundle import Provenance
 from app.inference.session import Scores
-from training.errors import RunError
+from training.errors import BadOption, RunError
+from training.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
 
 MODEL_FILE, RECORD_FILE = "model.keras", "run.json"
 PARTS = ("test", "validation")
@@ -40,6 +44,10 @@ class Run(NamedTuple):
     def model(self) -> Path:
         return self.folder / MODEL_FILE
 
+    def network(self) -> "keras.Model":
+        """Raises RunError where it is damaged."""
+        return load_network(self.model)
+
     def keep_answers(self, part: str, scores: NDArray[np.floating[Any]]) -> None:
         np.save(self.folder / f"{part}.npy", scores.astype(np.float32))
 
@@ -49,6 +57,29 @@ class Run(NamedTuple):
             if (path := self.folder / f"{part}.npy").is_file():
                 return part, np.load(path)
         raise RunError(f"{self.folder}: holds no answers ({' or '.join(f'{part}.npy' for part in PARTS)})")
+
+
+def find_teacher(recipe: Recipe) -> Run | None:
+    """The run that a recipe wants to learn from, if any.
+
+    Raises RunError where there is none, BadOption where it would teach what is untrue.
+    """
+    if recipe.teacher is None:
+        return None
+    run = load(Path(recipe.teacher))
+    if recipe.non_digits and not run.record.recipe.get("non_digits"):
+        raise BadOption(f"teacher: {recipe.teacher} was not taught what is no digit; choose another, or --non-digits 0")
+    return run
+
+
+def load_network(path: Path) -> "keras.Model":
+    """A network that Keras saved. Raises RunError where it cannot be read."""
+    import keras  # only here: a record is read without it
+
+    try:
+        return keras.models.load_model(path)
+    except Exception as error:  # zipfile's, h5py's and Keras' own share no base below Exception
+        raise RunError(f"{path}: not a network that this version of Keras can read: {error}") from error
 
 
 def make_folder(runs: Path, architecture: str) -> Path:

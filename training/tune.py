@@ -8,26 +8,23 @@ Keras is imported only where a trial runs: a worker process imports this module 
 """
 
 import contextlib
+import fcntl
 import io
 import itertools
 import math
 import multiprocessing
 import random
 import re
-import shlex
-import warnings
+from collections.abc import Iterator
 from functools import partial
 from multiprocessing.synchronize import Semaphore
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import matplotlib
 import numpy as np
 import optuna
-from matplotlib import pyplot
 from optuna.distributions import CategoricalDistribution, IntDistribution, distribution_to_json
 from optuna.trial import Trial, TrialState
-from optuna.visualization import matplotlib as plots
 from sqlalchemy.exc import SQLAlchemyError
 
 from training import calibrate
@@ -38,13 +35,9 @@ from training.quiet import import_keras
 from training.recipe import Recipe
 from training.space import Distribution, Space
 
-matplotlib.use("Agg")  # draws without a screen
-
 Sampler = Literal["tpe", "random", "grid"]
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 TRIALS = 20  # where neither the command line nor a grid says how many
-IMPORTANCES_FROM = 10  # trials; with fewer they are chance
-SHOWN = 10
 STUDY = "tune"
 LOCK_SECONDS = 60  # that a worker waits while others write
 
@@ -101,20 +94,37 @@ def subset(digits: Digits, images: int) -> Digits:
 def run(search: Search, workers: int = 1) -> optuna.Study:
     """Go on until the study has its trials. Those that failed are made up for, unless all that are left fail.
 
-    Raises BadOption where the study was begun with other options, RunError where it cannot be kept or no trial ends.
+    Raises BadOption where the study was begun with other options, RunError where it cannot be kept, is at work already
+    or no trial ends.
     """
     study, before = _open(search), -1
-    while (left := _left(study, search)) and (finished := _count(study, *FINISHED)) > before:
-        _round(search, left, workers)
-        before = finished
-    if not _count(study, TrialState.COMPLETE):
+    with _alone(search.database):
+        while (left := _left(study, search)) and (finished := count(study, *FINISHED)) > before:
+            _round(search, left, workers)
+            before = finished
+    if not count(study, TrialState.COMPLETE):
         raise RunError(f"{search.database}: of {len(study.trials)} trials none came to its end")
     return study
 
 
+@contextlib.contextmanager
+def _alone(database: Path) -> Iterator[None]:
+    """The study is this command's: another would take the trials that run here for broken off.
+
+    The lock is advisory, apart from SQLite's own on the same file, and ends with the process, however that ends.
+    """
+    with database.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(
+                f"{database}: another command is at work on it; let it end, or give another --name"
+            ) from error
+        yield
+
+
 def _open(search: Search) -> optuna.Study:
-    if search.recipe.teacher is not None:
-        runs.load(Path(search.recipe.teacher))  # here, not first in each trial
+    runs.find_teacher(search.recipe)  # here, not first in each trial
     setting = search.setting()
     try:
         search.database.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +147,8 @@ def _storage(search: Search) -> optuna.storages.RDBStorage:
     return optuna.storages.RDBStorage(f"sqlite:///{search.database}", engine_kwargs=options)
 
 
-def _count(study: optuna.Study, *states: TrialState) -> int:
+def count(study: optuna.Study, *states: TrialState) -> int:
+    """How many of the trials ended in one of these ways."""
     return len(study.get_trials(deepcopy=False, states=states))
 
 
@@ -150,13 +161,13 @@ def _left(study: optuna.Study, search: Search) -> int:
     for abandoned in study.get_trials(states=[TrialState.RUNNING]):
         study.tell(abandoned.number, state=TrialState.FAIL)
     if search.sampler != "grid":
-        return max(0, (search.trials or TRIALS) - _count(study, *FINISHED))
+        return max(0, (search.trials or TRIALS) - count(study, *FINISHED))
     known = [one.params for one in study.get_trials(states=FINISHED)]
     known += [one.system_attrs["fixed_params"] for one in study.get_trials(states=[TrialState.WAITING])]
     for point in search.grid():
         if point not in known:
             study.enqueue_trial(point)
-    return _count(study, TrialState.WAITING)
+    return count(study, TrialState.WAITING)
 
 
 def _round(search: Search, trials: int, workers: int) -> None:
@@ -240,53 +251,3 @@ def measure(logits: calibrate.Logits, labels: Labels) -> tuple[float, float]:
         return math.inf, 0.0
     shares = calibrate.softmax(logits, calibrate.temperature(logits, labels))[np.arange(len(labels)), labels]
     return float(-np.log(shares.clip(min=np.finfo(float).tiny)).mean()), float((logits.argmax(axis=1) == labels).mean())
-
-
-def draw(study: optuna.Study, folder: Path) -> None:
-    """Plots of the search as PNG files in a folder."""
-    folder.mkdir(exist_ok=True)
-    with warnings.catch_warnings(), matplotlib.rc_context({"figure.figsize": (8, 5)}):  # Optuna sets styles for good
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        drawn: dict[str, Any] = {
-            "history": plots.plot_optimization_history(study, target_name="loss"),
-            "epochs": plots.plot_intermediate_values(study),
-            "slices": plots.plot_slice(study, target_name="loss"),
-            "parallel": plots.plot_parallel_coordinate(study, target_name="loss"),
-        }
-        if _count(study, TrialState.COMPLETE) >= IMPORTANCES_FROM and len(study.best_params) > 1:
-            drawn["importances"] = plots.plot_param_importances(study, target_name="loss")
-        for name, axes in drawn.items():
-            figure = np.ravel(axes)[0].figure
-            figure.savefig(folder / f"{name}.png", dpi=120, bbox_inches="tight")
-            pyplot.close(figure)
-
-
-def summarise(study: optuna.Study, search: Search) -> str:
-    """The best trials as a table, and the command line that trains the best one's recipe."""
-    ended = sorted(study.get_trials(states=[TrialState.COMPLETE]), key=lambda trial: trial.values)
-    rows = [["trial", "loss", "accuracy", *search.space]]
-    for one in ended[:SHOWN]:
-        params = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in one.params.values()]
-        rows.append([str(one.number), f"{one.values[0]:.5f}", f"{one.user_attrs['accuracy']:.2%}", *params])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    table = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    counts = (
-        f"{len(ended)} trials ended, {_count(study, TrialState.PRUNED)} were pruned, {_count(study, TrialState.FAIL)} "
-        f"failed; loss and accuracy are of {len(search.validation.labels):,} validation images"
-    )
-    return "\n".join([*table, counts, command(search, search.recipe.changed(study.best_params))])
-
-
-def command(search: Search, recipe: Recipe) -> str:
-    """The command line that trains by a recipe, with what differs from the architecture's own."""
-    from training.architectures import architecture
-
-    own = architecture(search.architecture).recipe
-    words = ["python", "-m", "training", "train", "--arch", search.architecture, "--seed", str(search.seed)]
-    for field, value in recipe:
-        option = field.replace("_", "-")
-        if isinstance(value, bool) and value != getattr(own, field):
-            words.append(f"--{option}" if value else f"--no-{option}")
-        elif value != getattr(own, field):
-            words += [f"--{option}", str(value)]
-    return shlex.join(words)

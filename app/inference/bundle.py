@@ -173,8 +173,7 @@ def write(parent: Path, bundle: Bundle, others: Mapping[str, bytes] = MappingPro
     Raises BundleError where that version stands already: bundles are immutable.
     """
     folder = parent / bundle.manifest.version
-    parent.mkdir(parents=True, exist_ok=True)
-    workspace = Path(tempfile.mkdtemp(prefix=".writing-", dir=parent))
+    workspace = make_workspace(parent)
     try:
         manifest = bundle.manifest.model_dump_json(indent=2, exclude_none=True).encode() + b"\n"
         for name, content in {**others, MODEL_FILE: bundle.model, MANIFEST_FILE: manifest}.items():
@@ -186,6 +185,15 @@ def write(parent: Path, bundle: Bundle, others: Mapping[str, bytes] = MappingPro
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
     return folder
+
+
+def make_workspace(parent: Path) -> Path:
+    """An empty folder under a model's, in which a version can be written. Raises BundleError where none can be made."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".writing-", dir=parent))
+    except OSError as error:
+        raise BundleError(f"{parent}: no bundle can be written there: {error}") from error
 
 
 def versions(parent: Path) -> list[str]:

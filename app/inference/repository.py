@@ -12,7 +12,7 @@ from app.cores import usable_cores
 from app.errors import BundleError, ModelNotFound, NoLiveModel
 from app.inference import bundle
 from app.inference.batcher import Batcher
-from app.inference.bundle import Manifest
+from app.inference.bundle import Manifest, Thresholds
 from app.inference.session import CPU, ENERGY, Frames, Scores, Session
 from app.inference.warmup import WarmUp, warm_up
 from app.metrics import Metrics
@@ -112,7 +112,7 @@ class Repository:
         manifest, model = bundle.read(folder)
         settings = self._settings
         session = Session(model, device=settings.device, threads=settings.threads)
-        _check_golden(session, self._golden)
+        _check_golden(session, self._golden, manifest.thresholds)
         spare_core = session.provider != CPU or usable_cores() > settings.workers * settings.threads
         warmed = warm_up(session.run, settings.chunk_images, spare_core=spare_core)
         batcher = Batcher(
@@ -129,8 +129,11 @@ class Repository:
         return LiveModel(manifest, session, batcher, warmed)
 
 
-def _check_golden(session: Session, golden: Frames) -> None:
-    probabilities = session.run(golden)[:, :ENERGY]
+def _check_golden(session: Session, golden: Frames, thresholds: Thresholds) -> None:
+    scores = session.run(golden)
+    if thresholds.energy is not None and np.isnan(scores[:, ENERGY]).any():
+        raise BundleError("the manifest has a threshold for the energy, but the model gives none")
+    probabilities = scores[:, :ENERGY]
     if not np.allclose(sums := probabilities.sum(axis=1), 1, atol=1e-3):
         raise BundleError(f"the rows of `probabilities` must sum to 1; got {sums.tolist()}")
     right = int((probabilities.argmax(axis=1) == np.arange(len(golden))).sum())

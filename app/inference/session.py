@@ -18,6 +18,7 @@ Scores = NDArray[np.float32]  # [N, 11]: ten probabilities, and the energy, whic
 ENERGY = 10  # its column
 
 OUTPUTS = {"probabilities": ("tensor(float)", 2), "energy": ("tensor(float)", 1)}
+SHAPES_OF_TWO = (2, ENERGY), (2,)  # images
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}  # exhaustive search repeats for every new batch shape
 FELL_BACK = (
@@ -111,8 +112,9 @@ def _check_contract(session: Any) -> None:
     if "energy" in outputs and outputs["energy"] != OUTPUTS["energy"]:
         raise BundleError(f"expected the output `energy` to be float32 [N]; the model has {outputs}")
     try:
-        shape = session.run(["probabilities"], {"image": np.zeros((1, 28, 28), np.uint8)})[0].shape
+        answers = session.run([name for name in OUTPUTS if name in outputs], {"image": np.zeros((2, 28, 28), np.uint8)})
     except Exception as error:  # as where it is opened
         raise BundleError(f"ONNX Runtime cannot run the model: {error}") from error
-    if shape != (1, ENERGY):
-        raise BundleError(f"expected `probabilities` of ten columns; one image gives {shape}")
+    for name, expected, answer in zip(OUTPUTS, SHAPES_OF_TWO, answers, strict=False):
+        if answer.shape != expected:
+            raise BundleError(f"expected `{name}` of two images to be {expected}; the model gives {answer.shape}")

@@ -99,6 +99,17 @@ def test_what_is_no_digit_by_its_energy_is_rejected_whatever_the_confidence(tmp_
     assert strict.decide_all(rows) == ["accept", "reject", "accept"]
 
 
+def test_a_threshold_for_an_energy_that_the_model_does_not_give_is_refused(tmp_path: Path, digits: Digits) -> None:
+    folder = copy(tmp_path)
+    original = bundle.read(folder)
+    shutil.rmtree(folder)
+    manifest = original.manifest.model_copy(
+        update={"thresholds": original.manifest.thresholds.model_copy(update={"energy": 2.0})}
+    )
+    bundle.write(tmp_path / "digits", Bundle(manifest, original.model))
+    assert live(opened(tmp_path, digits)) == []
+
+
 def test_a_bundle_without_measurements_serves_too(tmp_path: Path, digits: Digits) -> None:
     folder = copy(tmp_path)
     original = bundle.read(folder)

@@ -59,7 +59,7 @@ def test_a_model_of_other_columns() -> None:
         helper.make_tensor("b", TensorProto.INT64, [1], [1])
     )
     proto.graph.output[0].type.tensor_type.shape.dim[1].dim_param = "C"
-    with pytest.raises(BundleError, match=r"expected `probabilities` of ten columns; one image gives \(1, 1\)"):
+    with pytest.raises(BundleError, match=r"expected `probabilities` of two images to be \(2, 10\); .* gives \(2, 1\)"):
         Session(proto.SerializeToString())
 
 
@@ -72,6 +72,16 @@ def test_a_model_with_another_energy() -> None:
     proto.graph.node.append(helper.make_node("Identity", ["probabilities"], ["energy"]))
     proto.graph.output.append(helper.make_tensor_value_info("energy", TensorProto.FLOAT, [None, 10]))
     with pytest.raises(BundleError, match="expected the output `energy` to be float32"):
+        Session(proto.SerializeToString())
+
+
+def test_a_model_with_energies_of_another_length() -> None:
+    proto = onnx.load_from_string(graph())
+    proto.graph.node.append(helper.make_node("ReduceSum", ["probabilities"], ["sum"], keepdims=0))
+    proto.graph.node.append(helper.make_node("Reshape", ["sum", "one"], ["energy"]))
+    proto.graph.initializer.append(helper.make_tensor("one", TensorProto.INT64, [1], [1]))
+    proto.graph.output.append(helper.make_tensor_value_info("energy", TensorProto.FLOAT, ["N"]))
+    with pytest.raises(BundleError, match=r"expected `energy` of two images to be \(2,\); the model gives \(1,\)"):
         Session(proto.SerializeToString())
 
 

@@ -52,6 +52,11 @@ def test_an_option_that_cannot_be_is_refused_in_a_sentence() -> None:
         architecture("cnn").recipe.changed({"dropout": 1.5, "batch_size": 0})
 
 
+def test_a_warm_up_longer_than_the_training_is_refused() -> None:
+    with pytest.raises(BadOption, match=r"^Value error, warm_up \(3\) must not be longer than epochs \(2\)"):
+        architecture("cnn").recipe.changed({"epochs": 2, "warm_up": 3})
+
+
 def a_bar() -> np.ndarray:
     """An upright bar of 3x11 pixels in the middle, off the axis of symmetry."""
     frame = np.zeros((1, 28, 28), np.float32)

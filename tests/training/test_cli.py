@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from app.errors import BundleError
 from tests.conftest import MODELS, ROOT
-from training.__main__ import _check_export
 from training.errors import BadOption
+from training.options import check_export, check_picture
 from training.quiet import native_stderr_off
 
 
@@ -34,8 +35,29 @@ def test_what_a_person_can_put_right_comes_without_a_traceback(tmp_path: Path) -
 
 def test_the_export_is_refused_before_a_training_that_it_cannot_follow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    with pytest.raises(BadOption, match="the export needs KERAS_BACKEND=tensorflow"):
-        _check_export(Path("models/digits"))
+    with pytest.raises(BadOption, match="ONNX is made by TensorFlow alone"):
+        check_export(Path("models/digits"))
+
+
+def test_where_no_bundle_can_be_written_is_found_before_the_training(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BundleError, match=r"file/digits: no bundle can be written there: .*Not a directory"):
+        check_export(tmp_path / "file" / "digits")
+    check_export(tmp_path / "models" / "digits")
+    assert list((tmp_path / "models" / "digits").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["pareto", "pareto.gif", "nowhere/pareto.svg"])
+def test_a_picture_that_cannot_be_drawn_is_refused_before_the_measuring(name: str, tmp_path: Path) -> None:
+    check_picture(tmp_path / "pareto.svg")
+    with pytest.raises(BadOption, match=r"give a file in a folder that exists, ending in \.svg, \.png, \.pdf"):
+        check_picture(tmp_path / name)
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**31)])
+def test_a_seed_that_cannot_be_is_refused(seed: str) -> None:
+    done = training("train", "--seed", seed)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
 
 
 @pytest.mark.usefixtures("mnist_test")

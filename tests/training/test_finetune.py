@@ -15,8 +15,8 @@ from app.inference import bundle
 from tests.pictures import encoded
 from training import finetune, own_images, pipeline, run
 from training.architectures import architecture
-from training.data import Digits, Mnist, split
-from training.errors import Forgotten, ImagesError, NoNetwork
+from training.data import Digits, Mnist
+from training.errors import Forgotten, ImagesError, NoNetwork, RunError
 from training.finetune import Change, Finetuning
 from training.own_images import Images
 from training.release import release
@@ -77,13 +77,12 @@ def test_it_learns_the_own_images_and_keeps_mnist(tuned: tuple[Run, Finetuning])
 def test_the_figures_are_those_of_the_networks(
     base: Path, folder: Path, tuned: tuple[Run, Finetuning], small_mnist: Mnist
 ) -> None:
-    own = own_images.read(folder).digits
-    _, held_out = split(own.labels, 20, seed=0)
-    assert np.bincount(own.labels[held_out]).tolist() == [2] * 10
+    held_out = own_images.read(folder).held_out
+    assert np.bincount(held_out.labels).tolist() == [2] * 10
     made, result = tuned
     for when, path in (("before", base / bundle.NETWORK_FILE), ("after", made.model)):
         network = keras.models.load_model(path)
-        for digits, change in ((own.take(held_out), result.held_out), (small_mnist.validation, result.validation)):
+        for digits, change in ((held_out, result.held_out), (small_mnist.validation, result.validation)):
             right = logits(network, digits.images).argmax(axis=1) == digits.labels
             assert getattr(change, when) == right.mean()
 
@@ -93,10 +92,8 @@ def test_what_is_held_out_teaches_nothing(
 ) -> None:
     """Were those images blank, the network would be the same."""
     own = own_images.read(folder)
-    _, held_out = split(own.digits.labels, 20, seed=0)
-    frames = own.digits.images.copy()
-    frames[held_out] = 0
-    again, result = tune(base, own._replace(digits=Digits(frames, own.digits.labels)), small_mnist, tmp_path)
+    blank = Digits(np.zeros_like(own.held_out.images), own.held_out.labels)
+    again, result = tune(base, own._replace(held_out=blank), small_mnist, tmp_path)
     assert result.held_out.after == 0.1
     networks = [keras.models.load_model(one.model).get_weights() for one in (tuned[0], again)]
     for one, other in zip(*networks, strict=True):
@@ -160,9 +157,10 @@ def test_images_are_framed_as_the_service_frames_them(folder: Path, tmp_path: Pa
     (own / "7" / "deeper").mkdir()
     (own / "7" / "deeper" / "photo.jpg").write_bytes(photo := encoded(page, "JPEG"))
     read = own_images.read(own)
-    assert np.bincount(read.digits.labels).tolist() == [10] * 7 + [11, 10, 10]
+    labels = np.concatenate([read.train.labels, read.held_out.labels])
+    assert np.bincount(labels).tolist() == [10] * 7 + [11, 10, 10]
     expected = normalise(decode(open_image(photo, max_pixels=10_000_000))).pixels
-    sevens = read.digits.images[read.digits.labels == 7]
+    sevens = np.concatenate([read.train.images, read.held_out.images])[labels == 7]
     assert sum(np.array_equal(frame, expected) for frame in sevens) == 1
 
 
@@ -176,16 +174,19 @@ def test_what_cannot_be_read_is_left_out_by_name(folder: Path, tmp_path: Path) -
     assert [line.split(":")[0] for line in read.left_out] == ["3/a.png", "4/b.png", "5/c.txt", "8/six.png"]
     for line, reason in zip(read.left_out, ("broken", "no ink", "an image", "as 6/0.3 1.5.png"), strict=True):
         assert reason in line
-    np.testing.assert_array_equal(read.digits.images, clean.digits.images)
+    np.testing.assert_array_equal(read.train.images, clean.train.images)
     assert read.sha256 == clean.sha256
 
 
 def test_the_images_digest_tells_what_they_are_taken_for_but_not_their_names(folder: Path, tmp_path: Path) -> None:
-    known, own = own_images.read(folder).sha256, shutil.copytree(folder, tmp_path / "own")
-    (own / "0" / "0.3 1.5.png").rename(own / "0" / "renamed.png")
-    assert own_images.read(own).sha256 == known
-    (own / "0" / "renamed.png").rename(own / "1" / "renamed.png")
-    assert own_images.read(own).sha256 != known
+    known, own = own_images.read(folder), shutil.copytree(folder, tmp_path / "own")
+    for number, file in enumerate(sorted((own / "0").iterdir(), reverse=True)):
+        file.rename(own / "0" / f"renamed {number}.png")
+    renamed = own_images.read(own)
+    assert renamed.sha256 == known.sha256
+    np.testing.assert_array_equal(renamed.held_out.images, known.held_out.images)
+    (own / "0" / "renamed 0.png").rename(own / "1" / "renamed.png")
+    assert own_images.read(own).sha256 != known.sha256
 
 
 def test_too_few_images_are_refused(folder: Path, tmp_path: Path) -> None:
@@ -197,6 +198,13 @@ def test_too_few_images_are_refused(folder: Path, tmp_path: Path) -> None:
         own_images.read(own)
     with pytest.raises(ImagesError, match="there are only 0 of 0, 0 of 1"):
         own_images.read(tmp_path / "nowhere")
+
+
+def test_a_damaged_network_is_refused_in_a_sentence(base: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(base, tmp_path / "small" / "1")
+    (damaged / bundle.NETWORK_FILE).write_bytes((base / bundle.NETWORK_FILE).read_bytes()[:-200])
+    with pytest.raises(RunError, match=r"network\.keras: not a network that this version of Keras can read"):
+        finetune.read_base(damaged)
 
 
 def test_a_bundle_without_its_network_is_refused(base: Path, tmp_path: Path) -> None:

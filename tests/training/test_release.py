@@ -16,6 +16,7 @@ from training.architectures import ARCHITECTURES, architecture
 from training.data import Digits, Mnist
 from training.errors import BadOption, ParityError, RunError, TrainingError
 from training.export import to_onnx
+from training.pipeline import combine
 from training.release import release
 from training.run import Run, load
 from training.train import logits
@@ -123,6 +124,14 @@ def test_an_ensemble_answers_with_the_mean_of_its_members_logits(small_mnist: Mn
     np.testing.assert_allclose(
         logits(keras.models.load_model(both.model), small_mnist.test.images), expected, atol=1e-4
     )
+
+
+def test_an_ensemble_is_made_of_several_runs_of_one_architecture(run: Run, small_mnist: Mnist, tmp_path: Path) -> None:
+    other = Run(run.folder, run.record.model_copy(update={"architecture": "mlp-256-128"}))
+    for members in ([run], [run, other]):
+        with pytest.raises(BadOption, match=r"two or more runs of one architecture; these are: .*mlp-128-64"):
+            combine(members, small_mnist, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_student_learns_from_a_teacher_alone(run: Run, small_mnist: Mnist, tmp_path: Path) -> None:

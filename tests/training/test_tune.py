@@ -17,6 +17,7 @@ from optuna.trial import TrialState
 from sklearn.metrics import log_loss
 
 from training import pipeline, space, tune
+from training import study as studies
 from training.__main__ import app
 from training.architectures import architecture
 from training.calibrate import softmax, temperature
@@ -241,6 +242,9 @@ def test_when_a_worker_dies_the_others_go_on(small_mnist: Mnist, tmp_path: Path)
     try:
         _wait_until(multiprocessing.active_children)
         _wait_until(lambda: sorted(states(stored(search))) == ["COMPLETE", "RUNNING"])
+        with pytest.raises(RunError, match="another command is at work on it"):
+            tune.run(search)
+        assert sorted(states(stored(search))) == ["COMPLETE", "RUNNING"]
         _wait_until(lambda: len(multiprocessing.active_children()) == 1)  # the other found nothing more to do
     finally:
         while searching.is_alive():  # the worker, and the one that comes in its place
@@ -281,16 +285,16 @@ def ended(small_mnist: Mnist, tmp_path: Path) -> tuple[Search, optuna.Study]:
 
 def test_the_best_trials_come_first_and_the_command_last(ended: tuple[Search, optuna.Study]) -> None:
     search, study = ended
-    heading, first, *_, counts, command = tune.summarise(study, search).splitlines()
+    heading, first, *_, counts, command = studies.summarise(study, search).splitlines()
     assert heading.split() == ["trial", "loss", "accuracy", "learning_rate", "batch_norm"]
     assert first.split() == ["5", "0.10000", "90.00%", "0.006", "True"]
     assert counts == "12 trials ended, 0 were pruned, 0 failed; loss and accuracy are of 300 validation images"
-    assert command == tune.command(search, search.recipe.changed(study.best_params))
+    assert command == studies.command(search, search.recipe.changed(study.best_params))
 
 
 def test_the_search_is_drawn(ended: tuple[Search, optuna.Study], tmp_path: Path) -> None:
     _, study = ended
-    tune.draw(study, tmp_path / "plots")
+    studies.draw(study, tmp_path / "plots")
     drawn = list((tmp_path / "plots").iterdir())
     assert {file.stem for file in drawn} == {"history", "epochs", "slices", "parallel", "importances"}
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in drawn)
@@ -299,7 +303,7 @@ def test_the_search_is_drawn(ended: tuple[Search, optuna.Study], tmp_path: Path)
 def test_of_few_trials_no_importances_are_drawn(ended: tuple[Search, optuna.Study], tmp_path: Path) -> None:
     few = optuna.create_study()
     few.add_trials(ended[1].trials[:9])
-    tune.draw(few, tmp_path / "plots")
+    studies.draw(few, tmp_path / "plots")
     assert not (tmp_path / "plots" / "importances.png").exists()
 
 
@@ -316,7 +320,7 @@ def test_the_command_gives_the_very_recipe_to_train(small_mnist: Mnist, tmp_path
         "teacher": "a run",
     }
     search = searched(small_mnist, tmp_path, RATES, seed=7)._replace(architecture=name)
-    python, _, module, *words = shlex.split(tune.command(search, own.changed(changes)))
+    python, _, module, *words = shlex.split(studies.command(search, own.changed(changes)))
     parser = typer.main.get_command(app).commands[words[0]]  # type: ignore[attr-defined]  # a group
     given = parser.make_context(words[0], words[1:]).params
     recipe = own.changed({field: given[field] for field in Recipe.model_fields if given[field] is not None})

@@ -83,7 +83,7 @@ def scratch(
     """
     import_keras()
     from training import pipeline
-    from training.scratch import exam_example, forward_example
+    from training.scratch_examples import exam_example, forward_example
 
     if out is not None:
         check_export(out)

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from app.inference.bundle import Provenance
-from training import calibrate, provenance, report, scratch
+from training import calibrate, provenance, report, scratch_examples
 from training import run as runs
 from training.architectures import ARCHITECTURES, FRAME, Architecture
 from training.data import Mnist
@@ -57,10 +57,10 @@ def train_scratch(mnist: Mnist, *, seed: int, folder: Path) -> Run:
     """As `train`, for the network that training/scratch.py trains in NumPy alone."""
 
     def fitted() -> Fitted:
-        network, history = scratch.train_mnist(mnist, seed=seed, show=print)
-        return Fitted(scratch.to_keras(network), history)
+        network, history = scratch_examples.train_mnist(mnist, seed=seed, show=print)
+        return Fitted(scratch_examples.to_keras(network), history)
 
-    recipe = Recipe(optimizer="momentum").model_dump(mode="json") | asdict(scratch.MNIST)
+    recipe = Recipe(optimizer="momentum").model_dump(mode="json") | asdict(scratch_examples.MNIST)
     return leave_run("scratch-256-128", recipe, fitted, mnist, seed=seed, folder=folder)
 
 

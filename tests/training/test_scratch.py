@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from training import calibrate, scratch
+from training import calibrate, scratch_examples
 from training.data import Mnist
 from training.scratch import ACTIVATIONS, Descent, Examples, History, Hyperparameters, Network, batches, fit
 from training.train import logits
@@ -215,7 +215,7 @@ def test_early_stopping_goes_back_to_the_lowest_validation_loss() -> None:
 
 
 def test_the_forward_example_is_what_a_calculator_says() -> None:
-    shown = [float(line.rpartition("= ")[2]) for line in scratch.forward_example().splitlines()[1:]]
+    shown = [float(line.rpartition("= ")[2]) for line in scratch_examples.forward_example().splitlines()[1:]]
     z1 = 0.4 * 0.5 + 0.6 * 0.8 + 0.1
     a1 = 1 / (1 + math.exp(-z1))
     z2 = 0.9 * a1 - 0.2
@@ -223,7 +223,7 @@ def test_the_forward_example_is_what_a_calculator_says() -> None:
 
 
 def test_the_exam_example_learns_the_rule() -> None:
-    shown = scratch.exam_example()
+    shown = scratch_examples.exam_example()
     losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", shown)]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.1
@@ -234,11 +234,11 @@ def test_the_exam_example_learns_the_rule() -> None:
 
 def test_the_digits_are_learnt_and_the_keras_network_answers_alike(small_mnist: Mnist) -> None:
     lines: list[str] = []
-    made, history = scratch.train_mnist(small_mnist, seed=0, show=lines.append)
+    made, history = scratch_examples.train_mnist(small_mnist, seed=0, show=lines.append)
     assert max(history["val_accuracy"]) > 0.95
     assert len(lines) == len(history["loss"])
     assert lines[0].startswith(f"epoch 1/30  loss {history['loss'][0]:.4f}  accuracy")
-    scores = logits(scratch.to_keras(made), small_mnist.validation.images)
-    expected = made.predict(scratch.examples(small_mnist.validation).x)
+    scores = logits(scratch_examples.to_keras(made), small_mnist.validation.images)
+    expected = made.predict(scratch_examples.examples(small_mnist.validation).x)
     assert expected.dtype == np.float32
     np.testing.assert_allclose(calibrate.softmax(scores), expected, atol=1e-5)

@@ -205,12 +205,19 @@ def combine(
 
 
 @app.command()
-def export(folder: RunFolder, out: Annotated[Path, Out], data: Data = None) -> None:
+def export(
+    folder: RunFolder,
+    out: Annotated[Path, Out],
+    data: Data = None,
+    int8: Annotated[bool | None, typer.Option(help="Default: as the run's recipe says.")] = None,
+) -> None:
     """Export a run's model.keras as the next bundle version under --out."""
     from training import run
 
     check_export(out)
     trained = run.load(folder)
+    if int8 is not None:
+        trained.record.recipe["int8"] = int8
     _release(trained, _load_for(data, trained), out)
 
 

@@ -24,10 +24,11 @@ from training import pipeline
 from training.architectures import Architecture, architecture
 from training.data import Digits, Mnist
 from training.errors import Forgotten, NoNetwork
+from training.network import load
 from training.own_images import Images
 from training.pipeline import Fitted
 from training.recipe import Recipe
-from training.run import Run, load_network
+from training.run import Run
 from training.train import History, logits, train
 
 MNIST_IMAGES, MNIST_TO_OWN = 10_000, 3  # in an epoch; the user's are repeated until they are a third as many
@@ -88,7 +89,7 @@ def read_base(folder: Path) -> Base:
             f"{folder} was written without its network: it has no {bundle.NETWORK_FILE}, and {bundle.MODEL_FILE} "
             "cannot be trained; train and export that model anew, and fine-tune what is written then"
         )
-    return Base(manifest, manifest.training, load_network(network))
+    return Base(manifest, manifest.training, load(network))
 
 
 def finetune(

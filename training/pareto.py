@@ -28,7 +28,7 @@ class Candidate(NamedTuple):
 def measure(runs: list[Run], mnist: Mnist) -> list[Candidate]:
     """Export every run's network, and measure all of them in this one process; the quickest first."""
     networks = [run.network() for run in runs]
-    sessions = [export(network, mnist.validation).session for network in networks]
+    sessions = [export(one, mnist, int8=run.int8).session for one, run in zip(networks, runs, strict=True)]
     found = [
         Candidate(_name(run), network.count_params(), _accuracy(session, mnist), microseconds)
         for run, network, session, microseconds in zip(
@@ -70,8 +70,14 @@ def _name(run: Run) -> str:
         "width": recipe["width"] != 1,
         "members": recipe["members"] > 1,
         "teacher": recipe["teacher"] is not None,
+        "int8": run.int8,
     }
-    said = {"width": f"x{recipe['width']:g}", "members": f"{recipe['members']} members", "teacher": "taught"}
+    said = {
+        "width": f"x{recipe['width']:g}",
+        "members": f"{recipe['members']} members",
+        "teacher": "taught",
+        "int8": "int8",
+    }
     return ", ".join([run.record.architecture, *(said[name] for name, wanted in details.items() if wanted)])
 
 

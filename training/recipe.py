@@ -72,6 +72,8 @@ class Recipe(Augmentation):
         "float32", description="Of what layers compute in training; weights are always float32."
     )
 
+    int8: bool = Field(False, description="Export convolutions in 8-bit integers: quicker on a CPU, less exact.")
+
     @model_validator(mode="after")
     def _rises_and_falls(self) -> Self:
         if self.warm_up > self.epochs:

@@ -8,7 +8,8 @@ from app.inference.bundle import Bundle, Latency, Manifest
 from app.inference.session import Session
 from training import calibrate, evaluate, latency, non_digits, provenance, report
 from training.data import Mnist
-from training.export import OPSET, check_parity, export
+from training.export import EXACT, OPSET, ROUNDED, check_parity, export
+from training.network import pack
 from training.run import Run
 
 LICENCE = "Apache-2.0"
@@ -30,11 +31,14 @@ def release(run: Run, mnist: Mnist, out: Path) -> Path:
     Raises ParityError, before anything is written, where ONNX Runtime does not answer as Keras does.
     """
     network = run.network()
-    exported = export(network, mnist.validation)
+    exported = export(network, mnist, int8=False)
+    parity = check_parity(network, exported, mnist.test.images, limits=EXACT)
+    if run.int8:  # made of the graph that proved equal
+        exported = export(network, mnist, int8=True)
+        parity = check_parity(network, exported, mnist.test.images, limits=ROUNDED)
     validation_answers = evaluate.predict(exported.session, mnist.validation.images)
     thresholds = calibrate.thresholds(validation_answers, mnist.validation.labels)
     metrics, answers = evaluate.examine(exported.session, thresholds, mnist.test, non_digits.TESTING)
-    parity = check_parity(network, exported.temperature, mnist.test.images, answers)
     run.keep_answers("test", answers)
     manifest = Manifest(
         name=out.resolve().name,
@@ -56,7 +60,7 @@ def release(run: Run, mnist: Mnist, out: Path) -> Path:
         limits=LIMITS,
     )
     card = report.render(report.gather(run, network, mnist)._replace(manifest=manifest), pictures=False)
-    others = {bundle.NETWORK_FILE: run.model.read_bytes(), bundle.CARD_FILE: card.encode()}
+    others = {bundle.NETWORK_FILE: pack(network), bundle.CARD_FILE: card.encode()}
     folder = bundle.write(out, Bundle(manifest, exported.model), others)
     (run.folder / bundle.MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2))  # for the run's own report
     return folder

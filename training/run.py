@@ -46,7 +46,14 @@ class Run(NamedTuple):
 
     def network(self) -> "keras.Model":
         """Raises RunError where it is damaged."""
-        return load_network(self.model)
+        from training import network  # only here: a record is read without Keras
+
+        return network.load(self.model)
+
+    @property
+    def int8(self) -> bool:
+        """Whether it is exported in integers."""
+        return bool(self.record.recipe.get("int8"))
 
     def keep_answers(self, part: str, scores: NDArray[np.floating[Any]]) -> None:
         np.save(self.folder / f"{part}.npy", scores.astype(np.float32))
@@ -70,16 +77,6 @@ def find_teacher(recipe: Recipe) -> Run | None:
     if recipe.non_digits and not run.record.recipe.get("non_digits"):
         raise BadOption(f"teacher: {recipe.teacher} was not taught what is no digit; choose another, or --non-digits 0")
     return run
-
-
-def load_network(path: Path) -> "keras.Model":
-    """A network that Keras saved. Raises RunError where it cannot be read."""
-    import keras  # only here: a record is read without it
-
-    try:
-        return keras.models.load_model(path)
-    except Exception as error:  # zipfile's, h5py's and Keras' own share no base below Exception
-        raise RunError(f"{path}: not a network that this version of Keras can read: {error}") from error
 
 
 def make_folder(runs: Path, architecture: str) -> Path:

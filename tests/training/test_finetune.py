@@ -18,6 +18,7 @@ from training.architectures import architecture
 from training.data import Digits, Mnist
 from training.errors import Forgotten, ImagesError, NoNetwork, RunError
 from training.finetune import Change, Finetuning
+from training.network import load
 from training.own_images import Images
 from training.release import release
 from training.run import Run
@@ -81,7 +82,7 @@ def test_the_figures_are_those_of_the_networks(
     assert np.bincount(held_out.labels).tolist() == [2] * 10
     made, result = tuned
     for when, path in (("before", base / bundle.NETWORK_FILE), ("after", made.model)):
-        network = keras.models.load_model(path)
+        network = load(path)
         for digits, change in ((held_out, result.held_out), (small_mnist.validation, result.validation)):
             right = logits(network, digits.images).argmax(axis=1) == digits.labels
             assert getattr(change, when) == right.mean()

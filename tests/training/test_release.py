@@ -11,12 +11,13 @@ import pytest
 
 from app.inference import bundle
 from app.inference.session import Session
-from training import calibrate, evaluate, non_digits, pipeline
+from training import calibrate, evaluate, latency, network, non_digits, pipeline
 from training.architectures import ARCHITECTURES, architecture
 from training.data import Digits, Mnist
 from training.errors import BadOption, ParityError, RunError, TrainingError
-from training.export import to_onnx
+from training.export import EXACT, export, finish, to_graph
 from training.pipeline import combine
+from training.quantise import quantise
 from training.release import release
 from training.run import Run, load
 from training.train import logits
@@ -29,6 +30,13 @@ def train(mnist: Mnist, folder: Path, **changes: Any) -> Run:
     """One epoch of the smallest network."""
     chosen = architecture("mlp-128-64")
     return pipeline.train(chosen, chosen.recipe.changed({"epochs": 1, **changes}), mnist, seed=0, folder=folder)
+
+
+def train_convolutions(mnist: Mnist, folder: Path, **changes: Any) -> Run:
+    """The default network, narrow, until it can tell digits apart."""
+    chosen = architecture("cnn")
+    options = {"epochs": 12, "width": 0.5, "batch_size": 32, "non_digits": 0, "shift": 0, "rotation": 0, **changes}
+    return pipeline.train(chosen, chosen.recipe.changed(options), mnist, seed=0, folder=folder)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +100,7 @@ def test_a_run_that_was_not_released_has_a_report_of_the_validation(small_mnist:
 def test_a_model_that_answers_otherwise_is_not_written(
     run: Run, small_mnist: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.export.to_onnx", lambda network, temperature: to_onnx(network, temperature * 1.1))
+    monkeypatch.setattr("training.export.finish", lambda graph, temperature: finish(graph, temperature * 1.1))
     with pytest.raises(ParityError, match="no bundle was written"):
         release(run, small_mnist, tmp_path / "small")
     assert list(tmp_path.iterdir()) == []
@@ -100,11 +108,45 @@ def test_a_model_that_answers_otherwise_is_not_written(
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_the_graph_is_lean(arch: str) -> None:
-    proto = onnx.load_from_string(to_onnx(architecture(arch).build(), 1.5))
+    proto = onnx.load_from_string(finish(to_graph(architecture(arch).build()), 1.5))
     operators = [node.op_type for node in proto.graph.node]
     assert operators.count("Cast") == 1
     assert not {"Transpose", "BatchNormalization", "Shape", "Gather", "Concat"} & set(operators)
     assert [entry.domain for entry in proto.opset_import] == [""]
+
+
+def test_integers_answer_much_as_keras_does_in_less_time(small_mnist: Mnist, tmp_path: Path) -> None:
+    made = train_convolutions(small_mnist, tmp_path, int8=True)
+    manifest, model = bundle.read(release(made, small_mnist, tmp_path / "models" / "small"))
+    assert "QuantizeLinear" in {node.op_type for node in onnx.load_from_string(model).graph.node}
+    assert manifest.parity.max_abs_difference > EXACT.probability
+    assert manifest.parity.same_digit >= 0.998 * manifest.parity.images
+    assert manifest.training.recipe["int8"]
+    exact = export(made.network(), small_mnist, int8=False)
+    assert len(model) < 0.5 * len(exact.model)
+    quick, slow = latency.microseconds([Session(model), exact.session], 64)
+    assert quick < slow
+
+
+def test_integers_that_answer_otherwise_are_not_written(
+    small_mnist: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the ranges were found on images unlike those that are read."""
+    made = train_convolutions(small_mnist, tmp_path, int8=True)
+    monkeypatch.setattr("training.export.quantise", lambda graph, frames: quantise(graph, frames // 64))
+    with pytest.raises(ParityError, match=r"agree on the digit for \d+ of 297 images \(wanted: 99\.8%\)"):
+        release(made, small_mnist, tmp_path / "models" / "small")
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_packed_network_is_half_as_large_and_reads_the_same(run: Run, small_mnist: Mnist, tmp_path: Path) -> None:
+    original = run.network()
+    (path := tmp_path / "network.keras").write_bytes(network.pack(original))
+    assert path.stat().st_size < 0.6 * run.model.stat().st_size
+    again = network.load(path)
+    assert {weight.dtype for weight in again.weights} == {"float32"}
+    frames = small_mnist.test.images
+    np.testing.assert_allclose(logits(again, frames), logits(original, frames), rtol=0.01, atol=0.01)
 
 
 def test_the_same_seed_gives_the_same_weights(small_mnist: Mnist, run: Run, tmp_path: Path) -> None:

@@ -50,7 +50,10 @@ def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, fold
         parts = {"training": mnist.train, "validation": mnist.validation}
         return Fitted(*fit(chosen, recipe, **parts, seed=seed, teacher=teacher))
 
-    return leave_run(chosen.name, recipe.model_dump(mode="json"), fitted, mnist, seed=seed, folder=folder)
+    told = recipe.model_dump(mode="json")
+    if recipe.teacher is not None:
+        told["teacher"] = Path(recipe.teacher).resolve().name  # where it lies is this machine's own affair
+    return leave_run(chosen.name, told, fitted, mnist, seed=seed, folder=folder)
 
 
 def train_scratch(mnist: Mnist, *, seed: int, folder: Path) -> Run:

@@ -40,6 +40,7 @@ STYLE: dict[Any, Any] = {
 }
 SIZE = (4.6, 3.4)  # inches
 POINTS, ENERGY_BINS = 500, 60
+POSITION = re.compile(r' (?:d|x|y|transform)="[^"]+"')
 
 History = Mapping[str, list[float]]
 Parameters = ParamSpec("Parameters")
@@ -55,7 +56,9 @@ def _as_svg(draw: Callable[Parameters, Figure]) -> Callable[Parameters, str]:
 
 
 def _svg(figure: Figure) -> str:
-    """Without what only a file needs: the XML header, metadata, ids that nothing refers to, and a size of its own."""
+    """Without what only a file needs: the XML header, metadata, ids that nothing refers to, and a size of its own.
+    Positions are rounded to a tenth of a point.
+    """
     buffer = StringIO()
     # Ids are the same each time, and other than those of the page's other figures.
     matplotlib.rcParams["svg.hashsalt"] = figure.axes[0].get_title()
@@ -64,6 +67,9 @@ def _svg(figure: Figure) -> str:
     view = re.search(r'viewBox="[^"]+"', body)
     assert view is not None
     body = re.sub(r' id="[\w.]+_\d+"|\n\s*(?=<)', "", body.partition(">")[2])
+    body = POSITION.sub(
+        lambda found: re.sub(r"-?\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}", found[0]), body
+    )
     return f"<svg {view[0]}>{body}"
 
 

@@ -234,13 +234,20 @@ def evaluate(folder: BundleFolder, data: Data = None) -> None:
 
 
 @app.command()
-def report(folder: RunFolder, data: Data = None) -> None:
+def report(
+    folder: RunFolder,
+    data: Data = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="RUN", help="Another run to compare with, as `pareto` does."),
+    ] = None,
+) -> None:
     """Write a run's report anew from what it recorded."""
     import_keras()
     from training import pipeline, run
 
-    trained = run.load(folder)
-    typer.echo(pipeline.summarise(trained, _load_for(data, trained)))
+    trained, *others = (run.load(one) for one in (folder, *(beside or ())))
+    typer.echo(pipeline.summarise(trained, _load_for(data, trained, *others), others))
 
 
 @app.command()
@@ -273,7 +280,7 @@ def pareto(
     runs = [run.load(folder) for folder in folders]
     candidates = pareto.measure(runs, _load_for(data, *runs))
     typer.echo(pareto.table(candidates))
-    pareto.draw(candidates, out)
+    pareto.draw(candidates).savefig(out)
     typer.echo(f"\nthe picture is {out}")
 
 

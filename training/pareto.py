@@ -1,6 +1,6 @@
 """Candidates side by side: how right each is on the validation images, and what one image costs."""
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
@@ -38,29 +38,35 @@ def measure(runs: list[Run], mnist: Mnist) -> list[Candidate]:
     return sorted(found, key=lambda candidate: candidate.microseconds)
 
 
-def table(candidates: list[Candidate]) -> str:
+def table(candidates: Sequence[Candidate]) -> str:
     """Markdown; a star where no other candidate is both as quick and as right."""
+    best = front(candidates)
     rows = ["| network | parameters | validation | us an image | |", "|---|---|---|---|---|"]
     for one in candidates:
-        best = "" if any(other.beats(one) for other in candidates) else "*"
-        rows.append(f"| {one.name} | {one.parameters:,} | {one.accuracy:.2%} | {one.microseconds:.1f} | {best} |")
+        star = "*" if one in best else ""
+        rows.append(f"| {one.name} | {one.parameters:,} | {one.accuracy:.2%} | {one.microseconds:.1f} | {star} |")
     return "\n".join(rows)
 
 
-def draw(candidates: list[Candidate], path: Path) -> None:
-    """The same as a picture, in the format that the file's name says."""
+def front(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those than which no other is both as quick and as right."""
+    return [one for one in candidates if not any(other.beats(one) for other in candidates)]
+
+
+def draw(candidates: Sequence[Candidate]) -> Figure:
+    """The same as a picture."""
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
-    front = [one for one in candidates if not any(other.beats(one) for other in candidates)]
-    axes.plot([one.microseconds for one in front], [100 * one.accuracy for one in front], color="tab:blue", alpha=0.4)
+    best = front(candidates)
+    axes.plot([one.microseconds for one in best], [100 * one.accuracy for one in best], color="tab:blue", alpha=0.4)
     for one in candidates:
-        axes.scatter(one.microseconds, 100 * one.accuracy, color="tab:blue" if one in front else "tab:gray")
+        axes.scatter(one.microseconds, 100 * one.accuracy, color="tab:blue" if one in best else "tab:gray")
         axes.annotate(
             one.name, (one.microseconds, 100 * one.accuracy), xytext=(5, -9), textcoords="offset points", fontsize=8
         )
     axes.set(xscale="log", xlabel="microseconds for one image, one thread", ylabel="% right on validation")
     axes.grid(alpha=0.3)
-    figure.savefig(path)
+    return figure
 
 
 def _name(run: Run) -> str:

@@ -1,7 +1,7 @@
 """One training from data to run folder, and what a person is shown of it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from app.inference.bundle import Provenance
-from training import calibrate, provenance, report, scratch_examples
+from training import calibrate, pareto, provenance, report, scratch_examples
 from training import run as runs
 from training.architectures import ARCHITECTURES, FRAME, Architecture
 from training.data import Mnist
@@ -129,11 +129,14 @@ def load_teacher(recipe: Recipe) -> keras.Model | None:
     return None if run is None else _part(run, "teacher")
 
 
-def summarise(run: Run, mnist: Mnist) -> str:
-    """Write the run's report; returns a line on the part of MNIST that it answered last, and where the report is."""
+def summarise(run: Run, mnist: Mnist, others: Sequence[Run] = ()) -> str:
+    """Write the run's report, in which `others` are compared with it; returns a line on the part of MNIST that it
+    answered last, and where the report is.
+    """
     subject = report.gather(run, run.network(), mnist)
+    candidates = pareto.measure([run, *others], mnist) if others else []
     written = run.folder / report.REPORT_FILE
-    written.write_text(report.render(subject, pictures=True), "utf-8")
+    written.write_text(report.render(subject, pictures=True, candidates=candidates), "utf-8")
     metrics = subject.metrics()
     return (
         f"{subject.part}: {metrics.accuracy:.2%} of {metrics.images:,} right, expected calibration error "

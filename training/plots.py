@@ -46,7 +46,9 @@ History = Mapping[str, list[float]]
 Parameters = ParamSpec("Parameters")
 
 
-def _as_svg(draw: Callable[Parameters, Figure]) -> Callable[Parameters, str]:
+def as_svg(draw: Callable[Parameters, Figure]) -> Callable[Parameters, str]:
+    """Let what draws a figure give it as SVG, in the page's style."""
+
     @wraps(draw)
     def drawn(*args: Parameters.args, **kwargs: Parameters.kwargs) -> str:
         with matplotlib.rc_context(STYLE):
@@ -73,7 +75,7 @@ def _svg(figure: Figure) -> str:
     return f"<svg {view[0]}>{body}"
 
 
-@_as_svg
+@as_svg
 def curve(history: History, name: str, kept: int) -> Figure:
     """`name`, "loss" or "accuracy", by epoch on training and validation images, with the gap between them shaded.
 
@@ -107,7 +109,7 @@ def _most(training: Any, validation: Any, name: str) -> tuple[float, float]:
     return (low - margin, high + margin) if name == "loss" else (low - margin, min(1, high + margin))
 
 
-@_as_svg
+@as_svg
 def calibration(probabilities: Probabilities, labels: Labels) -> Figure:
     """Accuracy by confidence in the bins of the calibration error, with 95 % intervals, and the images in each bin."""
     images, hits, confidence = reliability(probabilities, labels)
@@ -147,7 +149,7 @@ def _interval(hits: int, images: int) -> tuple[float, float]:
     return interval.low, interval.high
 
 
-@_as_svg
+@as_svg
 def risk_coverage(answers: Scores, labels: Labels, thresholds: Thresholds | None) -> Figure:
     """The part that is wrong of the answers that are taken, by the part that is taken, the surest first.
 
@@ -183,7 +185,7 @@ def risks(
     return taken / len(labels), np.cumsum(wrong) / taken, sureness[order]
 
 
-@_as_svg
+@as_svg
 def energies(kinds: Mapping[str, Energies], limit: float | None) -> Figure:
     """A histogram of the energy of each kind of image, all of one height, and the limit above which none is a digit."""
     figure, axes = _figure()

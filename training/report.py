@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,9 +14,10 @@ from scipy.stats import binomtest
 
 from app.inference.bundle import MANIFEST_FILE, Corrupted, Manifest, Metrics
 from app.inference.session import ENERGY, Frames, Scores
-from training import calibrate, corruptions, evaluate, non_digits, plots
+from training import calibrate, corruptions, evaluate, non_digits, pareto, plots
 from training.data import Digits, Mnist
 from training.evaluate import Energies
+from training.pareto import Candidate
 from training.recipe import Augmentation, Recipe
 from training.run import Record, Run
 from training.train import History, logits
@@ -106,7 +107,7 @@ def gather(run: Run, network: keras.Model, mnist: Mnist) -> Subject:
     return Subject(run.record, manifest, part, digits, answers, energies)
 
 
-def render(subject: Subject, *, pictures: bool) -> str:
+def render(subject: Subject, *, pictures: bool, candidates: Sequence[Candidate] = ()) -> str:
     """HTML that needs nothing beside it. Without `pictures` it holds no image of MNIST, as nothing committed may."""
     record, metrics = subject.record, subject.metrics()
     kept = kept_epoch(record)
@@ -126,6 +127,8 @@ def render(subject: Subject, *, pictures: bool) -> str:
         mistakes=_mistakes(subject, pictures=pictures),
         conditions=_conditions(subject.digits, metrics, pictures=pictures),
         rejected=_rejected(subject),
+        candidates=candidates,
+        pareto=plots.as_svg(pareto.draw)(candidates) if candidates else "",
     )
 
 

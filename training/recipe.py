@@ -66,6 +66,9 @@ class Recipe(Augmentation):
     teacher: str | None = Field(
         None, description="A network to learn from too: a run's folder, or an architecture that is trained first."
     )
+    teacher_views: int = Field(
+        20, ge=1, description="Times that each image is distorted anew and shown to the teacher, before the training."
+    )
     teacher_share: float = Field(0.9, ge=0, le=1, description="Part of the loss that is towards the teacher's answers.")
     teacher_temperature: float = Field(4, gt=0, description="Softens both networks' answers before they are compared.")
     precision: Literal["float32", "mixed_bfloat16"] = Field(

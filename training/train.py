@@ -15,10 +15,10 @@ from training import non_digits
 from training.architectures import DIGITS, Architecture
 from training.augment import Distort
 from training.data import Digits
-from training.recipe import Recipe
+from training.recipe import Augmentation, Recipe
 
 History = dict[str, list[float]]  # per epoch: loss, accuracy, val_loss, val_accuracy
-Targets = NDArray[np.float32]  # [N, 10], or [N, 11] where the last class is "no digit"
+Targets = NDArray[np.float32]  # [N, 10], or [N, 11] where the last class is "no digit"; then a teacher's logits, if any
 
 PREDICT_BATCH = 500
 LOWEST_RATE = 0.01
@@ -44,22 +44,30 @@ def train(
     So the ten logits say how much more likely than that each digit is, and their logsumexp that it is one at all.
     """
     keras.utils.set_random_seed(seed)
+    images, targets = _examples(training, recipe, seed)
+    expected = _one_hot(validation.labels, recipe)
+    distortion, an_epoch = Augmentation(**recipe.model_dump(include=set(Augmentation.model_fields))), len(images)
+    if teacher is not None:
+        expected = np.hstack([expected, logits(teacher, validation.images)])
+        images, targets = lessons(teacher, Batches(images, targets, recipe, seed), Distort(recipe, seed=seed), recipe)
+        distortion, recipe = Augmentation(), recipe.changed({"mixup": 0})  # these images went through both
     keras.config.set_dtype_policy(recipe.precision)
-    batches = Batches(*_examples(training, recipe, seed), recipe, seed)
+    batches = Batches(images, targets, recipe, seed, an_epoch)
     try:
         if network is None:
             network = architecture.build(recipe)
-        trained = _with_augmentation(network, teacher, recipe, seed)
+        frames = keras.layers.Input(network.input_shape[1:])
+        trained = keras.Model(frames, network(Distort(distortion, seed=seed)(frames)))
         trained.compile(
             optimizer=_optimizer(recipe, len(batches)),
-            loss=_objective(recipe, taught=teacher is not None),
-            metrics=[accuracy],
+            loss=_objective(recipe),
+            metrics=[accuracy(recipe)],
             # On TensorFlow's CPU the convolutions of oneDNN are faster than XLA's.
             jit_compile=keras.backend.backend() == "jax",
         )
         history = trained.fit(
             batches,
-            validation_data=(validation.images, _one_hot(validation.labels, recipe)),
+            validation_data=(validation.images, expected),
             validation_batch_size=PREDICT_BATCH,
             epochs=recipe.epochs,
             callbacks=[Progress(), *_stopping(recipe), *callbacks],
@@ -78,16 +86,22 @@ def logits(network: keras.Model, frames: Any) -> Any:
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
-    """The training images in an order that is drawn anew each epoch, mixed in pairs where the recipe says so."""
+    """The training images in an order that is drawn anew each epoch, mixed in pairs where the recipe says so.
 
-    def __init__(self, images: Frames, targets: Targets, recipe: Recipe, seed: int) -> None:
+    An epoch is all of them, or so many of them at random.
+    """
+
+    def __init__(
+        self, images: Frames, targets: Targets, recipe: Recipe, seed: int, an_epoch: int | None = None
+    ) -> None:
         super().__init__()
         self._images, self._targets, self._recipe = images, targets, recipe
         self._random = np.random.default_rng(seed)
-        self._order = self._random.permutation(len(images))
+        self._an_epoch = an_epoch or len(images)
+        self.on_epoch_end()
 
     def __len__(self) -> int:
-        return math.ceil(len(self._images) / self._recipe.batch_size)
+        return math.ceil(self._an_epoch / self._recipe.batch_size)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         size = self._recipe.batch_size
@@ -96,7 +110,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
         return self._mixed(images, targets) if self._recipe.mixup else (images, targets)
 
     def on_epoch_end(self) -> None:
-        self._order = self._random.permutation(len(self._images))
+        self._order = self._random.permutation(len(self._images))[: self._an_epoch]
 
     def release(self) -> None:
         """Let the images go: TensorFlow's graph keeps this object for as long as the process lives."""
@@ -163,50 +177,69 @@ def _examples(digits: Digits, recipe: Recipe, seed: int) -> tuple[Frames, Target
 
 
 def _one_hot(labels: Any, recipe: Recipe) -> Targets:
-    targets: Targets = np.eye(DIGITS + (recipe.non_digits > 0), dtype=np.float32)[labels]
+    targets: Targets = np.eye(_classes(recipe), dtype=np.float32)[labels]
     return targets
 
 
-def _with_augmentation(network: keras.Model, teacher: keras.Model | None, recipe: Recipe, seed: int) -> keras.Model:
-    """Frames -> logits [N, 10], or with a teacher [N, 20]: it sees the very image that the network sees."""
-    frames = keras.layers.Input(network.input_shape[1:])
-    distorted = Distort(recipe, seed=seed)(frames)
-    scores = network(distorted)
-    if teacher is not None:
-        teacher.trainable = False
-        scores = keras.layers.Concatenate(dtype="float32")([scores, teacher(distorted, training=False)])
-    return keras.Model(frames, scores)
+def lessons(teacher: keras.Model, batches: Batches, distort: Distort, recipe: Recipe) -> tuple[Frames, Targets]:
+    """Images as a network would be shown them over some epochs, uint8 [M, 28, 28], and their targets with the teacher's
+    logits behind them, [M, 20 or 21].
+
+    They are made once and shown many times, since a teacher takes longer to answer than its student to learn.
+    """
+    images, targets = [], []
+    for _ in tqdm(
+        range(min(recipe.teacher_views, recipe.epochs)), desc="asking the teacher", leave=False, disable=None
+    ):
+        for index in range(len(batches)):
+            shown, expected = batches[index]
+            seen = ops.convert_to_numpy(ops.round(distort(shown, training=True))).astype(np.uint8)
+            images.append(seen)
+            targets.append(np.hstack([expected, teacher.predict_on_batch(seen)]))
+        batches.on_epoch_end()
+    return np.concatenate(images), np.concatenate(targets)
 
 
-def _objective(recipe: Recipe, *, taught: bool) -> Callable[[Any, Any], Any]:
-    """The loss of scores [N, 10], or [N, 20] where a teacher's are beside them, towards targets [N, 10 or 11]."""
-    heat, share = recipe.teacher_temperature, recipe.teacher_share
+def _objective(recipe: Recipe) -> Callable[[Any, Any], Any]:
+    """The loss of scores [N, 10] towards targets [N, 10 or 11], behind which a teacher's ten logits may stand."""
+    heat, share, classes = recipe.teacher_temperature, recipe.teacher_share, _classes(recipe)
 
     def of_labels(targets: Any, scores: Any) -> Any:
-        own = _all_classes(scores[:, :DIGITS], targets)
         return keras.losses.categorical_crossentropy(
-            targets, own, from_logits=True, label_smoothing=recipe.label_smoothing
+            targets[:, :classes],
+            _all_classes(scores, classes),
+            from_logits=True,
+            label_smoothing=recipe.label_smoothing,
         )
 
     def of_teacher_and_labels(targets: Any, scores: Any) -> Any:
-        own, shown = (_all_classes(part, targets) for part in ops.split(scores, 2, axis=1))
+        own, shown = (_all_classes(part, classes) / heat for part in (scores, targets[:, classes:]))
         # Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015, section 2; less the teacher's
         # entropy, so that a student who answers just as the teacher has a loss of 0.
-        softened = ops.softmax(shown / heat)
-        divergence = ops.sum(softened * (ops.log_softmax(shown / heat) - ops.log_softmax(own / heat)), axis=1)
+        divergence = ops.sum(ops.softmax(shown) * (ops.log_softmax(shown) - ops.log_softmax(own)), axis=1)
         return share * heat**2 * divergence + (1 - share) * of_labels(targets, scores)
 
-    return of_teacher_and_labels if taught else of_labels
+    return of_labels if recipe.teacher is None else of_teacher_and_labels
 
 
-def accuracy(targets: Any, scores: Any) -> Any:
-    own = _all_classes(scores[:, :DIGITS], targets)
-    return ops.cast(ops.equal(ops.argmax(targets, axis=1), ops.argmax(own, axis=1)), "float32")
+def accuracy(recipe: Recipe) -> Callable[[Any, Any], Any]:
+    """The metric of that name, of such scores and targets."""
+    classes = _classes(recipe)
+
+    def accuracy(targets: Any, scores: Any) -> Any:
+        right = ops.equal(ops.argmax(targets[:, :classes], axis=1), ops.argmax(_all_classes(scores, classes), axis=1))
+        return ops.cast(right, "float32")
+
+    return accuracy
 
 
-def _all_classes(scores: Any, targets: Any) -> Any:
-    """Logits [N, 10] with the constant 0 of "no digit" behind them, where the targets have that class."""
-    return ops.pad(scores, [[0, 0], [0, 1]]) if targets.shape[1] > DIGITS else scores
+def _classes(recipe: Recipe) -> int:
+    return DIGITS + (recipe.non_digits > 0)
+
+
+def _all_classes(scores: Any, classes: int) -> Any:
+    """Logits [N, 10] with the constant 0 of "no digit" behind them, where that is a class."""
+    return ops.pad(scores, [[0, 0], [0, classes - DIGITS]])
 
 
 def _optimizer(recipe: Recipe, steps_an_epoch: int) -> Any:

@@ -13,6 +13,7 @@ from app.inference import bundle
 from app.inference.session import Session
 from training import calibrate, evaluate, latency, network, non_digits, pipeline
 from training.architectures import ARCHITECTURES, architecture
+from training.augment import Distort
 from training.data import Digits, Mnist
 from training.errors import BadOption, ParityError, RunError, TrainingError
 from training.export import EXACT, export, finish, to_graph
@@ -20,7 +21,7 @@ from training.pipeline import combine
 from training.quantise import quantise
 from training.release import release
 from training.run import Run, load
-from training.train import logits
+from training.train import Batches, lessons, logits
 
 # Keras 3.15 saves TensorFlow's variables through np.array, whose NumPy 2 protocol TensorFlow 2.21 only half follows.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -182,6 +183,30 @@ def test_a_student_learns_from_a_teacher_alone(run: Run, small_mnist: Mnist, tmp
     student = train(wrong, tmp_path, teacher=str(run.folder), teacher_share=1, epochs=3)
     answers = np.load(student.folder / "validation.npy")
     assert (answers[:, :10].argmax(axis=1) == small_mnist.validation.labels).mean() > 0.8
+
+
+def test_lessons_are_images_distorted_anew_and_what_the_teacher_answers_to_them(small_mnist: Mnist) -> None:
+    chosen = architecture("mlp-128-64")
+    recipe = chosen.recipe.changed({"teacher_views": 3, "epochs": 9, "shift": 3, "dropout": 0.5})
+    teacher, (digits, labels) = chosen.build(recipe), small_mnist.test
+    batches = Batches(digits, np.eye(10, dtype=np.float32)[labels], recipe, seed=0)
+    images, targets = lessons(teacher, batches, Distort(recipe, seed=0), recipe)
+    assert (images.shape, images.dtype, targets.shape) == ((3 * len(labels), 28, 28), np.uint8, (3 * len(labels), 20))
+    assert len(np.unique(images, axis=0)) > 2.9 * len(labels)
+    np.testing.assert_allclose(targets[:, 10:], logits(teacher, images), atol=1e-3)  # no unit is left out
+    assert (targets[:, :10].sum(axis=0) == 3 * np.bincount(labels)).all()
+
+
+def test_an_epoch_of_more_images_than_it_takes_is_some_of_them(small_mnist: Mnist) -> None:
+    recipe, digits = architecture("mlp-128-64").recipe, small_mnist.test
+    targets = np.arange(len(digits.labels), dtype=np.float32)[:, None]
+    batches = Batches(digits.images, targets, recipe, seed=0, an_epoch=100)
+    drawn = []
+    for _ in range(2):
+        drawn.append(np.concatenate([batches[index][1] for index in range(len(batches))]).ravel())
+        batches.on_epoch_end()
+    assert [len(set(one)) for one in drawn] == [100, 100]
+    assert set(drawn[0]) != set(drawn[1])
 
 
 def test_a_teacher_that_knows_no_non_digits_is_refused_where_they_are_taught(

@@ -32,17 +32,21 @@ from training import data
 ROOT = Path(__file__).parent.parent
 
 
+SERVED = {"digits": "1", "mlp-128-64": "1"}
+
+
 def committed_bundles() -> Path:
-    """A folder of the bundles that are committed, without what `make train` has added since."""
+    """A folder of two bundles that are committed, without what `make train` has added since."""
     folder = tempfile.TemporaryDirectory(prefix="digitserve-models-")
     atexit.register(folder.cleanup)
-    for name in ("digits", "mlp-128-64"):
+    for name, version in SERVED.items():
         (Path(folder.name) / name).mkdir()
-        (Path(folder.name) / name / "1").symlink_to(ROOT / "models" / name / "1")
+        (Path(folder.name) / name / version).symlink_to(ROOT / "models" / name / version)
     return Path(folder.name)
 
 
 MODELS = committed_bundles()
+DIGITS, MLP = (MODELS / name / version for name, version in SERVED.items())
 
 Serve = Callable[..., AbstractContextManager[httpx.Client]]
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from app.cli import cli
 from app.config import ApiKey, Settings
 from app.inference import bundle
-from tests.conftest import MODELS
+from tests.conftest import DIGITS, MLP, MODELS
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -27,9 +27,12 @@ def invoke(*arguments: str) -> tuple[int, str]:
 def test_models_are_listed_and_verified(tmp_path: Path) -> None:
     status, output = invoke("models", "--models", str(MODELS))
     assert status == 0
-    assert [line.split()[:2] for line in output.splitlines()] == [["digits/1", "cnn"], ["mlp-128-64/1", "mlp-128-64"]]
-    broken = tmp_path / "digits" / "1"
-    bundle.write(broken.parent, bundle.read(MODELS / "digits" / "1"))
+    assert [line.split()[:2] for line in output.splitlines()] == [
+        [f"digits/{DIGITS.name}", "cnn"],
+        [f"mlp-128-64/{MLP.name}", "mlp-128-64"],
+    ]
+    broken = tmp_path / "digits" / DIGITS.name
+    bundle.write(broken.parent, bundle.read(DIGITS))
     (broken / "model.onnx").write_bytes(b"")
     status, output = invoke("models", "--models", str(tmp_path))
     assert status == 1
@@ -89,7 +92,7 @@ def test_the_service_reports_to_nobody(tmp_path: Path) -> None:
     """ONNX Runtime would write an id for its maker under HOME; with the service's default it writes nothing."""
     program = (
         "from pathlib import Path; from app.inference import bundle; from app.inference.session import Session;"
-        f"Session(bundle.read(Path({str(MODELS / 'digits' / '1')!r})).model)"
+        f"Session(bundle.read(Path({str(DIGITS)!r})).model)"
     )
     subprocess.run([sys.executable, "-c", program], env={"HOME": str(tmp_path)}, check=True)
     assert list(tmp_path.rglob("*")) == []

@@ -13,7 +13,7 @@ from digitserve_client import errors as refused
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.conftest import Serve
+from tests.conftest import MLP, Serve
 from tests.pictures import encoded
 
 Digits = NDArray[np.uint8]
@@ -69,7 +69,7 @@ def test_an_item_that_fails(call: Call, digits: Digits) -> None:
 
 
 def test_another_model(call: Call, digits: Digits) -> None:
-    assert call("predict", digits[2], model="mlp-128-64", version="1").model.name == "mlp-128-64"
+    assert call("predict", digits[2], model="mlp-128-64", version=MLP.name).model.name == "mlp-128-64"
     assert {model.name for model in call("models")} == {"digits", "mlp-128-64"}
     assert call("ready") is True
 

@@ -14,7 +14,7 @@ from app.doctor import Model, Report, Served, advice
 from app.inference.session import CPU
 from app.inference.warmup import WarmUp
 from app.load import Load
-from tests.conftest import MODELS
+from tests.conftest import DIGITS, MLP, MODELS
 
 
 def test_it_measures_this_machine(tmp_path: Path) -> None:
@@ -28,8 +28,8 @@ def test_it_measures_this_machine(tmp_path: Path) -> None:
         env=os.environ | {"DIGITSERVE_RATE_IMAGES_PER_SECOND": "1"},  # which must not spoil the measurement
     )
     assert done.returncode == 0, done.stderr
-    assert f"digits/1 on {CPU}" in done.stdout
-    assert f"mlp-128-64/1 on {CPU}" in done.stdout
+    assert f"digits/{DIGITS.name} on {CPU}" in done.stdout
+    assert f"mlp-128-64/{MLP.name} on {CPU}" in done.stdout
     assert len(re.findall(r"images a run: +[\d.]+ us", done.stdout)) == 14  # 1, 2, 4 ... 64 of each
     served = re.search(r"served ([\d,]+) requests/s", done.stdout)
     assert served

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.conftest import Process, Serve
+from tests.conftest import DIGITS, Process, Serve
 from tests.pictures import encoded, npy
 
 Digits = NDArray[np.uint8]
@@ -52,7 +52,7 @@ def test_every_body(client: httpx.Client, digits: Digits) -> None:
 def test_the_answer(client: httpx.Client, digits: Digits) -> None:
     answer = client.post(BATCH, files=[("files", ("seven.png", encoded(digits[7])))]).json()
     (one,) = answer.pop("predictions")
-    assert answer == {"count": 1, "failed": 0, "model": {"name": "digits", "version": "1"}}
+    assert answer == {"count": 1, "failed": 0, "model": {"name": "digits", "version": DIGITS.name}}
     assert set(one) == {"digit", "confidence", "decision", "probabilities", "energy", "input", "name"}
     assert one["name"] == "seven.png"
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.conftest import Serve
+from tests.conftest import DIGITS, MLP, Serve
 from tests.pictures import encoded, npy
 
 Digits = NDArray[np.uint8]
@@ -70,7 +70,7 @@ def test_the_answer(client: httpx.Client, digits: Digits) -> None:
     assert answer["confidence"] == max(answer["probabilities"]) == answer["probabilities"][4]
     assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-5)
     assert answer["decision"] == "accept"
-    assert answer["model"] == {"name": "digits", "version": "1"}
+    assert answer["model"] == {"name": "digits", "version": DIGITS.name}
 
 
 def test_what_the_model_saw(client: httpx.Client, digits: Digits) -> None:
@@ -81,8 +81,8 @@ def test_what_the_model_saw(client: httpx.Client, digits: Digits) -> None:
 
 
 def test_another_model(client: httpx.Client, digits: Digits) -> None:
-    answer = post(client, digits[1].tobytes(), "application/octet-stream", model="mlp-128-64", version="1").json()
-    assert answer["model"] == {"name": "mlp-128-64", "version": "1"}
+    answer = post(client, digits[1].tobytes(), "application/octet-stream", model="mlp-128-64", version=MLP.name).json()
+    assert answer["model"] == {"name": "mlp-128-64", "version": MLP.name}
     assert answer["digit"] == 1
 
 

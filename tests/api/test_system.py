@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.api.bodies import FORM, JSON, NPY, RAW, ZIP
 from app.imaging.decode import FORMATS
 from app.inference import bundle
-from tests.conftest import MODELS, Serve
+from tests.conftest import DIGITS, Serve
 
 Digits = NDArray[np.uint8]
 
@@ -60,7 +60,7 @@ def test_metrics_count_what_happened(serve: Serve, digits: Digits) -> None:
             'digitserve_requests_total{method="POST",route="/v1/predict",status="200"}': 3,
             'digitserve_requests_total{method="POST",route="/v1/predict",status="422"}': 1,
             'digitserve_requests_total{method="any",route="unmatched",status="404"}': 1,
-            'digitserve_images_total{decision="accept",model="digits",version="1"}': 23,
+            f'digitserve_images_total{{decision="accept",model="digits",version="{DIGITS.name}"}}': 23,
             'digitserve_errors_total{code="wrong_shape"}': 1,
             'digitserve_errors_total{code="not_found"}': 1,
             'digitserve_queue_images{model="digits"}': 0,
@@ -77,13 +77,13 @@ def test_models(client: httpx.Client) -> None:
     assert models["digits"]["default"]
     assert not models["mlp-128-64"]["default"]
     assert models["digits"]["provider"] == "CPUExecutionProvider"
-    assert models["digits"]["sha256"] == bundle.read(MODELS / "digits" / "1").manifest.model_sha256
+    assert models["digits"]["sha256"] == bundle.read(DIGITS).manifest.model_sha256
 
 
 def test_a_model_card_is_the_manifest(client: httpx.Client) -> None:
-    manifest = bundle.read(MODELS / "digits" / "1").manifest.model_dump(mode="json")
+    manifest = bundle.read(DIGITS).manifest.model_dump(mode="json")
     assert client.get("/v1/models/digits").json() == manifest
-    assert client.get("/v1/models/digits/versions/1").json() == manifest
+    assert client.get("/v1/models/digits/versions/" + DIGITS.name).json() == manifest
 
 
 def test_openapi_names_every_body_and_every_error(client: httpx.Client) -> None:

@@ -10,14 +10,14 @@ from app.imaging import strokes
 from app.imaging.normalise import is_mnist_like, normalise
 from app.inference import bundle
 from app.inference.session import ENERGY, Session
-from tests.conftest import MODELS
+from tests.conftest import DIGITS
 
 Grey = NDArray[np.uint8]
 
 
 @pytest.fixture(scope="module")
 def session() -> Session:
-    return Session(bundle.read(MODELS / "digits" / "1").model)
+    return Session(bundle.read(DIGITS).model)
 
 
 def on_paper(digit: int, size: int = 140, paper: int = 255, ink: int = 0) -> Grey:

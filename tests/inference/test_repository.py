@@ -16,7 +16,7 @@ from app.inference import bundle
 from app.inference.bundle import Bundle
 from app.inference.repository import Repository
 from app.metrics import Metrics
-from tests.conftest import MODELS
+from tests.conftest import DIGITS
 from tests.inference.test_session import graph
 
 Digits = NDArray[np.uint8]
@@ -24,7 +24,7 @@ Digits = NDArray[np.uint8]
 
 def copy(models: Path, name: str = "digits", version: str = "1") -> Path:
     """The bundled version 1 of `digits` under another name or version."""
-    original = bundle.read(MODELS / "digits" / "1")
+    original = bundle.read(DIGITS)
     manifest = original.manifest.model_copy(update={"name": name, "version": version})
     return bundle.write(models / name, Bundle(manifest, original.model))
 
@@ -59,7 +59,7 @@ def test_a_broken_version_leaves_the_one_before_it_live(tmp_path: Path, digits: 
 
 
 def test_a_model_that_cannot_read_the_golden_digits_is_refused(tmp_path: Path, digits: Digits) -> None:
-    original = bundle.read(MODELS / "digits" / "1").manifest
+    original = bundle.read(DIGITS).manifest
     model = graph()  # valid ONNX under the contract, but it reads nothing
     manifest = original.model_copy(update={"model_sha256": bundle.digest(model)})
     bundle.write(tmp_path / "digits", Bundle(manifest, model))

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from app.errors import BundleError, StartError
 from app.inference import bundle
 from app.inference.session import CPU, CUDA, Session, padded
-from tests.conftest import MODELS
+from tests.conftest import DIGITS
 
 Digits = NDArray[np.uint8]
 WITHOUT_CUDA = CUDA not in onnxruntime.get_available_providers()
@@ -18,7 +18,7 @@ WITHOUT_CUDA = CUDA not in onnxruntime.get_available_providers()
 
 @pytest.fixture
 def model() -> bytes:
-    return bundle.read(MODELS / "digits" / "1").model
+    return bundle.read(DIGITS).model
 
 
 def graph(input_type: int = TensorProto.UINT8, output: str = "probabilities") -> bytes:

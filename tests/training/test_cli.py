@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import BundleError
-from tests.conftest import MODELS, ROOT
+from tests.conftest import MLP, ROOT
 from training.errors import BadOption
 from training.options import check_export, check_picture
 from training.quiet import native_stderr_off
@@ -62,8 +62,8 @@ def test_a_seed_that_cannot_be_is_refused(seed: str) -> None:
 
 @pytest.mark.usefixtures("mnist_test")
 def test_evaluate_prints_the_metrics_as_json() -> None:
-    done = training("evaluate", str(MODELS / "mlp-128-64" / "1"))
-    manifest = json.loads((MODELS / "mlp-128-64" / "1" / "manifest.json").read_text())
+    done = training("evaluate", str(MLP))
+    manifest = json.loads((MLP / "manifest.json").read_text())
     assert json.loads(done.stdout)["confusion_matrix"] == manifest["metrics"]["confusion_matrix"]
     assert done.stderr == ""
 

@@ -6,7 +6,7 @@ from scipy.stats import binom
 from app.inference import bundle
 from app.inference.bundle import Bundle
 from app.inference.session import ENERGY, Session
-from tests.conftest import MODELS
+from tests.conftest import DIGITS, MLP
 from training import evaluate, non_digits
 from training.compare import Pair, compare, held_out, mcnemar
 from training.data import Mnist
@@ -14,7 +14,7 @@ from training.data import Mnist
 
 @pytest.fixture(scope="module")
 def pair() -> Pair:
-    return bundle.read((MODELS / "mlp-128-64" / "1").resolve()), bundle.read((MODELS / "digits" / "1").resolve())
+    return bundle.read(MLP.resolve()), bundle.read(DIGITS.resolve())
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,8 @@ def test_what_each_alone_reads_right_is_counted(pair: Pair, small_mnist: Mnist, 
     first, second = (Session(one.model).run(images)[:, :ENERGY].argmax(axis=1) == labels for one in pair)
     alone = int((first & ~second).sum()), int((second & ~first).sum())
     assert min(alone) > 0
-    assert f"mlp-128-64/1 alone reads {alone[0]} of the images right, digits/1 alone {alone[1]};" in table
+    first, second = f"mlp-128-64/{MLP.name}", f"digits/{DIGITS.name}"
+    assert f"{first} alone reads {alone[0]} of the images right, {second} alone {alone[1]};" in table
     assert f"p = {mcnemar(*alone):.2g} " in table
 
 

@@ -206,12 +206,12 @@ def _trial(search: Search, trial: Trial) -> float:
     """Train by one recipe of the space; returns the figure that is to be made small."""
     import keras
 
-    from training.architectures import DIGITS, architecture
+    from training.architectures import architecture
     from training.pipeline import load_teacher
     from training.train import logits, train
 
     def figures(network: keras.Model) -> tuple[float, float]:
-        return measure(logits(network, search.validation.images)[:, :DIGITS], search.validation.labels)
+        return measure(logits(network, search.validation.images), search.validation.labels)
 
     def after_epoch(epoch: int, logs: dict[str, float]) -> None:  # noqa: ARG001 Keras passes it by name
         loss, _ = figures(watch.model)

@@ -16,7 +16,7 @@ from app.inference import bundle
 from app.inference.bundle import Bundle
 from app.inference.repository import Repository
 from app.metrics import Metrics
-from tests.conftest import DIGITS
+from tests.conftest import DIGITS, MLP
 from tests.inference.test_session import graph
 
 Digits = NDArray[np.uint8]
@@ -100,13 +100,10 @@ def test_what_is_no_digit_by_its_energy_is_rejected_whatever_the_confidence(tmp_
 
 
 def test_a_threshold_for_an_energy_that_the_model_does_not_give_is_refused(tmp_path: Path, digits: Digits) -> None:
-    folder = copy(tmp_path)
-    original = bundle.read(folder)
-    shutil.rmtree(folder)
-    manifest = original.manifest.model_copy(
-        update={"thresholds": original.manifest.thresholds.model_copy(update={"energy": 2.0})}
-    )
-    bundle.write(tmp_path / "digits", Bundle(manifest, original.model))
+    original = bundle.read(MLP)
+    thresholds = original.manifest.thresholds.model_copy(update={"energy": 2.0})
+    manifest = original.manifest.model_copy(update={"thresholds": thresholds})
+    bundle.write(tmp_path / MLP.parent.name, Bundle(manifest, original.model))
     assert live(opened(tmp_path, digits)) == []
 
 

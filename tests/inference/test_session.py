@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from app.errors import BundleError, StartError
 from app.inference import bundle
 from app.inference.session import CPU, CUDA, Session, padded
-from tests.conftest import DIGITS
+from tests.conftest import DIGITS, MLP
 
 Digits = NDArray[np.uint8]
 WITHOUT_CUDA = CUDA not in onnxruntime.get_available_providers()
@@ -63,8 +63,8 @@ def test_a_model_of_other_columns() -> None:
         Session(proto.SerializeToString())
 
 
-def test_a_model_without_energy_gives_nan(model: bytes, digits: Digits) -> None:
-    assert np.isnan(Session(model).run(digits)[:, 10]).all()
+def test_a_model_without_energy_gives_nan(digits: Digits) -> None:
+    assert np.isnan(Session(bundle.read(MLP).model).run(digits)[:, 10]).all()
 
 
 def test_a_model_with_another_energy() -> None:

@@ -75,7 +75,7 @@ def cnn(recipe: Recipe) -> Layers:
     """Small and fast on one thread: it strides early, because most of the time goes into full resolution."""
     return [
         layers.Reshape((*FRAME, 1)),
-        *_convolution(16, recipe, kernel=5, stride=2),
+        *_convolution(16, recipe, kernel=recipe.kernel + 2, stride=2),
         *_convolution(32, recipe),
         *_convolution(64, recipe, stride=2),
         *_convolution(64, recipe),
@@ -127,11 +127,11 @@ def _dense(units: int, recipe: Recipe) -> Layers:
     return made + _after(recipe) + _dropout(recipe)
 
 
-def _convolution(channels: int, recipe: Recipe, *, kernel: int = 3, stride: int = 1) -> Layers:
+def _convolution(channels: int, recipe: Recipe, *, kernel: int | None = None, stride: int = 1) -> Layers:
     made: Layers = [
         layers.Conv2D(
             _wide(channels, recipe),
-            kernel,
+            kernel or recipe.kernel,
             strides=stride,
             padding="same",
             use_bias=not recipe.batch_norm,  # normalisation brings one, and both fold into one at export

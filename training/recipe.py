@@ -49,6 +49,7 @@ class Recipe(Augmentation):
     )
 
     width: float = Field(1, gt=0, description="Multiplies the channels or units of each hidden layer.")
+    kernel: int = Field(3, ge=1, le=9, description="Side of the convolutions' kernels; the first one's is 2 more.")
     l1: float = Field(0, ge=0, description="Penalty on the weights' absolute values.")
     l2: float = Field(0, ge=0, description="Penalty on the weights' squares.")
     dropout: float = Field(0, ge=0, lt=1, description="Part of the units that is left out of each step.")

@@ -14,7 +14,7 @@ from app.errors import BundleError
 from app.inference import bundle
 from training.data import Mnist, find, load
 from training.errors import TrainingError
-from training.options import check_export, check_picture, recipe_options, seed_option
+from training.options import check_backend, check_export, check_picture, recipe_options, seed_option
 from training.quiet import import_keras
 
 if TYPE_CHECKING:
@@ -212,13 +212,12 @@ def export(
     int8: Annotated[bool | None, typer.Option(help="Default: as the run's recipe says.")] = None,
 ) -> None:
     """Export a run's model.keras as the next bundle version under --out."""
+    import_keras()
     from training import run
 
-    check_export(out)
     trained = run.load(folder)
-    if int8 is not None:
-        trained.record.recipe["int8"] = int8
-    _release(trained, _load_for(data, trained), out)
+    check_export(out)
+    _release(trained, _load_for(data, trained), out, int8=int8)
 
 
 @app.command()
@@ -244,10 +243,13 @@ def report(
 ) -> None:
     """Write a run's report anew from what it recorded."""
     import_keras()
-    from training import pipeline, run
+    from training import pareto, pipeline, run
 
-    trained, *others = (run.load(one) for one in (folder, *(beside or ())))
-    typer.echo(pipeline.summarise(trained, _load_for(data, trained, *others), others))
+    if beside:
+        check_backend()
+    runs = [run.load(one) for one in (folder, *(beside or ()))]
+    candidates = pareto.measure(runs, _load_for(data, *runs)) if beside else []
+    typer.echo(pipeline.summarise(runs[0], _load_for(data, runs[0]), candidates))
 
 
 @app.command()
@@ -273,8 +275,8 @@ def pareto(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The picture: .svg, .png or .pdf.")] = Path("pareto.svg"),
 ) -> None:
     """Put runs side by side: right on validation against microseconds an image, as a table and a picture."""
-    check_picture(out)
     import_keras()
+    check_picture(out)
     from training import pareto, run
 
     runs = [run.load(folder) for folder in folders]
@@ -289,11 +291,10 @@ def _load_for(data: Path | None, *runs: "Run") -> Mnist:
     return load(find(data), held_out=min(run.record.training.split["validation"] for run in runs))
 
 
-def _release(run: "Run", mnist: Mnist, out: Path) -> None:
-    import_keras()
+def _release(run: "Run", mnist: Mnist, out: Path, *, int8: bool | None = None) -> None:
     from training.release import release
 
-    typer.echo(f"wrote {release(run, mnist, out)}")
+    typer.echo(f"wrote {release(run, mnist, out, int8=int8)}")
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
 They are made by SciPy, apart from the augmentation that networks learn from. The idea and most of the names are from
 Mu and Gilmer, "MNIST-C: A Robustness Benchmark for Computer Vision", 2019; the strengths are this project's own.
 
-Their kinds and strengths lie within what the convolutional networks are trained on (`STRONG` in architectures.py): the
-figures say how well that was learnt, and nothing of corruptions of other kinds.
+Their kinds are among those that the convolutional networks are trained on, and their strengths lie near the ends of
+what is trained on (`STRONG` in architectures.py): the figures say nothing of corruptions of other kinds.
 """
 
 from collections.abc import Callable, Mapping

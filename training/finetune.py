@@ -35,7 +35,7 @@ MNIST_IMAGES, MNIST_TO_OWN = 10_000, 3  # in an epoch; the user's are repeated u
 LAST = "logits"  # every architecture's last layer of weights
 LOWER = 0.3  # part of the learning rate at which all layers learn
 MOST_FORGOTTEN = 0.002
-AS_FINE_TUNED = {"precision": "float32", "patience": None, "teacher": None}
+AS_FINE_TUNED = {"precision": "float32", "patience": None, "teacher": None, "warm_up": 0}
 """Whatever the architecture's recipe says: a saved network computes in float32, and each step runs to its end."""
 
 

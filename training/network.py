@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 
 from training.errors import RunError
+from training.quiet import native_stderr_off
 
 
 def load(path: Path) -> keras.Model:
@@ -20,7 +21,8 @@ def pack(network: keras.Model) -> bytes:
     """With weights in 16 bits: half the size, and what is rounded off is far less than a step of training changes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.keras"
-        _as(network, "float16").save(path)
+        with native_stderr_off():  # where TensorFlow says what this processor cannot do in 16 bits
+            _as(network, "float16").save(path)
         return path.read_bytes()
 
 

@@ -5,7 +5,6 @@ A recipe has an option for each of its fields, so that none is written twice.
 
 import functools
 import inspect
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,7 +54,10 @@ def _parameter(name: str) -> inspect.Parameter:
 def check_export(out: Path) -> None:
     """Raises BundleError, BadOption where no bundle could be written to that folder."""
     bundle.check_name(out.resolve().name)
+    new = not out.exists()
     bundle.make_workspace(out).rmdir()
+    if new:
+        out.rmdir()
     check_backend()
 
 
@@ -68,7 +70,9 @@ def check_picture(path: Path) -> None:
 
 def check_backend() -> None:
     """Raises BadOption where Keras' backend cannot export."""
-    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+    import keras  # only here: --help needs none
+
+    if keras.config.backend() != "tensorflow":
         raise BadOption(
-            "ONNX is made by TensorFlow alone: with KERAS_BACKEND=jax train without --out, and `export` the run without"
+            "ONNX is made by TensorFlow alone: on another backend train without --out, and `export` the run on that"
         )

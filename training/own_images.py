@@ -14,7 +14,7 @@ from training.data import Digits
 from training.errors import ImagesError
 
 MAX_PIXELS = 64_000_000  # of one image, as the service takes it by default
-FEWEST = 5  # images of a digit: of so many, a fifth is one at least
+FEWEST = 5  # images of a digit
 HELD_OUT = 0.2
 
 
@@ -23,9 +23,10 @@ class Images(NamedTuple):
 
     train: Digits
     held_out: Digits
-    """To tell by what was gained. The files' digests decide, not a seed: what is held out now was not learnt before."""
+    """To tell by what was gained. An image's own digest decides, whatever others there are: so what is held out now was
+    held out whenever its folder was used before."""
     sha256: str
-    """Of the sorted lines `DIGIT SHA-256`, one for each file."""
+    """Of the sorted lines `DIGIT SHA-256`, one for each frame."""
     left_out: list[str]
     """Each file's name and the reason."""
 
@@ -35,22 +36,20 @@ def read(folder: Path) -> Images:
 
     Raises ImagesError where fewer than 5 of a digit are left.
     """
-    used: dict[str, tuple[str, int, Frames]] = {}  # name, digit and frame, by the file's digest
+    used: dict[str, tuple[str, int, Frames]] = {}  # name, digit and frame, by the frame's digest
     left_out: list[str] = []
     for digit in range(10):
         for path in sorted(file for file in (folder / str(digit)).rglob("*") if file.is_file()):
             name = str(path.relative_to(folder))
             try:
-                data = path.read_bytes()
-                frame = normalise(decode(open_image(data, max_pixels=MAX_PIXELS))).pixels
+                frame = normalise(decode(open_image(path.read_bytes(), max_pixels=MAX_PIXELS))).pixels
             except (OSError, ServiceError) as error:
                 left_out.append(f"{name}: {error}")
                 continue
-            first, *_ = used.setdefault(bundle.digest(data), (name, digit, frame))
+            first, *_ = used.setdefault(bundle.digest(frame.tobytes()), (name, digit, frame))
             if first != name:
-                left_out.append(f"{name}: the same file as {first}")
-    in_order = [used[sha256] for sha256 in sorted(used)]
-    labels = np.array([digit for _, digit, _ in in_order], np.int64)
+                left_out.append(f"{name}: the same picture as {first}")
+    labels = np.array([digit for _, digit, _ in used.values()], np.int64)
     counts = np.bincount(labels, minlength=10)
     if few := [f"{count} of {digit}" for digit, count in enumerate(counts) if count < FEWEST]:
         raise ImagesError(
@@ -58,12 +57,11 @@ def read(folder: Path) -> Images:
             + "; left out: ".join([", ".join(few), *left_out])
         )
     listing = sorted(f"{digit} {sha256}\n" for sha256, (_, digit, _) in used.items())
-    own = Digits(np.stack([frame for _, _, frame in in_order]), labels)
-    of_class = [np.flatnonzero(labels == digit) for digit in range(10)]
-    held_out = np.concatenate([members[: round(HELD_OUT * len(members))] for members in of_class])
+    own = Digits(np.stack([frame for _, _, frame in used.values()]), labels)
+    held_out = np.array([int(sha256[:8], 16) < HELD_OUT * 16**8 for sha256 in used])
     return Images(
-        train=own.take(np.setdiff1d(np.arange(len(labels)), held_out)),
-        held_out=own.take(held_out),
+        train=own.take(np.flatnonzero(~held_out)),
+        held_out=own.take(np.flatnonzero(held_out)),
         sha256=bundle.digest("".join(listing).encode()),
         left_out=left_out,
     )

@@ -11,11 +11,12 @@ import keras
 import numpy as np
 
 from app.inference.bundle import Provenance
-from training import calibrate, pareto, provenance, report, scratch_examples
+from training import calibrate, provenance, report, scratch_examples
 from training import run as runs
 from training.architectures import ARCHITECTURES, FRAME, Architecture
 from training.data import Mnist
 from training.errors import BadOption, TrainingError
+from training.pareto import Candidate
 from training.recipe import Recipe
 from training.run import Record, Run
 from training.train import History, logits
@@ -38,13 +39,14 @@ def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, fold
     """
     if recipe.teacher in ARCHITECTURES:
         first = ARCHITECTURES[recipe.teacher]
+        runs.check_teacher(recipe.teacher, first.recipe.model_dump(), recipe)
         taught = train(first, first.recipe, mnist, seed=seed, folder=folder)
         recipe = recipe.changed({"teacher": str(taught.folder)})
     if recipe.members > 1:
         alone = recipe.changed({"members": 1})
         members = [train(chosen, alone, mnist, seed=seed + index, folder=folder) for index in range(recipe.members)]
         return combine(members, mnist, folder=folder)
-    teacher = load_teacher(recipe)
+    teacher = load_teacher(recipe, len(mnist.validation.labels))
 
     def fitted() -> Fitted:
         parts = {"training": mnist.train, "validation": mnist.validation}
@@ -83,7 +85,7 @@ def combine(members: list[Run], mnist: Mnist, *, folder: Path) -> Run:
         update={
             "recipe": first.recipe | {"members": len(members)},
             "training": first.training.model_copy(
-                update={"seeds": [member.record.training.seed for member in members]}
+                update={"seeds": [member.record.training.seed for member in members], "split": mnist.split}
             ),
             "seconds": sum(member.record.seconds for member in members),
             "history": _mean([member.record.history for member in members]),
@@ -123,18 +125,16 @@ def leave_run(
     return _keep(made, record, network, mnist)
 
 
-def load_teacher(recipe: Recipe) -> keras.Model | None:
+def load_teacher(recipe: Recipe, held_out: int) -> keras.Model | None:
     """The network that a recipe wants to learn from, if any. Raises RunError, BadOption as `find_teacher`."""
-    run = runs.find_teacher(recipe)
+    run = runs.find_teacher(recipe, held_out)
     return None if run is None else _part(run, "teacher")
 
 
-def summarise(run: Run, mnist: Mnist, others: Sequence[Run] = ()) -> str:
-    """Write the run's report, in which `others` are compared with it; returns a line on the part of MNIST that it
-    answered last, and where the report is.
-    """
-    subject = report.gather(run, run.network(), mnist)
-    candidates = pareto.measure([run, *others], mnist) if others else []
+def summarise(run: Run, mnist: Mnist, candidates: Sequence[Candidate] = ()) -> str:
+    """Write the run's report; returns a line on the part of MNIST that it answered last, and where the report is."""
+    network = run.network()
+    subject = report.gather(run, lambda frames: calibrate.scores(logits(network, frames)), mnist)
     written = run.folder / report.REPORT_FILE
     written.write_text(report.render(subject, pictures=True, candidates=candidates), "utf-8")
     metrics = subject.metrics()

@@ -15,13 +15,19 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from app.inference.session import Frames
+from training.errors import BadOption
 
 OPERATORS = ["Conv", "Relu"]  # the last layer stays exact: confidence depends on it
 BATCH = 50
 
 
 def quantise(proto: Any, frames: Frames) -> Any:
-    """The graph with its convolutions in integers, their ranges from uint8 `frames` [N, 28, 28]."""
+    """The graph with its convolutions in integers, their ranges from uint8 `frames` [N, 28, 28].
+
+    Raises BadOption where it has none.
+    """
+    if not any(node.op_type == "Conv" for node in proto.graph.node):
+        raise BadOption("--int8: the network has no convolutions, which are all that would become integers")
     with tempfile.TemporaryDirectory() as folder:
         exact, prepared, quantised = (Path(folder) / name for name in ("exact", "prepared", "quantised"))
         onnx.save(proto, exact)

@@ -68,7 +68,7 @@ class Recipe(Augmentation):
         None, description="A network to learn from too: a run's folder, or an architecture that is trained first."
     )
     teacher_views: int = Field(
-        20, ge=1, description="Times that each image is distorted anew and shown to the teacher, before the training."
+        20, ge=1, le=100, description="Times that each image is distorted anew and shown to the teacher first."
     )
     teacher_share: float = Field(0.9, ge=0, le=1, description="Part of the loss that is towards the teacher's answers.")
     teacher_temperature: float = Field(4, gt=0, description="Softens both networks' answers before they are compared.")
@@ -89,5 +89,8 @@ class Recipe(Augmentation):
         try:
             return type(self)(**(self.model_dump() | options))
         except ValidationError as error:
-            problems = [": ".join([*map(str, problem["loc"]), problem["msg"]]) for problem in error.errors()]
+            problems = [
+                ": ".join([*map(str, problem["loc"]), problem["msg"].removeprefix("Value error, ")])
+                for problem in error.errors()
+            ]
             raise BadOption("; ".join(problems)) from error

@@ -1,6 +1,7 @@
 """From a run to the next version of a bundle: export, parity, the one reading of the test set, the manifest."""
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from app.inference import bundle
@@ -8,7 +9,7 @@ from app.inference.bundle import Bundle, Latency, Manifest
 from app.inference.session import Session
 from training import calibrate, evaluate, latency, non_digits, provenance, report
 from training.data import Mnist
-from training.export import EXACT, OPSET, ROUNDED, check_parity, export
+from training.export import OPSET, check_parity, export, parity
 from training.network import pack
 from training.run import Run
 
@@ -25,17 +26,17 @@ LIMITS = (
 )
 
 
-def release(run: Run, mnist: Mnist, out: Path) -> Path:
+def release(run: Run, mnist: Mnist, out: Path, *, int8: bool | None = None) -> Path:
     """Write the run's network as the next version under `out`; the model is called as that folder is.
 
-    Raises ParityError, before anything is written, where ONNX Runtime does not answer as Keras does.
+    It is in integers where `int8`, by default as the run's recipe says. Raises ParityError, before anything is written,
+    where ONNX Runtime does not answer as Keras does.
     """
+    int8 = run.int8 if int8 is None else int8
     network = run.network()
-    exported = export(network, mnist, int8=False)
-    parity = check_parity(network, exported, mnist.test.images, limits=EXACT)
-    if run.int8:  # made of the graph that proved equal
-        exported = export(network, mnist, int8=True)
-        parity = check_parity(network, exported, mnist.test.images, limits=ROUNDED)
+    exported = export(network, mnist, int8=int8)
+    if not int8:
+        check_parity(network, exported, mnist.test.images)
     validation_answers = evaluate.predict(exported.session, mnist.validation.images)
     thresholds = calibrate.thresholds(validation_answers, mnist.validation.labels)
     metrics, answers = evaluate.examine(exported.session, thresholds, mnist.test, non_digits.TESTING)
@@ -51,15 +52,17 @@ def release(run: Run, mnist: Mnist, out: Path) -> Path:
         architecture=run.record.architecture,
         parameters=network.count_params(),
         opset=OPSET,
+        int8=int8,
         training=run.record.training.model_copy(update={"recipe": run.record.recipe}),
         metrics=metrics,
-        parity=parity,
+        parity=parity(network, exported, mnist.test.images)[0],
         latency=_latency(exported.session),
         licence=LICENCE,
         intended_use=INTENDED_USE,
         limits=LIMITS,
     )
-    card = report.render(report.gather(run, network, mnist)._replace(manifest=manifest), pictures=False)
+    subject = report.gather(run, partial(evaluate.predict, exported.session), mnist)
+    card = report.render(subject._replace(manifest=manifest), pictures=False)
     others = {bundle.NETWORK_FILE: pack(network), bundle.CARD_FILE: card.encode()}
     folder = bundle.write(out, Bundle(manifest, exported.model), others)
     (run.folder / bundle.MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2))  # for the run's own report

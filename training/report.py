@@ -2,11 +2,10 @@
 
 import base64
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
@@ -14,13 +13,13 @@ from scipy.stats import binomtest
 
 from app.inference.bundle import MANIFEST_FILE, Corrupted, Manifest, Metrics
 from app.inference.session import ENERGY, Frames, Scores
-from training import calibrate, corruptions, evaluate, non_digits, pareto, plots
+from training import corruptions, evaluate, non_digits, pareto, plots
 from training.data import Digits, Mnist
 from training.evaluate import Energies
 from training.pareto import Candidate
 from training.recipe import Augmentation, Recipe
 from training.run import Record, Run
-from training.train import History, logits
+from training.train import History
 
 REPORT_FILE = "report.html"
 MISTAKES, CONFUSIONS = 40, 5  # shown at most
@@ -93,15 +92,13 @@ class Condition(NamedTuple):
         return 1 - self.accuracy
 
 
-def gather(run: Run, network: keras.Model, mnist: Mnist) -> Subject:
-    """What the run's folder holds; only the answers to what is no digit are asked of the network anew."""
+def gather(run: Run, ask: Callable[[Frames], Any], mnist: Mnist) -> Subject:
+    """What the run's folder holds; only the answers to what is no digit are asked for, as float [N, 11]."""
     part, answers = run.answers()
     digits = getattr(mnist, part)
     source = non_digits.TESTING if part == "test" else non_digits.VALIDATION
     others = non_digits.draw_each(evaluate.NON_DIGITS, digits, source)
-    energies = {
-        kind: calibrate.scores(logits(network, frames))[:, ENERGY].astype(np.float32) for kind, frames in others.items()
-    }
+    energies = {kind: ask(frames)[:, ENERGY].astype(np.float32) for kind, frames in others.items()}
     kept = run.folder / MANIFEST_FILE
     manifest = Manifest.model_validate_json(kept.read_bytes()) if part == "test" and kept.is_file() else None
     return Subject(run.record, manifest, part, digits, answers, energies)

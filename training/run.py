@@ -6,6 +6,7 @@ probabilities and the energy: `validation.npy` the network's before calibration,
 the run was exported.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -52,7 +53,7 @@ class Run(NamedTuple):
 
     @property
     def int8(self) -> bool:
-        """Whether it is exported in integers."""
+        """Whether it is exported in integers unless told otherwise."""
         return bool(self.record.recipe.get("int8"))
 
     def keep_answers(self, part: str, scores: NDArray[np.floating[Any]]) -> None:
@@ -66,17 +67,27 @@ class Run(NamedTuple):
         raise RunError(f"{self.folder}: holds no answers ({' or '.join(f'{part}.npy' for part in PARTS)})")
 
 
-def find_teacher(recipe: Recipe) -> Run | None:
-    """The run that a recipe wants to learn from, if any.
+def find_teacher(recipe: Recipe, held_out: int) -> Run | None:
+    """The run that a recipe wants to learn from, if any, with so many images held out for validation.
 
-    Raises RunError where there is none, BadOption where it would teach what is untrue.
+    Raises RunError where there is none, BadOption where it would teach what is untrue, or has learnt what is held out.
     """
     if recipe.teacher is None:
         return None
     run = load(Path(recipe.teacher))
-    if recipe.non_digits and not run.record.recipe.get("non_digits"):
-        raise BadOption(f"teacher: {recipe.teacher} was not taught what is no digit; choose another, or --non-digits 0")
+    check_teacher(recipe.teacher, run.record.recipe, recipe)
+    if (then := run.record.training.split["validation"]) < held_out:
+        raise BadOption(
+            f"teacher: {recipe.teacher} has learnt some of the {held_out:,} validation images, as only {then:,} were "
+            f"held out of its training; give --validation {then} or less"
+        )
     return run
+
+
+def check_teacher(name: str, of_teacher: Mapping[str, Any], recipe: Recipe) -> None:
+    """Raises BadOption where a teacher of such a recipe does not know what the other is to be taught."""
+    if recipe.non_digits and not of_teacher.get("non_digits"):
+        raise BadOption(f"teacher: {name} was not taught what is no digit; choose another, or --non-digits 0")
 
 
 def make_folder(runs: Path, architecture: str) -> Path:

@@ -14,7 +14,13 @@ Distribution = FloatDistribution | IntDistribution | CategoricalDistribution
 Space = Mapping[str, Distribution]
 
 RANGE = re.compile(r"(?P<low>.+?)\.\.(?P<high>.+?)(?P<log>:log)?(:(?P<steps>\d+))?")
-NOT_SEARCHED = ("members", "teacher", "validation")  # trials train one network each, and are judged on the same images
+NOT_SEARCHED = (
+    "int8",
+    "members",
+    "teacher",
+    "validation",
+)
+"""Trials train one network each, and are judged by Keras on the same images."""
 
 
 def parse(texts: Sequence[str], recipe: Recipe, *, fixed: Collection[str] = (), grid: bool = False) -> Space:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from app.inference.session import Frames
 from training import non_digits
-from training.architectures import DIGITS, Architecture
+from training.architectures import DIGITS, FRAME, Architecture
 from training.augment import Distort
 from training.data import Digits
 from training.recipe import Augmentation, Recipe
@@ -46,7 +46,8 @@ def train(
     keras.utils.set_random_seed(seed)
     images, targets = _examples(training, recipe, seed)
     expected = _one_hot(validation.labels, recipe)
-    distortion, an_epoch = Augmentation(**recipe.model_dump(include=set(Augmentation.model_fields))), len(images)
+    distortion: Augmentation = recipe
+    an_epoch = len(images)
     if teacher is not None:
         expected = np.hstack([expected, logits(teacher, validation.images)])
         images, targets = lessons(teacher, Batches(images, targets, recipe, seed), Distort(recipe, seed=seed), recipe)
@@ -60,7 +61,7 @@ def train(
         trained = keras.Model(frames, network(Distort(distortion, seed=seed)(frames)))
         trained.compile(
             optimizer=_optimizer(recipe, len(batches)),
-            loss=_objective(recipe),
+            loss=_objective(recipe, taught=teacher is not None),
             metrics=[accuracy(recipe)],
             # On TensorFlow's CPU the convolutions of oneDNN are faster than XLA's.
             jit_compile=keras.backend.backend() == "jax",
@@ -105,12 +106,12 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         size = self._recipe.batch_size
-        chosen = self._order[index * size : (index + 1) * size]
+        chosen = self.order[index * size : (index + 1) * size]
         images, targets = self._images[chosen].astype(np.float32), self._targets[chosen]
         return self._mixed(images, targets) if self._recipe.mixup else (images, targets)
 
     def on_epoch_end(self) -> None:
-        self._order = self._random.permutation(len(self._images))[: self._an_epoch]
+        self.order = self._random.permutation(len(self._images))[: self._an_epoch]
 
     def release(self) -> None:
         """Let the images go: TensorFlow's graph keeps this object for as long as the process lives."""
@@ -187,20 +188,23 @@ def lessons(teacher: keras.Model, batches: Batches, distort: Distort, recipe: Re
 
     They are made once and shown many times, since a teacher takes longer to answer than its student to learn.
     """
-    images, targets = [], []
-    for _ in tqdm(
-        range(min(recipe.teacher_views, recipe.epochs)), desc="asking the teacher", leave=False, disable=None
-    ):
+    views = min(recipe.teacher_views, recipe.epochs)
+    an_epoch, classes = len(batches.order), _classes(recipe)
+    images = np.empty((views * an_epoch, *FRAME), np.uint8)
+    targets = np.empty((len(images), classes + DIGITS), np.float32)
+    end = 0
+    for _ in tqdm(range(views), desc="asking the teacher", leave=False, disable=None):
         for index in range(len(batches)):
             shown, expected = batches[index]
-            seen = ops.convert_to_numpy(ops.round(distort(shown, training=True))).astype(np.uint8)
-            images.append(seen)
-            targets.append(np.hstack([expected, teacher.predict_on_batch(seen)]))
+            start, end = end, end + len(shown)
+            images[start:end] = ops.convert_to_numpy(ops.round(distort(shown, training=True)))
+            targets[start:end, :classes] = expected
+            targets[start:end, classes:] = teacher.predict_on_batch(images[start:end])
         batches.on_epoch_end()
-    return np.concatenate(images), np.concatenate(targets)
+    return images, targets
 
 
-def _objective(recipe: Recipe) -> Callable[[Any, Any], Any]:
+def _objective(recipe: Recipe, *, taught: bool) -> Callable[[Any, Any], Any]:
     """The loss of scores [N, 10] towards targets [N, 10 or 11], behind which a teacher's ten logits may stand."""
     heat, share, classes = recipe.teacher_temperature, recipe.teacher_share, _classes(recipe)
 
@@ -219,7 +223,7 @@ def _objective(recipe: Recipe) -> Callable[[Any, Any], Any]:
         divergence = ops.sum(ops.softmax(shown) * (ops.log_softmax(shown) - ops.log_softmax(own)), axis=1)
         return share * heat**2 * divergence + (1 - share) * of_labels(targets, scores)
 
-    return of_labels if recipe.teacher is None else of_teacher_and_labels
+    return of_teacher_and_labels if taught else of_labels
 
 
 def accuracy(recipe: Recipe) -> Callable[[Any, Any], Any]:

@@ -112,6 +112,7 @@ def _alone(database: Path) -> Iterator[None]:
     """The study is this command's: another would take the trials that run here for broken off.
 
     The lock is advisory, apart from SQLite's own on the same file, and ends with the process, however that ends.
+    A worker that outlives it ends after its trial, which counts for nothing.
     """
     with database.open("rb") as file:
         try:
@@ -124,7 +125,7 @@ def _alone(database: Path) -> Iterator[None]:
 
 
 def _open(search: Search) -> optuna.Study:
-    runs.find_teacher(search.recipe)  # here, not first in each trial
+    runs.find_teacher(search.recipe, len(search.validation.labels))  # here, not first in each trial
     setting = search.setting()
     try:
         search.database.parent.mkdir(parents=True, exist_ok=True)
@@ -229,7 +230,7 @@ def _trial(search: Search, trial: Trial) -> float:
             training=search.training,
             validation=search.validation,
             seed=search.seed,
-            teacher=load_teacher(recipe),
+            teacher=load_teacher(recipe, len(search.validation.labels)),
             callbacks=(watch,),
         )
     loss, accuracy = figures(network)

@@ -22,7 +22,7 @@ from app.errors import BundleError
 MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
 NETWORK_FILE = "network.keras"
-"""The trained network, to train on; the service does not read it."""
+"""The trained network in 16-bit floats, to train on (training/network.py reads it); the service does not."""
 CARD_FILE = "card.html"
 """The model card, for people."""
 NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
@@ -125,6 +125,7 @@ class Manifest(_Record):
     architecture: str
     parameters: int
     opset: int
+    int8: bool = Field(False, description="Convolutions are in 8-bit integers.")
     training: Provenance | None = None
     metrics: Metrics | None = None
     parity: Parity | None = None

@@ -53,7 +53,7 @@ def test_an_option_that_cannot_be_is_refused_in_a_sentence() -> None:
 
 
 def test_a_warm_up_longer_than_the_training_is_refused() -> None:
-    with pytest.raises(BadOption, match=r"^Value error, warm_up \(3\) must not be longer than epochs \(2\)"):
+    with pytest.raises(BadOption, match=r"^warm_up \(3\) must not be longer than epochs \(2\)"):
         architecture("cnn").recipe.changed({"epochs": 2, "warm_up": 3})
 
 

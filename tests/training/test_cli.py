@@ -34,7 +34,7 @@ def test_what_a_person_can_put_right_comes_without_a_traceback(tmp_path: Path) -
 
 
 def test_the_export_is_refused_before_a_training_that_it_cannot_follow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setattr("keras.config.backend", lambda: "jax")
     with pytest.raises(BadOption, match="ONNX is made by TensorFlow alone"):
         check_export(Path("models/digits"))
 
@@ -44,7 +44,7 @@ def test_where_no_bundle_can_be_written_is_found_before_the_training(tmp_path: P
     with pytest.raises(BundleError, match=r"file/digits: no bundle can be written there: .*Not a directory"):
         check_export(tmp_path / "file" / "digits")
     check_export(tmp_path / "models" / "digits")
-    assert list((tmp_path / "models" / "digits").iterdir()) == []
+    assert not (tmp_path / "models" / "digits").exists()
 
 
 @pytest.mark.parametrize("name", ["pareto", "pareto.gif", "nowhere/pareto.svg"])

@@ -31,7 +31,7 @@ def test_runs_are_measured_side_by_side(small_mnist: Mnist, tmp_path: Path) -> N
     assert candidates[0].parameters < candidates[1].parameters
     assert all(one.accuracy > 0.7 for one in candidates)
     assert "mlp-128-64, x8" in pareto.table(candidates)
-    pipeline.summarise(runs[0], small_mnist, runs[1:])
+    pipeline.summarise(runs[0], small_mnist, candidates)
     section = (runs[0].folder / "report.html").read_text("utf-8").partition("Beside other networks")[2]
     assert section.count("mlp-128-64, x8") == 2  # in the plot and in the table
     pipeline.summarise(runs[1], small_mnist)

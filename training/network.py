@@ -12,7 +12,8 @@ from training.quiet import native_stderr_off
 def load(path: Path) -> keras.Model:
     """Raises RunError where it cannot be read."""
     try:
-        return _as(keras.models.load_model(path), "float32")
+        with native_stderr_off():  # where TensorFlow says what this processor cannot do in 16 bits
+            return _as(keras.models.load_model(path, compile=False), "float32")
     except Exception as error:  # zipfile's, h5py's and Keras' own share no base below Exception
         raise RunError(f"{path}: not a network that this version of Keras can read: {error}") from error
 
@@ -21,7 +22,7 @@ def pack(network: keras.Model) -> bytes:
     """With weights in 16 bits: half the size, and what is rounded off is far less than a step of training changes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.keras"
-        with native_stderr_off():  # where TensorFlow says what this processor cannot do in 16 bits
+        with native_stderr_off():
             _as(network, "float16").save(path)
         return path.read_bytes()
 

@@ -36,7 +36,7 @@ LAST = "logits"  # every architecture's last layer of weights
 LOWER = 0.3  # part of the learning rate at which all layers learn
 MOST_FORGOTTEN = 0.002
 AS_FINE_TUNED = {"precision": "float32", "patience": None, "teacher": None, "warm_up": 0}
-"""Whatever the architecture's recipe says: a saved network computes in float32, and each step runs to its end."""
+"""Whatever the base's recipe says: a saved network computes in float32, and each step runs to its end."""
 
 
 class Base(NamedTuple):
@@ -101,7 +101,7 @@ def finetune(
     Raises BadOption where the rate or the epochs are not what they must be, UnknownArchitecture.
     """
     network, chosen = base.network, architecture(base.manifest.architecture)
-    usual = chosen.recipe.changed(base.training.recipe or {})
+    usual = Recipe().changed(base.training.recipe or {})  # where it is not known, nothing is distorted
     recipe = usual.changed({"epochs": epochs, "learning_rate": learning_rate, **AS_FINE_TUNED})
 
     def fitted() -> Fitted:

@@ -109,22 +109,13 @@ def tune(
     ],
     arch: Annotated[str, typer.Option(help="A name from the registry in training/architectures.py.")] = "cnn",
     sampler: Annotated[Literal["tpe", "random", "grid"], typer.Option(help="How recipes are chosen.")] = "tpe",
-    trials: Annotated[
-        int | None,
-        typer.Option(min=1, help="Of the study in all, with those it has. Default: the whole grid, or else 20."),
-    ] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="In all. Default: the whole grid, or else 20.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the trials.")] = 1,
-    images: Annotated[
-        int | None, typer.Option(min=10, help="Training images of a trial, for cheaper ones. Default: all.")
-    ] = None,
-    prune: Annotated[
-        bool, typer.Option(help="Give up trials that are worse than the median of the others at the same epoch.")
-    ] = True,
+    images: Annotated[int | None, typer.Option(min=10, help="Training images of a trial. Default: all.")] = None,
+    prune: Annotated[bool, typer.Option(help="Give up trials worse than the median at the same epoch.")] = True,
     seed: Annotated[int, seed_option("every training: trials differ by their recipes alone")] = 0,
     sampler_seed: Annotated[int, typer.Option(min=0, help="Of the choice of recipes.")] = 0,
-    name: Annotated[
-        str | None, typer.Option(help="The study's, which goes on where it stopped. Default: --arch.")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the study, new or to go on with. Default: --arch.")] = None,
     data: Data = None,
     runs: Annotated[Path, typer.Option(help="Where the study (tune-NAME.db) and its plots go.")] = Path("runs"),
 ) -> None:

@@ -25,8 +25,6 @@ from training.train import logits
 # From 18 on tf2onnx 1.17 leaves a Transpose and a ReduceMean where 17 gets a GlobalAveragePool.
 OPSET = 17
 RANGE_IMAGES = 1_000  # by which quantisation finds the ranges of activations
-
-
 PARITY_LIMIT, ENERGY_LIMIT = 1e-4, 1e-3
 ROUNDING_LIMIT = 0.002  # nats an image
 
@@ -137,8 +135,8 @@ def _tidy(proto: Any) -> bytes:
     return model
 
 
-def check_parity(network: keras.Model, exported: Exported, frames: Frames) -> None:
-    """Compare what ONNX Runtime and Keras answer to uint8 `frames` [N, 28, 28].
+def check_parity(network: keras.Model, exported: Exported, frames: Frames) -> Parity:
+    """As `parity`, of a model in floats.
 
     Raises ParityError where a probability differs by more than 1e-4, an energy by more than 1e-3, or any digit differs.
     """
@@ -150,14 +148,13 @@ def check_parity(network: keras.Model, exported: Exported, frames: Frames) -> No
             f"{PARITY_LIMIT}) and {energy_difference:.3g} in energy (allowed: {ENERGY_LIMIT}), and agree on the digit "
             f"for {found.same_digit} of {found.images} images; no bundle was written"
         )
+    return found
 
 
 def parity(network: keras.Model, exported: Exported, frames: Frames) -> tuple[Parity, float]:
     """How far ONNX Runtime is from Keras on uint8 `frames` [N, 28, 28]; and the largest difference in energy."""
-    expected, answers = (
-        calibrate.scores(logits(network, frames), exported.temperature),
-        predict(exported.session, frames),
-    )
+    expected = calibrate.scores(logits(network, frames), exported.temperature)
+    answers = predict(exported.session, frames)
     apart = np.abs(expected - answers).max(axis=0)
     same = expected[:, :ENERGY].argmax(axis=1) == answers[:, :ENERGY].argmax(axis=1)
     found = Parity(images=len(frames), max_abs_difference=float(apart[:ENERGY].max()), same_digit=int(same.sum()))

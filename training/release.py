@@ -35,8 +35,10 @@ def release(run: Run, mnist: Mnist, out: Path, *, int8: bool | None = None) -> P
     int8 = run.int8 if int8 is None else int8
     network = run.network()
     exported = export(network, mnist, int8=int8)
-    if not int8:
-        check_parity(network, exported, mnist.test.images)
+    if int8:
+        found, _ = parity(network, exported, mnist.test.images)
+    else:
+        found = check_parity(network, exported, mnist.test.images)
     validation_answers = evaluate.predict(exported.session, mnist.validation.images)
     thresholds = calibrate.thresholds(validation_answers, mnist.validation.labels)
     metrics, answers = evaluate.examine(exported.session, thresholds, mnist.test, non_digits.TESTING)
@@ -55,7 +57,7 @@ def release(run: Run, mnist: Mnist, out: Path, *, int8: bool | None = None) -> P
         int8=int8,
         training=run.record.training.model_copy(update={"recipe": run.record.recipe}),
         metrics=metrics,
-        parity=parity(network, exported, mnist.test.images)[0],
+        parity=found,
         latency=_latency(exported.session),
         licence=LICENCE,
         intended_use=INTENDED_USE,

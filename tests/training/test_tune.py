@@ -321,7 +321,7 @@ def test_the_command_gives_the_very_recipe_to_train(small_mnist: Mnist, tmp_path
     }
     search = searched(small_mnist, tmp_path, RATES, seed=7)._replace(architecture=name)
     python, _, module, *words = shlex.split(studies.command(search, own.changed(changes)))
-    parser = typer.main.get_command(app).commands[words[0]]  # type: ignore[attr-defined]  # a group
+    parser = typer.main.get_command(app).commands[words[0]]  # type: ignore[attr-defined]  # of several commands Typer makes a group
     given = parser.make_context(words[0], words[1:]).params
     recipe = own.changed({field: given[field] for field in Recipe.model_fields if given[field] is not None})
     assert (python, module, given["arch"], given["seed"]) == ("python", "training", name, 7)

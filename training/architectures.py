@@ -99,6 +99,7 @@ _register(
         non_digits=0.1,
         kernel=5,
         members=4,
+        int8=True,
         **STRONG.model_dump(),
     ),
 )(cnn)

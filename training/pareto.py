@@ -9,6 +9,7 @@ from app.inference.session import ENERGY, Session
 from training import evaluate, latency
 from training.data import Mnist
 from training.export import export
+from training.recipe import Recipe
 from training.run import Run
 
 
@@ -73,18 +74,13 @@ def _name(run: Run) -> str:
     """The architecture, and what of its recipe makes candidates differ."""
     recipe = run.record.recipe
     details = {
-        "width": recipe["width"] != 1,
-        "members": recipe["members"] > 1,
-        "teacher": recipe["teacher"] is not None,
+        f"x{recipe['width']:g}": recipe["width"] != 1,
+        f"kernels of {recipe['kernel']}": recipe["kernel"] != Recipe().kernel,
+        f"{recipe['members']} members": recipe["members"] > 1,
+        "taught": recipe["teacher"] is not None,
         "int8": run.int8,
     }
-    said = {
-        "width": f"x{recipe['width']:g}",
-        "members": f"{recipe['members']} members",
-        "teacher": "taught",
-        "int8": "int8",
-    }
-    return ", ".join([run.record.architecture, *(said[name] for name, wanted in details.items() if wanted)])
+    return ", ".join([run.record.architecture, *(said for said, wanted in details.items() if wanted)])
 
 
 def _accuracy(session: Session, mnist: Mnist) -> float:

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.conftest import Process, Serve, wait_until
+from tests.conftest import SERVED, Process, Serve, wait_until
 from tests.pictures import encoded, npy, one_colour_png
 
 Digits = NDArray[np.uint8]
@@ -110,7 +110,7 @@ class Test404And405NotThere:
 
     def test_no_such_version(self, client: httpx.Client) -> None:
         answer = post(client, SEVEN, "image/png", f"{PREDICT}?version=99")
-        assert_problem(answer, 404, "model_not_found", "'99'", "live are 1")
+        assert_problem(answer, 404, "model_not_found", "'99'", f"live are {SERVED['digits']}")
 
     def test_wrong_method(self, client: httpx.Client) -> None:
         answer = client.get(PREDICT)

@@ -12,7 +12,12 @@ from training import calibrate, data, evaluate, finetune
 from training.train import logits
 
 # Here without what `make train` has added since; with the least accuracy and the most bytes.
-COMMITTED = {"digits/1": (0.994, 1e6), "cnn-large/1": (0.997, 5e6), "mlp-128-64/1": (0.975, 1e6)}
+COMMITTED = {
+    "digits/2": (0.996, 1e6),
+    "digits/1": (0.994, 1e6),
+    "cnn-large/1": (0.997, 5e6),
+    "mlp-128-64/1": (0.975, 1e6),
+}
 FOLDERS = [ROOT / "models" / name for name in COMMITTED]
 committed = pytest.mark.parametrize("folder", FOLDERS, ids=COMMITTED)
 

@@ -88,8 +88,8 @@ def cnn(recipe: Recipe) -> Layers:
     ]
 
 
-# Accurate rather than fast: four of the same network, wider. Convolutions at full resolution instead took twice as long to
-# train, and wider ones with kernels of 3 a little longer; neither was better alone.
+# Accurate rather than fast: four of the same network, wider. Convolutions at full resolution instead took twice as long
+# to train, and wider ones with kernels of 3 a little longer; neither was better alone.
 _register(
     "cnn-large",
     Recipe(

@@ -12,11 +12,12 @@ from typing import Annotated
 
 import typer
 
+from app.inference import bundle
 from benchmarks import measure, report, servers
 from benchmarks.measure import Sample
 from benchmarks.peers import PEERS, Peer
 from benchmarks.peers.environment import PreparationError, prepare
-from benchmarks.servers import NoServer
+from benchmarks.servers import MODELS, NoServer
 from benchmarks.wrk import WrkError
 
 FOLDER = Path(__file__).parent
@@ -90,6 +91,13 @@ def _prepared(wanted: list[Peer]) -> tuple[list[Peer], dict[str, str]]:
     return ready, absent
 
 
+def _model(name: str) -> str:
+    """Its version, and what it computes in."""
+    newest = bundle.versions(MODELS / name)[0]
+    int8 = bundle.read(MODELS / name / newest).manifest.int8
+    return f"{name}/{newest} in {'8-bit integers' if int8 else 'float32'}"
+
+
 def _version(one: Peer) -> str:
     code = f"from importlib.metadata import version; print(version({one.distribution!r}))"
     return subprocess.run([prepare(one), "-c", code], capture_output=True, text=True, check=True).stdout.strip()
@@ -107,7 +115,8 @@ def _about(rounds: int, samples: list[list[Sample]]) -> list[str]:
     mixed = next(sample.value for sample in samples[-1] if sample.what == "mixed requests")
     return [
         f"{cpu}; the server alone on one core, the load on another; Python {platform.python_version()}, ONNX Runtime "
-        f"{version('onnxruntime')}, float32 models, one thread, no GPU.",
+        f"{version('onnxruntime')}, one thread, no GPU.",
+        f"The newest versions of the models: {', '.join(map(_model, ('mlp-128-64', 'digits')))}.",
         f"{rounds} rounds, every server in turn in each; ratios are taken within a round, and their median counts.",
         f"The memory test, once, sent {mixed:,.0f} requests.",
         "What a peer is and how it was configured stands at the top of its `peers/NAME/server.py`.",

@@ -39,11 +39,16 @@ class LiveModel:
     def decide(self, confidence: float, energy: float) -> str:
         """accept, review or reject, by the thresholds that training chose on its validation split."""
         thresholds = self.manifest.thresholds
-        if thresholds.energy is not None and energy > thresholds.energy:
+        if self.is_no_digit(energy):
             return "reject"
         if confidence >= thresholds.accept:
             return "accept"
         return "review" if confidence >= thresholds.review else "reject"
+
+    def is_no_digit(self, energy: float) -> bool:
+        """By the threshold on the energy, where there is one."""
+        threshold = self.manifest.thresholds.energy
+        return threshold is not None and energy > threshold
 
     def decide_all(self, scores: Scores) -> list[str]:
         """A decision for each row of float32 [N, 11]."""

@@ -49,7 +49,8 @@ def test_the_better_of_the_two_is_marked(pair: Pair, table: str) -> None:
     assert not first.startswith("*")
     assert second.startswith("*")
     sizes = [one.manifest.parameters for one in pair]
-    assert cells(table, "parameters") == [f"{sizes[0]:,}", f"*{sizes[1]:,}", f"{sizes[1] / sizes[0]:.2f} times"]
+    marked = [f"{'*' * (size == min(sizes))}{size:,}" for size in sizes]
+    assert cells(table, "parameters") == [*marked, f"{sizes[1] / sizes[0]:.2f} times"]
     quicker, slower, _ = cells(table, "microseconds, 64 images")
     assert quicker.startswith("*")
     assert 0 < float(quicker[1:].replace(",", "")) < float(slower.replace(",", ""))

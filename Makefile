@@ -26,7 +26,7 @@ format: .venv/dev ## rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-train: .venv/train ## train its teacher and the default model, export and bundle its next version: two hours on two cores
+train: .venv/train ## train its teacher and the default model, export and bundle its next version: some hours
 	$(BIN)/python -m training train --arch cnn --teacher cnn-large --out models/digits
 
 bench: .venv/dev ## digitserve against its peers, side by side: writes benchmarks/RESULTS.md; needs wrk and two cores

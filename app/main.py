@@ -15,12 +15,15 @@ from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 
 from app.api import answers, models, system
+from app.api.admission import Admission
 from app.api.exchange import Exchange
 from app.api.frames import Framer
 from app.api.front import Answer, Front, HandBack
 from app.api.lifecycle import Lifecycle
 from app.api.limits import Limits
-from app.api.predict import Predict, document
+from app.api.openapi import document
+from app.api.predict import Predict
+from app.api.read import Read
 from app.config import Settings
 from app.errors import BadRequest, MethodNotAllowed, NotFound, ServiceError, StartError
 from app.imaging import strokes
@@ -44,7 +47,9 @@ def create_app(settings: Settings, listener: socket.socket | None = None) -> Fro
     repository = Repository(settings, metrics, golden)
     framer = Framer(settings)
     limits = Limits(settings)
-    predict = Predict(settings, repository, framer, limits, metrics)
+    admission = Admission(settings, repository)
+    predict = Predict(settings, admission, framer, limits, metrics)
+    read = Read(admission, framer, limits, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -72,7 +77,7 @@ def create_app(settings: Settings, listener: socket.socket | None = None) -> Fro
         redoc_url=None,
         redirect_slashes=False,  # a redirect would repeat whatever Host the caller made up
     )
-    framework.include_router(document(predict))
+    framework.include_router(document([*predict.documented(), *read.documented()]))
     framework.include_router(models.router(repository, settings.default_model))
     framework.include_router(system.router(repository, metrics, lifecycle, golden[7:8]))
     framework.mount("/static", system.Page(), name="static")
@@ -81,7 +86,7 @@ def create_app(settings: Settings, listener: socket.socket | None = None) -> Fro
     return Front(
         framework,
         predict.whole(),
-        predict.handlers(),
+        {**predict.handlers(), **read.handlers()},
         limits=limits,
         metrics=metrics,
         lifecycle=lifecycle,

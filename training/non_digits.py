@@ -124,7 +124,7 @@ def several_digits(random: Random, digits: Digits, _: Source) -> Frames:
         top = (height - len(image)) // 2
         row[top : top + len(image), left : left + image.shape[1]] = image
         left += image.shape[1] + gap
-    return centre(fit(row))
+    return centre(fit(row.astype(np.float32))[0])
 
 
 def blank(random: Random, _: Digits, __: Source) -> Frames:
@@ -160,7 +160,7 @@ def _font(name: str) -> ImageFont.FreeTypeFont:
 
 def _framed(canvas: Image.Image) -> Frames:
     """Light ink on black of any size -> a frame, as MNIST's are made."""
-    return centre(fit(_without_margin(np.asarray(canvas))))
+    return centre(fit(_without_margin(np.asarray(canvas)))[0])
 
 
 def _without_margin(grey: Frames) -> Ink:

@@ -17,7 +17,8 @@ from app.cores import usable_cores
 from app.errors import BatchTooLarge, NoInk, QueueFull, ServiceError
 from app.imaging.arrays import SIDE, Frames
 from app.imaging.decode import decode, open_image, pixels_of
-from app.imaging.normalise import normalise
+from app.imaging.normalise import Frame, normalise
+from app.imaging.numbers import Number, find_numbers
 
 T = TypeVar("T")
 Opened = dict[int, Image.Image | None]  # by place in the batch; None: a frame already
@@ -30,10 +31,16 @@ GROUP_PIXELS = 1_000_000  # some ten milliseconds
 class Seen(NamedTuple):
     """What the model will see of one item, and how it came to be."""
 
-    pixels: Frames  # uint8 [28, 28]
-    steps: tuple[str, ...] = ()  # none for pixels that came as a frame
+    frame: Frame
     decoding: float = 0.0  # seconds
     normalising: float = 0.0  # seconds
+
+
+class Sheet(NamedTuple):
+    """The numbers in one picture, and how many of the picture's pixels are one of those that boxes are counted in."""
+
+    numbers: list[Number]
+    scale: float
 
 
 @dataclass
@@ -43,7 +50,8 @@ class Batch:
     count: int
     frames: Frames  # uint8 [count - len(errors), 28, 28], in the batch's order
     errors: dict[int, ServiceError] = field(default_factory=dict)
-    steps: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    made: dict[int, Frame] = field(default_factory=dict)
+    """The frames that were made of images, as those that came as pixels were not."""
     names: dict[int, str] = field(default_factory=dict)
 
     def parts(self, size: int) -> Iterator["Batch"]:
@@ -59,7 +67,7 @@ class Batch:
                 stop - start,
                 frames,
                 errors,
-                _between(self.steps, start, stop),
+                _between(self.made, start, stop),
                 _between(self.names, start, stop),
             )
 
@@ -91,6 +99,13 @@ class Framer:
         with self._room_for(1):
             return _spent(await self._on_thread(exchange, self._open_and_see, item), exchange)
 
+    async def numbers(self, item: Item, exchange: Exchange) -> Sheet:
+        """Where numbers stand in an image, and all the ways in which they may be cut. Raises ServiceError."""
+        with self._room_for(1):
+            sheet = await self._on_thread(exchange, self._open_and_find, item)
+        exchange.lap("normalise")
+        return sheet
+
     async def many(self, body: Body, exchange: Exchange) -> Batch:
         """Raises BatchTooLarge, QueueFull, DeadlineExceeded for the batch as a whole; an item's error stays its own.
 
@@ -107,7 +122,7 @@ class Framer:
                 exchange.check_caller()
                 seen += await self._on_thread(exchange, _see_group, body, group, batch)
         if seen:
-            batch.frames = np.stack([one.pixels for one in seen])
+            batch.frames = np.stack([one.frame.pixels for one in seen])
         exchange.spend("decode", sum(one.decoding for one in seen))
         exchange.spend("normalise", sum(one.normalising for one in seen))
         return batch
@@ -117,6 +132,15 @@ class Framer:
 
     def _open_and_see(self, item: Item) -> Seen:
         return _see(item, self._open(item))
+
+    def _open_and_find(self, item: Item) -> Sheet:
+        opened = self._open(item)
+        if opened is None:
+            assert item.frame is not None
+            return Sheet(find_numbers(item.frame), 1.0)
+        longer = max(opened.size)
+        pixels = decode(opened)
+        return Sheet(find_numbers(pixels), longer / max(pixels.shape[:2]))
 
     def _open(self, item: Item) -> Image.Image | None:
         if item.image is None:
@@ -174,12 +198,12 @@ def _see(item: Item, opened: Image.Image | None) -> Seen:
         assert item.frame is not None
         if not np.count_nonzero(item.frame):  # several times faster than any()
             raise _blank()
-        return Seen(item.frame)
+        return Seen(Frame(item.frame, ()))
     started = perf_counter()
-    grey = decode(opened)
+    pixels = decode(opened)
     decoded = perf_counter()
-    frame = normalise(grey)
-    return Seen(frame.pixels, frame.steps, decoded - started, perf_counter() - decoded)
+    frame = normalise(pixels)
+    return Seen(frame, decoded - started, perf_counter() - decoded)
 
 
 def _see_group(items: Sequence[Item], group: Opened, batch: Batch) -> list[Seen]:
@@ -190,7 +214,8 @@ def _see_group(items: Sequence[Item], group: Opened, batch: Batch) -> list[Seen]
         except ServiceError as error:
             batch.errors[place] = error.bare()
         else:
-            batch.steps[place] = seen[-1].steps
+            if seen[-1].frame.steps:
+                batch.made[place] = seen[-1].frame
     return seen
 
 

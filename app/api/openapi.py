@@ -1,6 +1,10 @@
-"""What FastAPI cannot see of the two predict endpoints, which read their bodies themselves: OpenAPI 3.1 by hand."""
+"""What FastAPI cannot see of the endpoints that read their bodies themselves: OpenAPI 3.1 by hand."""
 
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from fastapi import APIRouter
 
 from app.api import bodies, schemas
 from app.api.answers import NDJSON, NPY
@@ -56,7 +60,12 @@ def _parameter(name: str, where: str, kind: str, description: str) -> Object:
 PARAMETERS = [
     _parameter("model", "query", "string", "A live model's name; left out: the default model."),
     _parameter("version", "query", "string", "A live version; left out: the newest."),
-    _parameter("include", "query", "string", "`seen` adds the 28x28 picture that the model saw."),
+    _parameter(
+        "include",
+        "query",
+        "string",
+        "`seen` adds the 28x28 picture that the model saw; `heatmap`, for one image, what in it spoke for the digit.",
+    ),
     _parameter("X-Deadline-Ms", "header", "number", "Milliseconds after which nobody waits for the answer."),
     _parameter("X-Request-ID", "header", "string", "The caller's own id; it comes back with the answer."),
 ]
@@ -102,3 +111,40 @@ BATCH_ANSWERS: dict[int | str, Object] = {
     },
     **ERRORS,
 }
+EXPLAIN_ANSWERS: dict[int | str, Object] = {200: {"model": schemas.Explained}, **ERRORS}
+READ = _operation(
+    {**dict.fromkeys([*FORMATS], BINARY), bodies.FORM: _object(file=BINARY), bodies.JSON: _object(image=BASE64)}
+)
+READ_ANSWERS: dict[int | str, Object] = {200: {"model": schemas.Sheet}, **ERRORS}
+
+
+class Documented(NamedTuple):
+    """An endpoint that `Front` answers."""
+
+    path: str
+    handler: Callable[..., Any]
+    """Its docstring is the endpoint's description."""
+    summary: str
+    answers: dict[int | str, Object]
+    operation: Object
+
+
+def document(endpoints: Iterable[Documented]) -> APIRouter:
+    """These endpoints' place in the OpenAPI document, and in FastAPI's routing for methods other than POST."""
+    router = APIRouter(tags=["predict"])
+    for path, handler, summary, answers, operation in endpoints:
+        router.add_api_route(
+            path,
+            _answered_by_front,
+            methods=["POST"],
+            name=handler.__name__,
+            summary=summary,
+            description=inspect.getdoc(handler),
+            responses=answers,
+            openapi_extra=operation,
+        )
+    return router
+
+
+async def _answered_by_front() -> None:
+    raise AssertionError("Front answers this path before FastAPI sees it")

@@ -1,93 +1,100 @@
-"""POST /v1/predict and /v1/predict/batch: what came -> frames -> the batcher -> the answer."""
+"""POST /v1/predict, /v1/predict/batch and /v1/explain: what came -> frames -> the batcher -> the answer."""
 
 import asyncio
-import inspect
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterable
-from functools import lru_cache, partial
-from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
+from functools import partial
+from typing import Any
 
 import numpy as np
-from fastapi import APIRouter
 from starlette.types import Receive
 
 from app.api import answers, bodies, openapi
+from app.api.admission import Admission
 from app.api.answers import NDJSON, NPY
 from app.api.bodies import Item
 from app.api.exchange import Exchange
 from app.api.frames import Batch, Framer, Seen
 from app.api.front import Answer, Begin, Finish, Handler
 from app.api.limits import Limits
-from app.api.rate import Rate
+from app.api.openapi import Documented
 from app.config import Settings
 from app.errors import BadRequest, ServiceError
 from app.imaging.arrays import Frames
-from app.inference.repository import LiveModel, Repository
+from app.inference.occlusion import Occlusion, occlude
+from app.inference.repository import LiveModel
 from app.inference.submission import Submission
 from app.metrics import Metrics
 
-SINGLE, BATCH = "/v1/predict", "/v1/predict/batch"
-LONG = 200  # characters of a query that are not remembered any more
+SINGLE, BATCH, EXPLAIN = "/v1/predict", "/v1/predict/batch", "/v1/explain"
 SLICE = 512  # images whose answers are encoded in one go
 PARSED_INLINE = 256 * 1024  # bytes of a batch that the event loop itself takes apart
-INCLUDABLE = frozenset({"seen"})
-
-
-class Query(NamedTuple):
-    """What may stand behind the question mark."""
-
-    model: str | None
-    version: str | None
-    include: frozenset[str]
 
 
 class Predict:
-    """The two handlers. The model version is chosen once, when a request begins, and kept to its end."""
+    """The handlers of what reads images of one digit each."""
 
     def __init__(
-        self, settings: Settings, repository: Repository, framer: Framer, limits: Limits, metrics: Metrics
+        self, settings: Settings, admission: Admission, framer: Framer, limits: Limits, metrics: Metrics
     ) -> None:
         self._settings = settings
-        self._repository = repository
+        self._admission = admission
         self._framer = framer
         self._limits = limits
         self._metrics = metrics
-        self._rate = Rate(settings.rate_images_per_second)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def whole(self) -> dict[str, Begin]:
         return {SINGLE: self.begin_single}
 
+    def documented(self) -> list[Documented]:
+        return [
+            Documented(SINGLE, self.single, "Read one digit", openapi.SINGLE_ANSWERS, openapi.SINGLE),
+            Documented(BATCH, self.batch, "Read many digits", openapi.BATCH_ANSWERS, openapi.BATCH),
+            Documented(EXPLAIN, self.explain, "Read one digit, and say why", openapi.EXPLAIN_ANSWERS, openapi.SINGLE),
+        ]
+
     def handlers(self) -> dict[str, Handler]:
-        return {SINGLE: self.single, BATCH: self.batch}
+        return {SINGLE: self.single, BATCH: self.batch, EXPLAIN: self.explain}
 
     async def single(self, exchange: Exchange, receive: Receive) -> Answer:
         """One image in, one digit out. An image is normalised to MNIST's frame; pixels are taken as they come."""
-        model, include = self._admit(exchange, single=True)
+        model, include = self._admission.admit(exchange, single=True)
         item = bodies.single(exchange.header(b"content-type"), await self._limits.read_body(exchange, receive))
         exchange.lap("decode")
         return await self._single(model, include, item, exchange)
 
+    async def explain(self, exchange: Exchange, receive: Receive) -> Answer:
+        """One image in, one digit out, and what in the picture speaks for it and for the runner-up.
+
+        Each part of the frame is covered in turn, all in one batch: what matters is where that changes the answer.
+        """
+        model, include = self._admission.admit(exchange, single=True)
+        item = bodies.single(exchange.header(b"content-type"), await self._limits.read_body(exchange, receive))
+        exchange.lap("decode")
+        return await self._single(model, include | {"seen", "heatmap", "runner_up"}, item, exchange)
+
     async def _single(self, model: LiveModel, include: frozenset[str], item: Item, exchange: Exchange) -> Answer:
         seen = self._framer.see_small(item, exchange) or await self._framer.see_large(item, exchange)
-        submission = await _run(model, seen.pixels[np.newaxis], exchange)
-        return self._read(model, include, seen, exchange, submission)
+        occlusion = occlude(seen.frame.pixels) if "heatmap" in include else None
+        frames = seen.frame.pixels[np.newaxis] if occlusion is None else occlusion.frames
+        submission = await _run(model, frames, exchange)
+        return self._read(model, include, seen, exchange, submission, occlusion)
 
     def begin_single(self, exchange: Exchange, body: bytes, finish: Finish) -> None:
         """The same for a body that is there, and for a small image without a coroutine: making and waking one costs
         more than all that is done here.
         """
-        model, include = self._admit(exchange, single=True)
+        model, include = self._admission.admit(exchange, single=True)
         item = bodies.single(exchange.header(b"content-type"), body)
         exchange.lap("decode")
-        seen = self._framer.see_small(item, exchange)
+        seen = None if "heatmap" in include else self._framer.see_small(item, exchange)
         if seen is None:
             self._finish_later(self._single(model, include, item, exchange), exchange, finish)
             return
         exchange.check_deadline()
         end = partial(self._end_single, model, include, seen, exchange, finish)
-        model.batcher.submit(seen.pixels[np.newaxis], end, exchange.deadline, exchange.is_gone)
+        model.batcher.submit(seen.frame.pixels[np.newaxis], end, exchange.deadline, exchange.is_gone)
 
     def _end_single(
         self,
@@ -106,11 +113,20 @@ class Predict:
         finish(exchange, outcome)
 
     def _read(
-        self, model: LiveModel, include: frozenset[str], seen: Seen, exchange: Exchange, submission: Submission
+        self,
+        model: LiveModel,
+        include: frozenset[str],
+        seen: Seen,
+        exchange: Exchange,
+        submission: Submission,
+        occlusion: Occlusion | None = None,
     ) -> Answer:
         exchange.ran(submission)
-        decision, content = answers.prediction(model, submission.scores[0], seen, include)
+        decision, entry = answers.prediction(model, submission.scores[0], seen.frame, include)
+        if occlusion is not None:
+            entry |= answers.explanation(occlusion, submission.scores, runner_up="runner_up" in include)
         self._metrics.read(model.manifest.name, model.manifest.version, decision)
+        content = answers.to_json(entry)
         exchange.lap("encode")
         return Answer(content)
 
@@ -133,25 +149,27 @@ class Predict:
         `Accept: application/x-npy` gives the probabilities alone, float32 [N, 10], NaN where an image failed;
         `Accept: application/x-ndjson` streams one answer a line.
         """
-        model, include = self._admit(exchange, single=False)
+        model, include = self._admission.admit(exchange, single=False)
+        if "heatmap" in include:
+            raise BadRequest("?include=heatmap is for one image at a time; send it to /v1/predict or /v1/explain")
         content = await self._limits.read_body(exchange, receive)
         read = partial(bodies.batch, exchange.header(b"content-type"), content, self._settings)
         body = read() if len(content) <= PARSED_INLINE else await asyncio.to_thread(read)
         exchange.lap("decode")
-        self._rate.charge(exchange.caller, len(body) - 1)
+        self._admission.charge(exchange, len(body) - 1)
         batch = await self._framer.many(body, exchange)
         accepted = _accepted(exchange)
         if NDJSON in accepted:
             return Answer(self._stream(model, batch, include, exchange), NDJSON.encode())
         done = await _run(model, batch.frames, exchange)
         exchange.ran(done)
-        decisions = model.decide_all(done.scores)
+        decisions = answers.decide_all(model, batch, done.scores)
         self._count(model, decisions, batch.errors.values())
         if NPY in accepted:
             answer = Answer(answers.batch_npy(batch, done.scores), NPY.encode())
         else:
             entries: list[bytes] = []
-            for entry in answers.batch_entries(batch, done.scores, decisions, include):
+            for entry in answers.batch_entries(model, batch, done.scores, decisions, include):
                 entries.append(entry)
                 if len(entries) % SLICE == 0:
                     await asyncio.sleep(0)  # so that a large answer does not hold up small ones
@@ -170,21 +188,10 @@ class Predict:
                 yield answers.to_json({"error": answers.problem(error)}) + b"\n"
                 return
             exchange.ran(done)
-            decisions = model.decide_all(done.scores)
+            decisions = answers.decide_all(model, part, done.scores)
             self._count(model, decisions, part.errors.values())
-            lines = answers.batch_entries(part, done.scores, decisions, include)
+            lines = answers.batch_entries(model, part, done.scores, decisions, include)
             yield b"".join(line + b"\n" for line in lines)
-
-    def _admit(self, exchange: Exchange, *, single: bool) -> tuple[LiveModel, frozenset[str]]:
-        """The live model and the additions that the query asks for, before the body is read.
-
-        Raises RateExceeded, ModelNotFound, NoLiveModel, BadRequest, QueueFull.
-        """
-        self._rate.admit(exchange.caller)
-        query = _query(exchange.query) if len(exchange.query) < LONG else _query.__wrapped__(exchange.query)
-        model = self._repository.get(query.model, query.version)
-        model.batcher.check_wait(single=single)  # before anything is read or decoded in vain
-        return model, query.include
 
     def _count(self, model: LiveModel, decisions: list[str], errors: Iterable[ServiceError]) -> None:
         manifest = model.manifest
@@ -192,40 +199,6 @@ class Predict:
             self._metrics.read(manifest.name, manifest.version, decision, images)
         for code, items in Counter(error.code for error in errors).items():
             self._metrics.errors.labels(code).inc(items)
-
-
-def document(predict: Predict) -> APIRouter:
-    """The two endpoints' place in the OpenAPI document, and in FastAPI's routing for methods other than POST."""
-    router = APIRouter(tags=["predict"])
-    for path, handler, summary, answered, asked in (
-        (SINGLE, predict.single, "Read one digit", openapi.SINGLE_ANSWERS, openapi.SINGLE),
-        (BATCH, predict.batch, "Read many digits", openapi.BATCH_ANSWERS, openapi.BATCH),
-    ):
-        router.add_api_route(
-            path,
-            _answered_by_front,
-            methods=["POST"],
-            name=handler.__name__,
-            summary=summary,
-            description=inspect.getdoc(handler),
-            responses=answered,
-            openapi_extra=asked,
-        )
-    return router
-
-
-async def _answered_by_front() -> None:
-    raise AssertionError("Front answers this path before FastAPI sees it")
-
-
-@lru_cache(256)
-def _query(query_string: bytes) -> Query:
-    """Raises BadRequest."""
-    fields = dict(parse_qsl(query_string.decode("latin-1")))
-    include = frozenset(filter(None, fields.get("include", "").split(",")))
-    if unknown := include - INCLUDABLE:
-        raise BadRequest(f"?include= takes {', '.join(INCLUDABLE)}; got {', '.join(sorted(unknown))}")
-    return Query(fields.get("model"), fields.get("version"), include)
 
 
 async def _run(model: LiveModel, frames: Frames, exchange: Exchange) -> Submission:

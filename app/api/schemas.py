@@ -1,8 +1,10 @@
 """The answers' shapes, for the OpenAPI document and whoever generates a client from it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
+
+from app.imaging.verdicts import Verdict
 
 
 class ModelRef(BaseModel):
@@ -11,8 +13,10 @@ class ModelRef(BaseModel):
 
 
 class Input(BaseModel):
-    """What was done to an image before the model saw it."""
+    """What was done to an image before the model saw it, and what was wrong with it."""
 
+    verdict: Verdict
+    advice: str = Field(description="What the sender can do about it; empty where nothing is wrong.")
     steps: list[str] = Field(examples=[["invert", "crop", "fit", "centre"]])
 
 
@@ -27,6 +31,57 @@ class Reading(BaseModel):
 
 
 class Prediction(Reading):
+    model: ModelRef
+    heatmap: str | None = Field(
+        None, description="With ?include=heatmap: what spoke for the digit in red, against it in blue; base64 PNG."
+    )
+
+
+class RunnerUp(BaseModel):
+    digit: int = Field(ge=0, le=9)
+    confidence: float
+    values: list[list[float]]
+    heatmap: str
+
+
+class Explanation(BaseModel):
+    """28 x 28 numbers each: how much the digit's log-odds fall where a pixel is covered."""
+
+    values: list[list[float]]
+    runner_up: RunnerUp
+
+
+class Explained(Prediction):
+    explanation: Explanation
+
+
+Box = Annotated[
+    list[float], Field(min_length=4, max_length=4, description="x, y, width, height in the image's pixels.")
+]
+
+
+class FoundDigit(BaseModel):
+    digit: int = Field(ge=0, le=9)
+    confidence: float
+    box: Box
+
+
+class Alternative(BaseModel):
+    text: str
+    confidence: float
+
+
+class FoundNumber(BaseModel):
+    text: str = Field(examples=["2026"])
+    confidence: float = Field(description="That the whole of it is right.")
+    decision: Literal["accept", "review", "reject"]
+    box: Box
+    digits: list[FoundDigit]
+    alternatives: list[Alternative] = Field(description="The next most likely readings, the best first.")
+
+
+class Sheet(BaseModel):
+    numbers: list[FoundNumber] = Field(description="From top to bottom, and from left to right.")
     model: ModelRef
 
 

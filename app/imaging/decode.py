@@ -1,4 +1,4 @@
-"""Encoded image bytes -> a grey picture. What an image would cost is decided from its header, before decoding."""
+"""Encoded image bytes -> pixels, grey or in colour. What an image would cost is decided by its header."""
 
 import io
 import math
@@ -11,6 +11,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from app.errors import ImageTooLarge, Undecodable
 
 Grey = NDArray[np.uint8]  # [H, W], as bright as the picture is
+Pixels = NDArray[np.uint8]  # [H, W] grey, or [H, W, 3] red, green and blue
 
 FORMATS = {
     "image/png": "PNG",
@@ -55,20 +56,20 @@ def pixels_of(image: Image.Image) -> int:
     return math.prod(_largest_piece(image))
 
 
-def decode(image: Image.Image) -> Grey:
-    """The first frame, upright by EXIF, transparency laid on paper, colour dropped: uint8 [H, W].
+def decode(image: Image.Image) -> Pixels:
+    """The first frame, upright by EXIF, transparency laid on paper: uint8 [H, W], or [H, W, 3] where there are colours.
 
     A picture whose longer side is 2 x ENOUGH or more comes smaller by a whole factor.
 
     Raises Undecodable where the data ends early or is broken.
     """
     with _Translated():
-        image.draft("L", (ENOUGH, ENOUGH))  # JPEG alone: decodes straight to a smaller size, many times faster
+        image.draft(None, (ENOUGH, ENOUGH))  # JPEG alone: decodes straight to a smaller size, many times faster
         image.load()
         if image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) != UPRIGHT:
             ImageOps.exif_transpose(image, in_place=True)
         factor = max(image.size) // ENOUGH
-        return _grey(_reducible(image).reduce(factor) if factor > 1 else image)
+        return _pixels(_reducible(image).reduce(factor) if factor > 1 else image)
 
 
 def _open(data: bytes, media_type: str | None) -> Image.Image:
@@ -97,35 +98,50 @@ def _largest_piece(image: Image.Image) -> tuple[int, int]:
 def _reducible(image: Image.Image) -> Image.Image:
     """Pillow averages pixels of whole shades alone, not of palettes, bits or 16-bit words."""
     if image.mode in {"1", "P", "PA"}:
-        return image.convert("LA" if image.has_transparency_data else "L")
+        return _without_palette(image)
     return image.convert("I") if image.mode.startswith("I;") else image
 
 
-def _grey(image: Image.Image) -> Grey:
+def _pixels(image: Image.Image) -> Pixels:
     if image.mode != "L" or "transparency" in image.info:
-        return _grey_of_others(image)
+        return _pixels_of_others(image)
     return np.frombuffer(image.tobytes(), np.uint8).reshape(image.height, image.width)  # asarray takes longer
 
 
-def _grey_of_others(image: Image.Image) -> Grey:
+def _pixels_of_others(image: Image.Image) -> Pixels:
     if image.mode.startswith("I"):  # 16 bits a pixel, and TIFF's 32
         shades: Grey = (np.asarray(image, np.int64).clip(0, 65535) // SIXTEEN_BITS_A_SHADE).astype(np.uint8)
         return shades
     if image.mode == "F":
         return _stretched(np.asarray(image, np.float64))
     if image.has_transparency_data:
-        return _on_paper(image)
-    return np.asarray(image.convert("L"))
+        return _on_paper(np.asarray(image.convert("RGBA")))
+    return _colours_if_any(np.asarray(image if image.mode == "RGB" else _without_palette(image)))
 
 
-def _on_paper(image: Image.Image) -> Grey:
-    """Lay a transparent drawing on white, or on black where its ink is bright: else it would vanish."""
-    pixels = image.convert("LA")
-    grey, alpha = (np.asarray(channel, np.float32) for channel in pixels.split())
-    opacity = alpha / 255
-    ink_is_bright = bool(opacity.any()) and float(np.average(grey, weights=opacity)) > 127
+def _without_palette(image: Image.Image) -> Image.Image:
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _colours_if_any(pixels: Pixels) -> Pixels:
+    """[H, W] where red, green and blue are the same everywhere."""
+    if (
+        pixels.ndim == 3
+        and np.array_equal(pixels[..., 0], pixels[..., 1])
+        and np.array_equal(pixels[..., 1], pixels[..., 2])
+    ):
+        return np.ascontiguousarray(pixels[..., 0])
+    return pixels
+
+
+def _on_paper(pixels: Pixels) -> Pixels:
+    """Lay a transparent drawing on white, or on black where its ink is bright: else it would vanish. [H, W, 4]."""
+    colours, opacity = pixels[..., :3].astype(np.float32), pixels[..., 3:].astype(np.float32) / 255
+    ink_is_bright = bool(opacity.any()) and float((colours * opacity).sum() / (3 * opacity.sum())) > 127
     paper = 0.0 if ink_is_bright and opacity.mean() < 0.5 else 255.0
-    return np.rint(grey * opacity + paper * (1 - opacity)).astype(np.uint8)
+    return _colours_if_any(np.rint(colours * opacity + paper * (1 - opacity)).astype(np.uint8))
 
 
 def _stretched(pixels: NDArray[np.float64]) -> Grey:

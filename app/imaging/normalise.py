@@ -1,99 +1,119 @@
-"""A grey picture of one digit -> the frame that the model was trained on, as MNIST was made.
+"""A picture of one digit -> the frame that the model was trained on, as MNIST was made.
 
-Source of the recipe: LeCun, Cortes, Burges, "The MNIST database": fit into a 20x20 box keeping the aspect ratio,
+Source of the last steps: LeCun, Cortes, Burges, "The MNIST database": fit into a 20x20 box keeping the aspect ratio,
 then shift the centre of mass to the middle of 28x28.
 """
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from app.errors import NoInk
 from app.imaging.arrays import SIDE
-from app.imaging.decode import Grey
+from app.imaging.decode import Grey, Pixels
+from app.imaging.ink import Ink, ink_of, separate
+from app.imaging.lines import find_lines, remove_lines
+from app.imaging.parts import digit_among, parts_of
+from app.imaging.verdicts import Verdict, is_nothing, judge
 
+WORKING = 480  # pixels a side; more tell nothing of one digit
 BOX = 20  # pixels, of the longer side
 MIDDLE = 14.5  # where MNIST has its centre of mass: the middle of pixel 14, in pixels from the edge
-LEAST_CONTRAST = 24  # shades between paper and ink; less is noise
 NEAR_BLACK = bytes(range(32))  # MNIST's background is 0 all over; a dark sheet of paper is not
-
-Ink = NDArray[np.float32]  # [H, W], 0 paper .. 255 ink
+FINE = 4  # a frame's pixel is so many pixels wide while strokes are widened
+STROKES = 2.0, 4.2  # pixels of a frame: what is thinner or thicker than MNIST's own is brought near them
+EDGE = 0.3  # of full ink: where a digit's box ends
+NOTHING = "no ink was found: nothing stands out from the paper. Draw darker, or send another image."
+PRESSURE = 1.15  # MNIST's strokes are white up to near their edges
 
 
 class Frame(NamedTuple):
-    """What the model sees: uint8 [28, 28], and the names of the steps that made it."""
+    """What the model sees: uint8 [28, 28], the names of the steps that made it, and what was wrong with the picture."""
 
     pixels: Grey
     steps: tuple[str, ...]
+    verdict: Verdict = "ok"
 
 
-def normalise(grey: Grey) -> Frame:
-    """uint8 [H, W] -> Frame. Raises NoInk where nothing stands out from the paper."""
-    if is_mnist_like(grey):
-        if not np.count_nonzero(grey):
+def normalise(pixels: Pixels) -> Frame:
+    """uint8 [H, W] or [H, W, 3] -> Frame. Raises NoInk where nothing stands out from the paper."""
+    if is_mnist_like(pixels):
+        if not np.count_nonzero(pixels):
             raise NoInk("the 28x28 frame is all 0, the background; expected ink, up to 255")
-        return Frame(grey, ("untouched",))
-    ink, polarity = ink_of(grey)
-    boxed = fit(crop(ink))
-    return Frame(centre(boxed), (polarity, "crop", "fit", "centre"))
+        return Frame(pixels, ("untouched",))
+    ink, steps = ink_of(shrink(pixels))
+    separated = separate(ink)
+    lines = find_lines(separated.mask)
+    mask = remove_lines(separated.mask, lines)
+    if not mask.any():
+        raise NoInk(NOTHING)
+    parts = parts_of(mask)
+    chosen = digit_among(parts, ink)
+    digit = parts.mask(chosen)
+    if is_nothing(separated, digit, chosen[0]):
+        raise NoInk(NOTHING)
+    soft = separated.soften(ink)
+    boxed, widened = fit(crop(soft, digit, separated.mask & (1 - mask)))
+    names = (
+        *steps,
+        *(["remove lines"] if lines else []),
+        *(["remove specks"] if len(chosen) < len(parts.found) else []),
+        "crop",
+        *([widened] if widened else []),
+        "fit",
+        "centre",
+    )
+    return Frame(centre(boxed), names, judge(separated, ink, parts, chosen))
 
 
-def is_mnist_like(grey: Grey) -> bool:
+def is_mnist_like(pixels: Pixels) -> bool:
     """28x28 with a border that is mostly black: taken for a frame that is ready."""
-    if grey.shape != (SIDE, SIDE):
+    if pixels.shape != (SIDE, SIDE):
         return False
-    pixels = grey.tobytes()  # for so few, bytes are quicker than arrays
-    border = pixels[:SIDE] + pixels[-SIDE:] + pixels[SIDE:-SIDE:SIDE] + pixels[2 * SIDE - 1 : -SIDE : SIDE]
+    grey = pixels.tobytes()  # for so few, bytes are quicker than arrays
+    border = grey[:SIDE] + grey[-SIDE:] + grey[SIDE:-SIDE:SIDE] + grey[2 * SIDE - 1 : -SIDE : SIDE]
     return 2 * len(border.translate(None, delete=NEAR_BLACK)) < len(border)
 
 
-def ink_of(grey: Grey) -> tuple[Ink, str]:
-    """How far each pixel stands out from the paper, on the side where the digit is; the step's name says which."""
-    paper = _paper(grey)
-    darkest, brightest = float(grey.min()), float(grey.max())
-    dark_ink = paper - darkest >= brightest - paper
-    contrast = paper - darkest if dark_ink else brightest - paper
-    if contrast < LEAST_CONTRAST:
-        raise NoInk(
-            f"no ink was found: the image spans {darkest:.0f} to {brightest:.0f} of 0..255 around paper at "
-            f"{paper:.0f}; expected at least {LEAST_CONTRAST} shades of contrast. Draw darker, or send another image."
-        )
-    depth = paper - grey.astype(np.float32) if dark_ink else grey.astype(np.float32) - paper
-    return depth.clip(0) * np.float32(255 / contrast), "invert" if dark_ink else "keep polarity"
+def shrink(pixels: Pixels) -> Pixels:
+    """With WORKING pixels on the longer side, at most."""
+    height, width = pixels.shape[:2]
+    scale = WORKING / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    smaller: Pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return smaller
 
 
-def crop(ink: Ink) -> Ink:
-    """Cut to the box around what Otsu's threshold calls ink; the paper's own texture below it becomes 0."""
-    threshold = otsu(ink)
-    rows, columns = (np.flatnonzero((ink > threshold).any(axis=axis)) for axis in (1, 0))
-    cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    floor = threshold / 2
-    return (cut - floor).clip(0) * np.float32(255 / (255 - floor))
+def crop(soft: Ink, digit: np.ndarray, removed: np.ndarray) -> Ink:
+    """Cut to the digit's box; of what lies around its parts, one pixel is kept, for their edges."""
+    rows, columns = (np.flatnonzero(digit.any(axis=axis)) for axis in (1, 0))
+    cut = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    near = cv2.dilate(digit[cut], np.ones((3, 3), np.uint8))
+    own: Ink = soft[cut] * (near & (1 - removed[cut]))
+    return own
 
 
-def otsu(ink: Ink) -> float:
-    """The threshold that separates ink from paper best. Source: Otsu, IEEE Trans. SMC 9 (1979) 62-66."""
-    counts, edges = np.histogram(ink, bins=256, range=(0, 255))
-    centres = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)[:-1].astype(np.float64)
-    above = ink.size - below
-    mass = np.cumsum(counts * centres)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = below * above * (mass[:-1] / below - (mass[-1] - mass[:-1]) / above) ** 2
-    return float(edges[int(np.nanargmax(between)) + 1])
+def fit(ink: Ink) -> tuple[Ink, str]:
+    """Scale, antialiased, so that the longer side is 20 pixels, and bring the strokes' width near MNIST's.
 
-
-def fit(ink: Ink) -> Ink:
-    """Scale, antialiased, so that the longer side is 20 pixels and the darkest ink 255."""
-    height, width = ink.shape
-    scale = BOX / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = np.asarray(
-        Image.fromarray(ink).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
-    )
-    return (small * np.float32(255 / small.max())).clip(0, 255)
+    The second is what was done to them, "" for nothing.
+    """
+    fine = _enlarged(ink)
+    grow = _stroke_change(fine)
+    radius = round(abs(grow))
+    if radius:
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
+        changed = cv2.dilate(fine, disc) if grow > 0 else cv2.erode(fine, disc)
+        if changed.max() > EDGE:
+            fine = changed
+    rows, columns = (np.flatnonzero((fine > EDGE).any(axis=axis)) for axis in (1, 0))
+    fine = fine[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    small = cv2.resize(fine, _size(fine, BOX), interpolation=cv2.INTER_AREA)
+    done = ("thicken" if grow > 0 else "thin") if radius else ""
+    return (small * (PRESSURE * 255 / small.max())).clip(0, 255), done
 
 
 def centre(boxed: Ink) -> Grey:
@@ -109,8 +129,29 @@ def centre(boxed: Ink) -> Grey:
     return frame
 
 
-def _paper(grey: Grey) -> float:
-    """The median of the border, by sorting: for so few numbers np.median takes five times longer."""
-    border = np.sort(np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]]))
-    below, above = border[(len(border) - 1) // 2], border[len(border) // 2]
-    return (float(below) + float(above)) / 2
+def _enlarged(ink: Ink) -> Ink:
+    """As fine as strokes are widened at, with an empty margin; what had few pixels is smoothed."""
+    size = _size(ink, BOX * FINE)
+    scale = BOX * FINE / max(ink.shape)
+    fine = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    fine = cv2.copyMakeBorder(fine, *(2 * FINE + round(scale),) * 4, cv2.BORDER_CONSTANT)
+    if scale > 1.5:
+        fine = cv2.GaussianBlur(fine, (0, 0), 0.35 * scale)
+    enlarged: Ink = (fine / max(float(fine.max()), 1e-6)).clip(0, 1)
+    return enlarged
+
+
+def _stroke_change(fine: Ink) -> float:
+    """By how many fine pixels a side strokes are to grow (below 0: shrink)."""
+    mask = (fine > 0.5).astype(np.uint8)
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    width = 4 * float(distance[mask > 0].mean()) / FINE  # across a stroke the distance averages a quarter of its width
+    thinnest, thickest = STROKES
+    return (max(thinnest - width, 0) - max(width - thickest, 0)) / 2 * FINE
+
+
+def _size(ink: Ink, longer: int) -> tuple[int, int]:
+    """Width and height with that longer side."""
+    height, width = ink.shape
+    scale = longer / max(height, width)
+    return max(1, round(width * scale)), max(1, round(height * scale))

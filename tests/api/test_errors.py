@@ -231,7 +231,8 @@ class Test422NotWhatItSaysItIs:
     @pytest.mark.parametrize("shade", [0, 127, 255])
     def test_no_ink_at_all(self, client: httpx.Client, shade: int) -> None:
         answer = post(client, encoded(Image.new("L", (100, 80), shade)), "image/png")
-        assert_problem(answer, 422, "no_ink", "contrast")
+        assert_problem(answer, 422, "no_ink", "Draw darker")
+        assert answer.json()["verdict"] == "blank"
 
     def test_a_frame_without_ink(self, client: httpx.Client) -> None:
         assert_problem(post(client, bytes(784), RAW), 422, "no_ink", "background")

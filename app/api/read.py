@@ -1,0 +1,96 @@
+"""POST /v1/read: the whole numbers in a photo or a scan."""
+
+import math
+from typing import Any
+
+import numpy as np
+from starlette.types import Receive
+
+from app.api import answers, bodies, openapi
+from app.api.admission import Admission
+from app.api.exchange import Exchange
+from app.api.frames import Framer, Sheet
+from app.api.front import Answer, Handler
+from app.api.limits import Limits
+from app.api.openapi import Documented
+from app.imaging import numbers
+from app.imaging.numbers import Number, Reading
+from app.imaging.parts import Box, box_around
+from app.inference.repository import LiveModel
+from app.inference.session import ENERGY, Scores
+from app.metrics import Metrics
+
+PATH = "/v1/read"
+READINGS = 5  # of a number: the best, and the next best ones
+DECISIONS = ("accept", "review", "reject")
+
+
+class Read:
+    """The handler of whole numbers."""
+
+    def __init__(self, admission: Admission, framer: Framer, limits: Limits, metrics: Metrics) -> None:
+        self._admission = admission
+        self._framer = framer
+        self._limits = limits
+        self._metrics = metrics
+
+    def handlers(self) -> dict[str, Handler]:
+        return {PATH: self.read}
+
+    def documented(self) -> list[Documented]:
+        return [Documented(PATH, self.read, "Read whole numbers", openapi.READ_ANSWERS, openapi.READ)]
+
+    async def read(self, exchange: Exchange, receive: Receive) -> Answer:
+        """One photo or scan in, every number in it out: its text, its place and that of each digit, and other readings.
+
+        Boxes are x, y, width and height in the image's own pixels, upright.
+        """
+        model, _ = self._admission.admit(exchange, single=False)
+        item = bodies.single(exchange.header(b"content-type"), await self._limits.read_body(exchange, receive))
+        exchange.lap("decode")
+        sheet = await self._framer.numbers(item, exchange)
+        frames = [candidate.frame for number in sheet.numbers for candidate in number.candidates]
+        found = []
+        if frames:
+            self._admission.charge(exchange, len(frames) - 1)
+            exchange.check_deadline()
+            submission = await model.batcher.run(np.stack(frames), exchange.deadline, exchange.is_gone)
+            exchange.ran(submission)
+            found = self._found(model, sheet, submission.scores)
+        content = answers.to_json({"numbers": found, "model": model.reference})
+        exchange.lap("encode")
+        return Answer(content)
+
+    def _found(self, model: LiveModel, sheet: Sheet, scores: Scores) -> list[dict[str, Any]]:
+        found, start = [], 0
+        for number in sheet.numbers:
+            own = scores[start : start + len(number.candidates)]
+            start += len(number.candidates)
+            readings = numbers.read(number, own, READINGS)
+            if readings:
+                entry = _entry(model, number, readings, own, sheet.scale)
+                self._metrics.read(model.manifest.name, model.manifest.version, entry["decision"])
+                found.append(entry)
+        return found
+
+
+def _entry(model: LiveModel, number: Number, readings: list[Reading], scores: Scores, scale: float) -> dict[str, Any]:
+    best, *others = readings
+    digits, decisions = [], []
+    for digit, index in zip(best.digits, best.chosen, strict=True):
+        energy = float(scores[index, ENERGY])
+        confidence = float(scores[index, digit]) * numbers.digitness(energy)
+        decisions.append(model.decide(float(scores[index, digit]), energy))
+        digits.append({"digit": digit, "confidence": confidence, "box": _box(number.candidates[index].box, scale)})
+    return {
+        "text": best.text,
+        "confidence": math.prod(one["confidence"] for one in digits),
+        "decision": max(decisions, key=DECISIONS.index),
+        "box": _box(box_around([number.candidates[index].box for index in best.chosen]), scale),
+        "digits": digits,
+        "alternatives": [{"text": other.text, "confidence": math.exp(other.score)} for other in others],
+    }
+
+
+def _box(box: Box, scale: float) -> list[float]:
+    return [round(side * scale, 1) for side in (box.left, box.top, box.width, box.height)]

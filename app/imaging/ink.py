@@ -1,0 +1,214 @@
+"""Pixels -> how much ink lies on each. Paper may be of any colour, lit unevenly, darker or brighter than the ink."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.imaging.decode import Grey, Pixels
+
+Ink = NDArray[np.float32]  # [H, W], 0 bare paper .. 1 where none of the paper's light is left
+Mask = NDArray[np.uint8]  # [H, W], 1 where there is ink
+
+THUMBNAIL = 64  # pixels a side; enough to see what is paper
+CHANNELS = ("red", "green", "blue")
+GREY_IS_BETTER_BY = 1.15  # a channel alone is noisier, and coarser in a JPEG
+FLAT = 0.15  # of the contrast; a shade that varies less is one shade
+LEAST_CONTRAST = 8  # shades between ink and paper; less is no ink
+TINY = 40  # pixels a side; too few to tell light from ink
+WIDEST_STROKE = 0.3  # of the shorter side
+NOISE, LEAST_INK = 3.0, 0.02  # standard deviations, and the share of the paper's light, that ink must exceed
+
+
+class Inked(NamedTuple):
+    """How much ink lies where, and by which steps that was found."""
+
+    ink: Ink
+    steps: tuple[str, ...]
+
+
+class Separated(NamedTuple):
+    """What is ink, as decided pixel by pixel."""
+
+    mask: Mask
+    least: float
+    """Ink of which there is less is none."""
+    typical: float
+    """The median of what is."""
+
+    def soften(self, ink: Ink) -> Ink:
+        """0 to 1: what lies halfway between none and `least` is 0, what is typical is 1. So edges stay smooth."""
+        step = max(self.typical - self.least, 1e-6)
+        return ((ink - self.least + step / 2) / (1.5 * step)).clip(0, 1)
+
+
+def ink_of(pixels: Pixels) -> Inked:
+    """In the channel that shows it best, with the light evened out where it is uneven."""
+    grey, channel = strongest_channel(pixels)
+    threshold, contrast, flat = two_shades(grey)
+    if flat:
+        dark = is_ink_dark_on_flat(grey, threshold)
+        ink = (
+            on_flat_paper(grey, threshold, dark=dark) if contrast >= LEAST_CONTRAST else np.zeros_like(grey, np.float32)
+        )
+    else:
+        dark = is_ink_dark(grey)
+        ink = on_uneven_paper(grey, dark=dark)
+    names = (channel and f"{channel} channel", not flat and "even light", dark and "invert")
+    return Inked(ink, tuple(name for name in names if name))
+
+
+def strongest_channel(pixels: Pixels) -> tuple[Grey, str]:
+    """Grey, or the colour channel in which most stands out from the paper, with its name: an orange pen is as bright as
+    paper in red, and black in blue.
+    """
+    if pixels.ndim == 2:
+        return pixels, ""
+    small = _shrunk(pixels, THUMBNAIL)
+    channels = [np.ascontiguousarray(small[..., index]) for index in range(3)]
+    strengths = [_strength(one) for one in channels]
+    best = int(np.argmax(strengths))
+    if strengths[best] <= GREY_IS_BETTER_BY * _strength(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)):
+        return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), ""
+    return np.ascontiguousarray(pixels[..., best]), CHANNELS[best]
+
+
+def two_shades(grey: Grey) -> tuple[float, int, bool]:
+    """The threshold that separates ink from paper best, the contrast between the two, and whether the larger of them is
+    one flat shade, as in drawings and in scans.
+
+    Source of the threshold: Otsu, IEEE Trans. SMC 9 (1979) 62-66.
+    """
+    threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)
+    counts = np.bincount(grey.ravel(), minlength=256)
+    sides = counts[: int(threshold) + 1], counts[int(threshold) + 1 :]
+    if not (sides[0].any() and sides[1].any()):
+        return threshold, 0, True
+    (low, dark, high), (low_bright, bright, high_bright) = (_percentiles(side) for side in sides)
+    spread = high - low if sides[0].sum() > sides[1].sum() else high_bright - low_bright
+    contrast = bright + int(threshold) + 1 - dark
+    return threshold, contrast, spread < FLAT * contrast or min(grey.shape) < TINY
+
+
+def is_ink_dark_on_flat(grey: Grey, threshold: float) -> bool:
+    """Whether the brighter of two shades is the paper.
+
+    Paper has more of the border, of the corners and of the area, and it reaches farther, for strokes are narrow.
+    """
+    bright = (grey > threshold).astype(np.uint8)
+    border = np.concatenate([bright[0], bright[-1], bright[1:-1, 0], bright[1:-1, -1]])
+    corners = bright[[0, 0, -1, -1], [0, -1, 0, -1]]
+    reach_bright, reach_dark = _reach(bright), _reach(1 - bright)
+    by_reach = (reach_bright - reach_dark) / (reach_bright + reach_dark)
+    return bool(2 * border.mean() + corners.mean() + bright.mean() - 2 + by_reach >= 0)
+
+
+def is_ink_dark(grey: Grey) -> bool:
+    """The same under uneven light: whether more stands out below the paper's brightness than above it.
+
+    What stands out is narrow as well, for a shadow is not. A dark picture is one of a blackboard rather than of paper.
+    """
+    small = _shrunk(grey, THUMBNAIL)
+    paper = _paper(small)
+    stands_out = np.log1p(small.astype(np.float32)) - np.log1p(paper.astype(np.float32))
+    noise = 2 * np.median(np.abs(stands_out)) + 0.02
+    narrow = np.ones((_odd(min(small.shape) / 4),) * 2, np.uint8)
+    below = (-stands_out - noise).clip(0) * cv2.morphologyEx(small, cv2.MORPH_BLACKHAT, narrow)
+    above = (stands_out - noise).clip(0) * cv2.morphologyEx(small, cv2.MORPH_TOPHAT, narrow)
+    balance = (below.sum() - above.sum()) / (below.sum() + above.sum() + 1e-6)
+    return bool(balance + 1.5 * (small.mean() / 255 - 0.2) >= 0)
+
+
+def on_flat_paper(grey: Grey, threshold: float, *, dark: bool) -> Ink:
+    """How far each pixel is from the paper's one shade."""
+    counts = np.bincount(grey.ravel(), minlength=256)
+    split = int(threshold) + 1
+    paper = split + _percentiles(counts[split:])[1] if dark else _percentiles(counts[:split])[1]
+    shades = np.arange(256, dtype=np.float32)
+    depth = ((paper - shades) if dark else (shades - paper)).clip(0) / 255
+    return depth.astype(np.float32)[grey]
+
+
+def on_uneven_paper(grey: Grey, *, dark: bool) -> Ink:
+    """The share of the paper's light that is missing (of dark paper: the light that is added).
+
+    The paper's brightness at a pixel is what a closing leaves there: what is narrower than the widest stroke is filled
+    from around it, and a shadow, which is wider, keeps its edge.
+    """
+    shown = cv2.medianBlur(grey if dark else 255 - grey, 3)
+    size = _odd(WIDEST_STROKE * min(grey.shape))
+    padded = cv2.copyMakeBorder(shown, size, size, size, size, cv2.BORDER_REPLICATE)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))
+    paper = closed[size:-size, size:-size].astype(np.float32)
+    missing = paper - shown
+    missing /= np.maximum(paper, 1) if dark else 255
+    bare = float(np.median(_thinned(missing)))  # a closing follows the brightest grain of the paper
+    ink: Ink = ((missing - bare) / (1 - bare)).clip(0)
+    return ink
+
+
+def separate(ink: Ink) -> Separated:
+    """Decide by Otsu's threshold among what exceeds the noise, but take no more than what has half the usual ink."""
+    thinned = _thinned(ink)
+    noise = 1.4826 * float(np.median(np.abs(thinned - np.median(thinned))))  # the standard deviation of normal noise
+    floor = max(NOISE * noise, LEAST_INK)
+    above = ink[ink > min(floor, float(ink.max()) / 2)]
+    if not len(above):
+        return Separated(np.zeros(ink.shape, np.uint8), floor, 1.0)
+    most = float(above.max())
+    threshold, _ = cv2.threshold((above * (255 / most)).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
+    strong = above[above > threshold * most / 255]
+    typical = float(np.median(strong)) if len(strong) else most
+    least = min(max(threshold * most / 255, floor), typical / 2)
+    return Separated((ink > least).astype(np.uint8), least, typical)
+
+
+def _strength(grey: Grey) -> float:
+    """How far the ink stands out from the paper, in shades."""
+    usual, most = np.percentile(cv2.absdiff(grey, _paper(grey)), (50, 97))
+    return float(most - usual)
+
+
+def _paper(grey: Grey) -> Grey:
+    """What lies around each pixel: ink is the lesser part of any wide window."""
+    size = _odd(min(grey.shape) * 2 / 3)
+    margin = size // 2
+    padded = cv2.copyMakeBorder(grey, *(margin,) * 4, cv2.BORDER_REFLECT_101)
+    blurred: Grey = cv2.medianBlur(padded, size)[margin : margin + grey.shape[0], margin : margin + grey.shape[1]]
+    return blurred
+
+
+def _reach(mask: Mask) -> float:
+    """The mean distance to what is not in the mask, over what is, where that counts which is far; in pixels."""
+    distance = cv2.distanceTransform(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_REPLICATE), cv2.DIST_L2, 3)
+    distance = distance.clip(0, mask.size)  # where there is nothing else, it is endless
+    return float((distance * distance).sum() / max(distance.sum(), 1e-6))
+
+
+def _percentiles(counts: NDArray[np.integer]) -> tuple[int, int, int]:
+    """The 10th, 50th and 90th of shades that were counted."""
+    total = np.cumsum(counts)
+    low, middle, high = np.searchsorted(total, (0.1 * total[-1], 0.5 * total[-1], 0.9 * total[-1]))
+    return int(low), int(middle), int(high)
+
+
+def _shrunk(pixels: Pixels, side: int) -> Pixels:
+    """With `side` pixels on the longer side, at most."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    smaller: Pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return smaller
+
+
+def _thinned(ink: Ink) -> Ink:
+    """Some ten thousand pixels, evenly spread: enough for a median."""
+    step = max(1, round((ink.size / 10_000) ** 0.5))
+    return ink[::step, ::step]
+
+
+def _odd(size: float) -> int:
+    return max(3, int(size) | 1)

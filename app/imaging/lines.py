@@ -1,0 +1,194 @@
+"""Printed lines (ruled and squared paper, the borders of boxes) found in a mask of ink, and taken out of it."""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.imaging.ink import Mask
+
+Point = tuple[float, float]  # x, y
+Coordinates = NDArray[np.float64]
+
+SMALLEST = 60  # pixels a side of a picture in which lines are looked for
+BROKEN = 5  # pixels: a gap that is closed, for thin lines come in pieces
+LONG = 0.35  # of the shorter side: a stretch of ink that may be part of a line
+WHOLE = 0.75  # of a line's way must lie on ink
+THIN = 0.04  # of a line's length: its width; strokes are not so thin
+THICKEST = 0.08  # of the shorter side
+MOST_STRETCHES = 60
+HOLLOW = 0.6  # a box is at most so far filled
+ANGULAR = 0.85  # of what a box encloses lies within its four corners; of an oval less
+DIVIDING, LEANING = 0.95, np.arange(-4, 5, 2)  # of a divider must lie on ink; by how many pixels it may lean
+CONTENT = 0.12  # of a box's own ink: what must lie inside for it to be one
+MARGIN = 4  # pixels that a line may be off, both sides together
+
+
+class Line(NamedTuple):
+    start: Point
+    end: Point
+    width: float
+
+    @property
+    def flat(self) -> bool:
+        return abs(self.start[0] - self.end[0]) >= abs(self.start[1] - self.end[1])
+
+
+def find_lines(mask: Mask) -> list[Line]:
+    """Straight lines that cross the whole picture, and the four sides of boxes that have something inside."""
+    if min(mask.shape) < SMALLEST:
+        return []
+    height, width = mask.shape
+    lines: list[Line] = []
+    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((BROKEN, BROKEN), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    for label, (x, y, w, h, area) in enumerate(stats.tolist()):
+        if not label or max(w, h) < LONG / 3 * min(height, width):
+            continue
+        part = (labels == label).astype(np.uint8)
+        sides = (x <= 1) + (y <= 1) + (x + w >= width - 1) + (y + h >= height - 1)
+        if sides >= 2:
+            lines += _crossing(part)
+        lines += _box(part, area, mask)
+    return lines
+
+
+def remove_lines(mask: Mask, lines: list[Line]) -> Mask:
+    """The mask without these lines; strokes that cross them are bridged."""
+    left = mask
+    for flat in (True, False):
+        chosen = [line for line in lines if line.flat == flat]
+        if not chosen:
+            continue
+        band = np.zeros_like(left)
+        for line in chosen:
+            cv2.line(band, _whole(line.start), _whole(line.end), 1, round(line.width + MARGIN))
+        rest = left & (1 - band)
+        reach = round(max(line.width for line in chosen)) + 2 * MARGIN
+        across = np.ones((reach, 1) if flat else (1, reach), np.uint8)
+        padded = cv2.copyMakeBorder(rest, *(reach,) * 4, cv2.BORDER_CONSTANT)
+        bridged = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, across)[reach:-reach, reach:-reach]
+        left = rest | (bridged & band & left)
+    return _without_remains(left)
+
+
+def _without_remains(mask: Mask) -> Mask:
+    """Without what is long, straight and thin and ends at the picture's border: part of a line that fades away."""
+    height, width = mask.shape
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    left = mask
+    for label, (x, y, w, h, area) in enumerate(stats.tolist()):
+        at_border = x == 0 or y == 0 or x + w == width or y + h == height
+        if label and at_border and area < THIN * (w * w + h * h):
+            points = np.argwhere(labels[y : y + h, x : x + w] == label).astype(np.float32)
+            if min(cv2.minAreaRect(points)[1]) < THIN * math.hypot(w, h):
+                left = left & (labels != label)
+    return left.astype(np.uint8)
+
+
+def _crossing(part: Mask) -> Iterator[Line]:
+    """Lines from border to border of the picture in one connected part of the ink."""
+    shorter = min(part.shape)
+    stretches = cv2.HoughLinesP(
+        part, 1, math.pi / 360, round(0.7 * LONG * shorter), minLineLength=LONG * shorter, maxLineGap=0.04 * shorter
+    )
+    if stretches is None:
+        return
+    near = cv2.dilate(part, np.ones((5, 5), np.uint8))
+    taken = np.zeros_like(part)
+    stretches = stretches.reshape(-1, 4)
+    lengths = np.hypot(stretches[:, 0] - stretches[:, 2], stretches[:, 1] - stretches[:, 3])
+    for x1, y1, x2, y2 in stretches[np.argsort(-lengths)][:MOST_STRETCHES].tolist():
+        if _covered(taken, (x1, y1), (x2, y2)) > 0.5:
+            continue
+        start, end = _extended((x1, y1), (x2, y2), part.shape)
+        if math.dist(start, end) < 0.5 * shorter or _covered(near, start, end) < WHOLE:
+            continue
+        width = _width(part, start, end)
+        if width <= THICKEST * shorter:
+            cv2.line(taken, _whole(start), _whole(end), 1, round(width) + MARGIN)
+            yield Line(start, end, width)
+
+
+def _box(part: Mask, area: int, mask: Mask) -> list[Line]:
+    """The sides of one connected part, if it is the border of a box with something inside."""
+    outlines, _ = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    hull = cv2.convexHull(np.vstack(outlines))
+    corners = cv2.approxPolyDP(hull, 0.05 * cv2.arcLength(hull, True), True)[:, 0]
+    enclosed = cv2.contourArea(hull)
+    if len(corners) != 4 or area > HOLLOW * enclosed or cv2.contourArea(corners) < ANGULAR * enclosed:
+        return []
+    points: list[Point] = [(float(x), float(y)) for x, y in corners]
+    sides = list(zip(points, points[1:] + points[:1], strict=True))
+    near = cv2.dilate(part, np.ones((3, 3), np.uint8))
+    seen = [side for side in sides if not _on_border(*side, part.shape)]  # a border of the picture may cut a box
+    if len(seen) < 2 or min(_covered(near, *side) for side in seen) < WHOLE:
+        return []
+    inside = np.zeros_like(part)
+    cv2.fillConvexPoly(inside, corners.astype(np.int32), 1)
+    cv2.polylines(inside, [corners.astype(np.int32)], True, 0, round(0.12 * math.sqrt(enclosed)) | 1)
+    if (mask & inside).sum() < CONTENT * area:
+        return []
+    width = float(np.median([_width(part, *side) for side in seen]))
+    a, b, c, d = points
+    dividers = [*_dividers(near, a, b, c, d), *_dividers(near, b, c, d, a)]
+    return [Line(start, end, width) for start, end in [*seen, *dividers]]
+
+
+def _dividers(near: Mask, a: Point, b: Point, c: Point, d: Point) -> Iterator[tuple[Point, Point]]:
+    """What divides the box a, b, c, d into cells: lines from its side a-b to its side d-c."""
+    first, last = (np.linspace(*side, round(math.dist(*side)) + 1) for side in ((a, b), (d, c)))
+    across = np.linspace(0, 1, 60)
+    at = MARGIN
+    while (at := at + 1) < len(first) - MARGIN:
+        ends = last[(round(at * len(last) / len(first)) + LEANING).clip(0, len(last) - 1)]
+        x, y = (first[at, axis] + across * (ends[:, axis, None] - first[at, axis]) for axis in (0, 1))
+        covered = _at(near, x, y).mean(axis=1)
+        if covered.max() >= DIVIDING:
+            yield tuple(first[at].tolist()), tuple(ends[covered.argmax()].tolist())
+            at += 2 * MARGIN
+
+
+def _extended(start: Point, end: Point, shape: tuple[int, ...]) -> tuple[Point, Point]:
+    """The straight line through two points, from border to border of the picture."""
+    least, most = -math.inf, math.inf
+    for origin, step, size in zip(start, np.subtract(end, start).tolist(), (shape[1], shape[0]), strict=True):
+        if step:
+            enters, leaves = sorted((-origin / step, (size - 1 - origin) / step))
+            least, most = max(least, enters), min(most, leaves)
+    (x, y), (across, down) = start, np.subtract(end, start).tolist()
+    return (x + least * across, y + least * down), (x + most * across, y + most * down)
+
+
+def _on_border(start: Point, end: Point, shape: tuple[int, ...]) -> bool:
+    """Whether both points lie on the same border of the picture."""
+    (x1, y1), (x2, y2) = start, end
+    return max(x1, x2) <= 2 or max(y1, y2) <= 2 or min(x1, x2) >= shape[1] - 3 or min(y1, y2) >= shape[0] - 3
+
+
+def _covered(near: Mask, start: Point, end: Point) -> float:
+    """Which part of the way from start to end lies on ink."""
+    steps = max(2, int(max(abs(end[0] - start[0]), abs(end[1] - start[1]))))
+    return float(_at(near, np.linspace(start[0], end[0], steps), np.linspace(start[1], end[1], steps)).mean())
+
+
+def _width(part: Mask, start: Point, end: Point) -> float:
+    """The median amount of ink across a line, in pixels."""
+    (x, y), (across, down) = start, np.subtract(end, start)
+    along = np.linspace(0.1, 0.9, 40)[:, None]
+    aside = np.arange(-12, 13) / max(math.hypot(across, down), 1)
+    ink = _at(part, x + along * across - aside * down, y + along * down + aside * across).sum(axis=1)
+    return float(np.median(ink[ink > 0])) if ink.any() else 1.0
+
+
+def _at(mask: Mask, x: Coordinates, y: Coordinates) -> Mask:
+    height, width = mask.shape
+    found: Mask = mask[np.rint(y).astype(int).clip(0, height - 1), np.rint(x).astype(int).clip(0, width - 1)]
+    return found
+
+
+def _whole(point: Point) -> tuple[int, int]:
+    return round(point[0]), round(point[1])

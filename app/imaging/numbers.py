@@ -1,0 +1,282 @@
+"""Whole numbers: where they stand in a picture, how they may be cut into digits, and which cut reads best.
+
+A number is cut more often than it has digits; every run of neighbouring pieces that is not too wide may be a digit. The
+model scores all of them in one batch, and the best way through them from left to right is the number.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import NoInk
+from app.imaging.decode import Grey, Pixels
+from app.imaging.ink import Ink, ink_of, separate
+from app.imaging.lines import find_lines, remove_lines
+from app.imaging.normalise import centre, fit
+from app.imaging.parts import Box, Part, Parts, box_around, parts_of
+
+MOST_PARTS = 300  # of a picture; a page full of grain has thousands
+MOST_PIECES = 6  # that a digit may be cut into
+WIDEST = 1.6  # of its height: what is wider is no one digit
+SMALLEST = 0.12  # of the digits' height: what is smaller is no digit
+SEAM_GAP, SEAM_INK = 0.08, 0.45  # of the digits' height: between seams at least, on a seam at most
+CROSSED = 0.3, 0.5, 0.7  # of a blob's height: the rows in which seams are told apart
+PIXEL, ASLANT = 0.004, 0.04  # what a step of a seam costs beside the ink on it
+WHOLE = 0.7  # of the digits' height: so tall a part may be a digit of its own
+SEAM_ROWS = 64  # to which a blob is shrunk while its seams are sought
+
+# What speaks against a reading, in logarithms of a probability. Chosen by two halves of drawn numbers, see LOG.md.
+SKIP = -8.0  # a piece that is passed over
+CUT, CUT_INK = 0.6, 8.0  # a part cut in two, and the ink on the seam, in parts of the digits' height
+USUAL_ENERGY, ENERGY_STEP = -13.0, 2.3  # an energy above a digit's
+LOW, TOO_LOW = 0.55, 45.0  # in parts of the digits' height: to be lower,
+WIDE, TOO_WIDE = 0.46, 5.0  # and to be wider
+
+Scores = NDArray[np.float32]  # [N, 11]: ten probabilities and the energy
+
+
+class Piece(NamedTuple):
+    left: int
+    top: int
+    soft: Ink
+    cut: float
+    """How much ink lies on the seam at its left, as a share of the digits' height; negative where it stands apart."""
+
+
+class Candidate(NamedTuple):
+    """Pieces from `first` up to, not including, `end`, taken for one digit."""
+
+    first: int
+    end: int
+    box: Box
+    frame: Grey
+
+
+class Number(NamedTuple):
+    """What stands in one row, close together."""
+
+    cuts: list[float]
+    """What it costs to begin a digit at each piece."""
+    height: float
+    """Of its digits, in pixels."""
+    candidates: list[Candidate]
+
+
+class Reading(NamedTuple):
+    score: float
+    """The logarithm of how likely this cut and these digits are, up to a constant."""
+    digits: tuple[int, ...]
+    chosen: tuple[int, ...]
+    """Of the candidates, one for each digit."""
+
+    @property
+    def text(self) -> str:
+        return "".join(map(str, self.digits))
+
+
+def find_numbers(pixels: Pixels) -> list[Number]:
+    """Every number in the picture, from top to bottom and left to right. Raises NoInk where nothing stands out."""
+    ink, _ = ink_of(pixels)
+    separated = separate(ink)
+    mask = remove_lines(separated.mask, find_lines(separated.mask))
+    if not mask.any():
+        raise NoInk("no ink was found: nothing stands out from the paper. Write darker, or send another image.")
+    soft = separated.soften(ink) * (1 - (separated.mask & (1 - mask)))
+    parts = parts_of(mask)
+    height = _usual_height(parts.found)
+    kept = [
+        part for part in _largest(parts.found) if part.box.side > SMALLEST * height and part.area > 0.004 * height**2
+    ]
+    rows = sorted(_rows(kept, height), key=lambda row: (min(one.box.top for one in row), row[0].box.left))
+    numbers = []
+    for row in rows:
+        pieces = list(_pieces(row, parts, soft, height))
+        candidates = list(_candidates(pieces, height))
+        if candidates:
+            cuts = [CUT + CUT_INK * piece.cut if piece.cut >= 0 else 0.0 for piece in pieces]
+            numbers.append(Number(cuts, height, candidates))
+    return numbers
+
+
+def read(number: Number, scores: Scores, best: int = 1) -> list[Reading]:
+    """The most likely ways through a number's candidates, the best first; no two read the same."""
+    logarithms = np.log(np.maximum(scores[:, :10], 1e-9)) - _costs(number, scores[:, 10])[:, None]
+    ways: list[list[Reading]] = [[Reading(0.0, (), ())]] + [[] for _ in number.cuts]
+    starting: list[list[int]] = [[] for _ in number.cuts]
+    for index, candidate in enumerate(number.candidates):
+        starting[candidate.first].append(index)
+    for place, cut in enumerate(number.cuts):
+        ways[place] = sorted(ways[place], reverse=True)[:best]
+        for way in ways[place]:
+            ways[place + 1].append(way._replace(score=way.score + SKIP))
+            for index in starting[place]:
+                candidate = number.candidates[index]
+                for digit in np.argsort(-logarithms[index])[: 2 if best > 1 else 1].tolist():
+                    score = way.score + float(logarithms[index, digit]) - cut
+                    ways[candidate.end].append(Reading(score, (*way.digits, digit), (*way.chosen, index)))
+    texts: dict[str, Reading] = {}
+    for way in sorted(ways[-1], reverse=True):
+        texts.setdefault(way.text, way)
+    return [way for way in texts.values() if way.digits][:best]
+
+
+def digitness(energy: float) -> float:
+    """How likely it is a digit at all; 1 where the model gives no energy."""
+    return 1.0 if math.isnan(energy) else 1 / (1 + math.exp(min(energy, 700.0)))
+
+
+def _costs(number: Number, energies: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What speaks against each candidate's being one digit: its energy, and its being low or wide."""
+    odd = np.logaddexp(0, (np.nan_to_num(energies, nan=-np.inf) - USUAL_ENERGY) / ENERGY_STEP)
+    sizes = np.array([(one.box.width, one.box.height) for one in number.candidates], np.float32) / number.height
+    width, height = sizes.T
+    costs: NDArray[np.float32] = odd + TOO_LOW * (LOW - height).clip(0) + TOO_WIDE * (width - WIDE).clip(0)
+    return costs
+
+
+def _largest(parts: list[Part]) -> list[Part]:
+    return sorted(parts, key=lambda part: -part.area)[:MOST_PARTS]
+
+
+def _usual_height(parts: Sequence[Part]) -> float:
+    """The height above and below which half of the ink's area lies."""
+    ordered = sorted(parts, key=lambda part: part.box.height)
+    areas = np.cumsum([part.area for part in ordered])
+    return float(ordered[int(np.searchsorted(areas, areas[-1] / 2))].box.height)
+
+
+def _rows(parts: list[Part], height: float) -> list[list[Part]]:
+    """Parts that stand beside each other, no farther apart than digits of one number do."""
+    rows: list[list[Part]] = []
+    for part in parts:
+        beside = [row for row in rows if any(_beside(part.box, other.box, height) for other in row)]
+        rows = [row for row in rows if row not in beside] + [[part, *(one for row in beside for one in row)]]
+    return [sorted(row, key=lambda part: part.box.left) for row in rows]
+
+
+def _beside(one: Box, other: Box, height: float) -> bool:
+    apart = abs(one.top + one.bottom - other.top - other.bottom) / 2
+    gap = max(one.left - other.right, other.left - one.right)
+    return apart < 0.6 * max(one.height, other.height) and gap < 1.6 * height
+
+
+def _pieces(row: list[Part], parts: Parts, soft: Ink, height: float) -> Iterator[Piece]:
+    """A number cut wherever two digits may touch, from left to right."""
+    for together in _stacked(row, height):
+        box = box_around([part.box for part in together])
+        cut = slice(box.top, box.bottom), slice(box.left, box.right)
+        own = np.isin(parts.labels[cut], [part.label for part in together]).astype(np.uint8)
+        blob = soft[cut] * cv2.dilate(own, np.ones((3, 3), np.uint8))
+        seams = _seams(blob, height) if box.width > 0.55 * height and box.height > 0.4 * height else []
+        columns = np.arange(box.width)[None]
+        edges = [np.full(box.height, -1.0), *(seam.columns for seam in seams), np.full(box.height, box.width + 1.0)]
+        cuts = [-1.0, *(seam.ink for seam in seams)]
+        for left, right, cut_ink in zip(edges, edges[1:], cuts, strict=False):
+            own_ink = blob * ((columns > left[:, None]) & (columns <= right[:, None]))
+            yield Piece(box.left, box.top, own_ink, cut_ink)
+
+
+def _stacked(row: list[Part], height: float) -> list[list[Part]]:
+    """Parts that lie above each other, such as the bar of a broken 5, belong together; two tall ones lean."""
+    groups: list[list[Part]] = []
+    for part in sorted(row, key=lambda part: -part.box.height):
+        for group in groups:
+            if part.box.height > WHOLE * height:
+                continue
+            left, right = min(one.box.left for one in group), max(one.box.right for one in group)
+            shared = min(right, part.box.right) - max(left, part.box.left)
+            if shared > 0.5 * min(right - left, part.box.width):
+                group.append(part)
+                break
+        else:
+            groups.append([part])
+    return sorted(groups, key=lambda group: min(one.box.left for one in group) + max(one.box.right for one in group))
+
+
+class Seam(NamedTuple):
+    columns: NDArray[np.float64]
+    """One for each row, [H]."""
+    ink: float
+    """What lies on it, as a share of the digits' height."""
+
+
+def _seams(blob: Ink, height: float) -> list[Seam]:
+    """Ways from top to bottom through little ink, from left to right: where a blob may be two digits.
+
+    For each column of a few rows it is the best way that crosses the row there; of those that cross close by, the best
+    is kept. One row is not enough: where strokes lean, ways that lie apart above may be the same below.
+    """
+    scale = min(1.0, SEAM_ROWS / blob.shape[0])
+    size = max(3, round(blob.shape[1] * scale)), max(3, round(blob.shape[0] * scale))
+    small = cv2.resize(blob, size, interpolation=cv2.INTER_AREA)
+    gap = max(1, round(SEAM_GAP * height * scale))
+    found: list[tuple[float, NDArray[np.intp]]] = []
+    for share in CROSSED:
+        row = round(share * (len(small) - 1))
+        upper, up = _ways(small[: row + 1])
+        lower, down = _ways(small[row:][::-1])
+        costs = upper + lower - small[row]
+        ways = np.vstack([up, down[::-1][1:]])
+        around = np.lib.stride_tricks.sliding_window_view(np.pad(costs, gap, constant_values=np.inf), 2 * gap + 1)
+        least = (costs <= around.min(axis=1)) & (costs < SEAM_INK * len(small))
+        found += [(float(costs[x]), ways[:, x]) for x in np.flatnonzero(least) if gap <= x < len(costs) - gap]
+    chosen: list[tuple[float, NDArray[np.intp]]] = []
+    for cost, way in sorted(found, key=lambda one: one[0]):
+        if all(np.abs(way - other).mean() >= gap for _, other in chosen):
+            chosen.append((cost, way))
+    chosen.sort(key=lambda one: float(one[1].mean()))
+    at = (np.arange(blob.shape[0]) + 0.5) * scale - 0.5
+    return [Seam(np.interp(at, np.arange(len(small)), way) / scale, cost / (height * scale)) for cost, way in chosen]
+
+
+def _ways(ink: Ink) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """The least ink on a way from the first row to each column of the last, [W], and those ways, as columns [H, W]."""
+    rows, columns = ink.shape
+    costs = ink[0] + PIXEL
+    steps = np.zeros((rows, columns), np.intp)
+    for y in range(1, rows):
+        around = np.pad(costs, 1, constant_values=np.inf)
+        choices = np.stack([around[:-2] + ASLANT, around[1:-1], around[2:] + ASLANT])
+        steps[y] = choices.argmin(axis=0) - 1
+        costs = choices.min(axis=0) + ink[y] + PIXEL
+    ways = np.empty((rows, columns), np.intp)
+    ways[-1] = np.arange(columns)
+    for y in range(rows - 1, 0, -1):
+        ways[y - 1] = (ways[y] + steps[y][ways[y]]).clip(0, columns - 1)
+    return costs, ways
+
+
+def _candidates(pieces: list[Piece], height: float) -> Iterator[Candidate]:
+    for first in range(len(pieces)):
+        for end in range(first + 1, min(first + MOST_PIECES, len(pieces)) + 1):
+            box, soft = _joined(pieces[first:end])
+            if box.side < SMALLEST * height:
+                continue
+            if end > first + 1 and box.width > WIDEST * max(box.height, 0.6 * height):
+                break
+            yield Candidate(first, end, box, centre(fit(soft)[0]))
+
+
+def _joined(pieces: list[Piece]) -> tuple[Box, Ink]:
+    """Pieces laid side by side as they stand, and cut to their ink."""
+    left, top = min(piece.left for piece in pieces), min(piece.top for piece in pieces)
+    right = max(piece.left + piece.soft.shape[1] for piece in pieces)
+    bottom = max(piece.top + piece.soft.shape[0] for piece in pieces)
+    whole = np.zeros((bottom - top, right - left), np.float32)
+    for piece in pieces:
+        rows, columns = piece.soft.shape
+        at = whole[piece.top - top : piece.top - top + rows, piece.left - left : piece.left - left + columns]
+        np.maximum(at, piece.soft, out=at)
+    inked = whole > 0.5
+    rows_, columns_ = (np.flatnonzero(inked.any(axis=axis)) for axis in (1, 0))
+    if not len(rows_):
+        return Box(left, top, left, top), whole
+    cut = slice(rows_[0], rows_[-1] + 1), slice(columns_[0], columns_[-1] + 1)
+    return (
+        Box(left + int(columns_[0]), top + int(rows_[0]), left + int(columns_[-1]) + 1, top + int(rows_[-1]) + 1),
+        whole[cut],
+    )

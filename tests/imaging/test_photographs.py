@@ -1,0 +1,152 @@
+"""What people send, drawn by rule: read right, judged right, and made smaller without harm."""
+
+from collections.abc import Callable
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.errors import NoInk
+from app.imaging.decode import decode, open_image
+from app.imaging.normalise import normalise
+from app.imaging.numbers import find_numbers, read
+from app.imaging.verdicts import Verdict, confirm
+from app.inference import bundle
+from app.inference.session import ENERGY, Session
+from tests import photographs
+from tests.conftest import DIGITS
+from tests.photographs import KINDS, WEAK, Random, of_strokes
+from tests.pictures import encoded
+
+MANY = 64_000_000
+PLAIN = tuple(kind for kind in KINDS if kind not in {"tight", "tiny"})
+PAPERS = ("photo", "ruled", "squared", "boxed", "pencil", "scan", "canvas", "alpha")
+SPACING = (0.5, 0.3, 0.15, 0.05, 0.0)  # between digits, in parts of their height: from wide to touching
+
+Draw = Callable[[NDArray[np.float32], str, Random], bytes]
+
+
+class Seen(NamedTuple):
+    verdict: Verdict
+    digit: int | None
+    confidence: float = 0.0
+
+
+class Reader:
+    """What the service does with a picture, without HTTP."""
+
+    def __init__(self) -> None:
+        bundled = bundle.read(DIGITS)
+        self._session = Session(bundled.model)
+        self._threshold = bundled.manifest.thresholds.energy
+
+    def digit(self, data: bytes) -> Seen:
+        try:
+            frame = normalise(decode(open_image(data, max_pixels=MANY)))
+        except NoInk:
+            return Seen("blank", None)
+        row = self._session.run(frame.pixels[None])[0]
+        digit = int(row[:ENERGY].argmax())
+        return Seen(confirm(frame.verdict, float(row[ENERGY]), self._threshold), digit, float(row[digit]))
+
+    def numbers(self, data: bytes) -> list[str]:
+        found = find_numbers(decode(open_image(data, max_pixels=MANY)))
+        scores = [self._session.run(np.stack([one.frame for one in number.candidates])) for number in found]
+        readings = [read(number, own) for number, own in zip(found, scores, strict=True)]
+        return [best[0].text for best in readings if best]
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader()
+
+
+def strokes_of(digit: int, random: Random) -> NDArray[np.float32]:
+    return of_strokes(digit, random.uniform(1.6, 4), random.uniform(-0.2, 0.3))
+
+
+def drawn(count: int, kinds: tuple[str, ...], draw: Draw = photographs.single) -> list[tuple[int, bytes]]:
+    """Digits and pictures of them, as many of each digit and of each kind."""
+    pictures = []
+    for index in range(count):
+        random = np.random.default_rng(index)
+        digit, kind = index % 10, kinds[index // 10 % len(kinds)]
+        pictures.append((digit, draw(strokes_of(digit, random), kind, random)))
+    return pictures
+
+
+def judged(reader: Reader, pictures: list[bytes], verdict: Verdict) -> float:
+    """The share of pictures with that verdict."""
+    share = float(np.mean([reader.digit(picture).verdict == verdict for picture in pictures]))
+    print(f"{len(pictures)} pictures: {share:.1%} {verdict}")
+    return share
+
+
+def test_the_projects_own_strokes_as_photographs(reader: Reader) -> None:
+    seen = [(digit, reader.digit(picture)) for digit, picture in drawn(2_000, KINDS)]
+    right = np.array([one.digit == digit for digit, one in seen])
+    confidence = np.array([one.confidence for _, one in seen])
+    wrongly_judged = np.mean([one.verdict != "ok" for _, one in seen])
+    bins = np.minimum((confidence * 15).astype(int), 14)
+    error = sum(abs(right[bins == one].sum() - confidence[bins == one].sum()) for one in range(15)) / len(seen)
+    print(f"{len(seen)} pictures: {right.mean():.2%} right, {wrongly_judged:.2%} judged wrongly, off by {error:.2%}")
+    assert right.mean() >= 0.98
+    assert wrongly_judged <= 0.02
+    assert error <= 0.02
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_kind_of_picture_is_left_behind(reader: Reader, kind: str) -> None:
+    assert np.mean([reader.digit(picture).digit == digit for digit, picture in drawn(100, (kind,))]) >= 0.93
+
+
+def test_mnist_as_png_is_what_it_is_as_bytes(mnist_test: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> None:
+    for image in mnist_test[0]:
+        assert np.array_equal(normalise(decode(open_image(encoded(image), max_pixels=MANY))).pixels, image)
+
+
+def test_blank_paper(reader: Reader) -> None:
+    kinds = [kind for kind in PLAIN if kind not in {"boxed", "alpha"}]
+    pictures = [photographs.blank(kinds[index % len(kinds)], np.random.default_rng(index)) for index in range(210)]
+    assert judged(reader, pictures, "blank") >= 0.93
+
+
+def test_faint_ink(reader: Reader) -> None:
+    assert judged(reader, [picture for _, picture in drawn(210, tuple(WEAK), photographs.faint)], "faint") >= 0.88
+
+
+def test_what_is_cut_off(reader: Reader) -> None:
+    assert judged(reader, [picture for _, picture in drawn(200, PLAIN, photographs.clipped)], "clipped") >= 0.9
+
+
+def test_several_digits(reader: Reader) -> None:
+    pictures = []
+    for index in range(160):
+        random = np.random.default_rng(index)
+        masks = [strokes_of(int(digit), random) for digit in random.integers(0, 10, random.integers(2, 5))]
+        pictures.append(photographs.number(masks, PAPERS[index % len(PAPERS)], random, gap=random.uniform(0.2, 0.6)))
+    assert judged(reader, pictures, "several_digits") >= 0.95
+
+
+@pytest.mark.parametrize("draw", [photographs.letter, photographs.scribble])
+def test_what_is_no_digit(reader: Reader, draw: Callable[[Random], NDArray[np.float32]]) -> None:
+    pictures = []
+    for index in range(160):
+        random = np.random.default_rng(index)
+        pictures.append(photographs.single(draw(random), PLAIN[index % len(PLAIN)], random))
+    assert judged(reader, pictures, "not_a_digit") >= 0.92
+
+
+def test_numbers_on_paper(reader: Reader) -> None:
+    wrong = []
+    cases = [*product(SPACING, PAPERS)] * 3
+    for index, (gap, kind) in enumerate(cases):
+        random = np.random.default_rng(index)
+        text = "".join(map(str, random.integers(0, 10, random.integers(2, 13))))
+        masks = [of_strokes(int(digit), random.uniform(2, 4), 0.0) for digit in text]
+        if (texts := reader.numbers(photographs.number(masks, kind, random, gap=gap))) != [text]:
+            wrong.append((text, texts, kind, gap))
+    print(f"{len(cases)} numbers, {1 - len(wrong) / len(cases):.1%} right; wrong: {wrong}")
+    assert len(wrong) <= 0.1 * len(cases)

@@ -1,218 +1,213 @@
-// Strokes on paper; after each one the service is asked, and its answer shown. Nothing here is built or fetched from elsewhere.
+// One intake for drawings and pictures, and three ways to read them. Nothing here is built or fetched from elsewhere.
 
-const SIDE = 280; // pixels of the PNG that is sent
-const PEN = 0.075; // width of the pen as a share of the paper: near MNIST's when the digit fills most of it
-const PAUSE = 100; // ms after a stroke before asking, so that both strokes of a quick 4 make one question
-const PATIENCE = 10_000; // ms until a question is given up
-const VERDICTS = {
-  accept: "Accept: clear enough to use as it is.",
-  review: "Review: a person should look at it.",
-  reject: "Reject: not like the digits it knows.",
+import { persistently, sleep } from "./api.js";
+import { openCard } from "./card.js";
+import { showCode } from "./code.js";
+import * as digit from "./digit.js";
+import { drawSmall, element } from "./dom.js";
+import * as gallery from "./gallery.js";
+import * as number from "./number.js";
+import { Paper } from "./paper.js";
+import { showTiming } from "./timing.js";
+
+const PACE = 80; // ms between two questions: a hand draws on meanwhile
+const LARGEST = 1600; // pixels of a photo's longer side on the screen
+const NARROWEST = 0.75; // width by height of the stage, for a photo
+const MODES = {
+  digit: { view: digit, ratio: 1, title: "Write a digit", lead: "Draw it, or drop, paste or choose a picture. It is read as you go.", hint: "0 to 9, as you would write it" },
+  number: { view: number, ratio: 2, title: "Write a number", lead: "Draw it, or drop, paste or choose a photo of one or of several.", hint: "As many digits as fit, in one row" },
+  many: { title: "Read a whole pile", lead: "Many pictures at once, one digit each; the answers come as a table too." },
 };
 
-const element = (id) => document.getElementById(id);
-const paper = element("paper");
-const bars = Array.from({ length: 10 }, (_, digit) => newBar(digit));
+const paper = new Paper(element("paper"), onDrawn);
+let mode = "digit";
+let picture = null; // {body, type, name, size}: what is read instead of the paper
+let model = null; // that answered last
+let asked = false; // something is there that has not been asked about
+let busy = false; // a question is out
+let control = new AbortController(); // of that question
 
-let strokes = []; // lists of points, x and y in 0..1 of the paper
-let pointer = null; // the one mouse, pen or finger that is drawing
-let question = 0; // the newest question's number: whatever answers an older one is discarded
-let timer;
+// Asking: one question at a time, always about what is there now
 
-// Drawing
-
-function startStroke(event) {
-  if (pointer !== null || event.button !== 0) return;
-  clearTimeout(timer);
-  pointer = event.pointerId;
-  paper.setPointerCapture(pointer);
-  strokes.push([pointAt(event)]);
-  redraw();
+function ask() {
+  asked = true;
+  if (!busy) askOn();
 }
 
-function growStroke(event) {
-  if (event.pointerId !== pointer) return;
-  const events = event.getCoalescedEvents?.() ?? [];
-  strokes.at(-1).push(...(events.length ? events : [event]).map(pointAt));
-  redraw();
+async function askOn() {
+  busy = true;
+  while (asked) {
+    asked = false;
+    if (subject()) await question(control.signal);
+    await sleep(PACE);
+  }
+  busy = false;
 }
 
-function endStroke(event) {
-  if (event.pointerId !== pointer) return;
-  pointer = null;
-  clearTimeout(timer);
-  timer = setTimeout(ask, PAUSE);
-}
-
-function clear() {
-  clearTimeout(timer);
-  question += 1;
-  pointer = null;
-  strokes = [];
-  redraw();
-  showNothing();
-  showProblem("");
-}
-
-function pointAt(event) {
-  const { left, top, width, height } = paper.getBoundingClientRect();
-  return { x: (event.clientX - left) / width, y: (event.clientY - top) / height };
-}
-
-function redraw() {
-  const context = paper.getContext("2d");
-  context.clearRect(0, 0, paper.width, paper.height);
-  drawStrokes(context, paper.width, getComputedStyle(paper).color);
-  element("hint").hidden = strokes.length > 0;
-}
-
-function drawStrokes(context, side, colour) {
-  context.strokeStyle = colour;
-  context.lineWidth = PEN * side;
-  context.lineCap = context.lineJoin = "round";
-  for (const stroke of strokes) {
-    context.beginPath();
-    trace(context, stroke.map(({ x, y }) => ({ x: x * side, y: y * side })));
-    context.stroke();
+async function question(signal) {
+  const { view } = MODES[mode];
+  let about;
+  try {
+    const answer = await persistently(() => view.ask((about = subject()), signal), signal, tellWaiting);
+    if (!signal.aborted) showAnswer(view, answer, about);
+  } catch (error) {
+    if (!signal.aborted && about.settled) showRefusal(view, error); // half a digit may well be none
   }
 }
 
-// Through the middle of each pair of points, so that a fast hand leaves curves and not corners.
-function trace(context, points) {
-  let last = points[0];
-  context.moveTo(last.x, last.y);
-  for (const next of points.slice(1)) {
-    context.quadraticCurveTo(last.x, last.y, (last.x + next.x) / 2, (last.y + next.y) / 2);
-    last = next;
-  }
-  context.lineTo(last.x, last.y);
+/** What is read: a picture, or the drawing; null where there is neither. */
+function subject() {
+  if (picture) return { ...picture, settled: true };
+  if (!paper.isWritten) return null;
+  return { body: paper.toPng(), type: "image/png", name: null, size: paper.size, settled: !paper.isDrawing };
 }
 
-function fitToScreen() {
-  paper.width = paper.height = Math.round(paper.clientWidth * devicePixelRatio);
-  redraw();
-}
-
-// Asking
-
-async function ask() {
-  const number = ++question;
-  const [answer, problem] = await predict(toPng()).then((it) => [it, ""], (error) => [null, error.message]);
-  if (number !== question) return;
-  showProblem(problem);
-  if (answer) showAnswer(answer);
-  else showNothing();
-}
-
-// Black on white whatever the screen's colours and density are, so that one drawing always gets one answer.
-// By toDataURL: toBlob waits for an idle moment of the browser, up to a second of it.
-function toPng() {
-  const sheet = document.createElement("canvas");
-  sheet.width = sheet.height = SIDE;
-  const context = sheet.getContext("2d");
-  context.fillStyle = "white";
-  context.fillRect(0, 0, SIDE, SIDE);
-  drawStrokes(context, SIDE, "black");
-  return fromBase64(sheet.toDataURL("image/png").split(",")[1]);
-}
-
-async function predict(image) {
-  const response = await post(image);
-  const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(body.detail ?? `The service answered ${response.status} and did not say why.`);
-  const milliseconds = totalTime(response.headers.get("Server-Timing") ?? "");
-  return { ...body, milliseconds, seen: body.seen && (await fromPng(body.seen)) };
-}
-
-function post(image) {
-  return fetch("v1/predict?include=seen", {
-    method: "POST",
-    headers: { "Content-Type": "image/png" },
-    body: image,
-    signal: AbortSignal.timeout(PATIENCE),
-  }).catch((error) => {
-    const what = error.name === "TimeoutError" ? "did not answer in time" : "cannot be reached";
-    throw new Error(`The service ${what}. The next stroke will ask again.`);
-  });
-}
-
-// Decoded by hand and not as a data: address, so that the page needs no exception in its content security policy.
-function fromPng(base64) {
-  return createImageBitmap(new Blob([fromBase64(base64)], { type: "image/png" }));
-}
-
-function fromBase64(text) {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-}
-
-function totalTime(header) {
-  const match = /(?:^|,)\s*total\b[^,]*;\s*dur=([\d.]+)/.exec(header);
-  return match && Number(match[1]);
+/** Forget the question that is out, and its answer. */
+function drop() {
+  control.abort();
+  control = new AbortController();
+  asked = false;
 }
 
 // Showing
 
-function showAnswer({ digit, confidence, decision, probabilities, model, input, seen, milliseconds }) {
-  element("digit").textContent = digit;
-  element("confidence").textContent = `${percent(confidence)} sure`;
-  showDecision(decision);
-  bars.forEach((bar, each) => showBar(bar, probabilities[each], each === digit));
-  showSeen(seen);
-  element("steps").textContent = seen ? ["What the model saw", ...(input?.steps ?? [])].join(" · ") : "";
-  element("model").textContent = `Model ${model.name}, version ${model.version}`;
-  element("timing").textContent = milliseconds ? `· ${milliseconds.toFixed(1)} ms` : "";
+function showAnswer(view, answer, about) {
+  tell("");
+  model = answer.model;
+  element("how").hidden = false;
+  view.show(answer, about.size);
+  showTiming(answer.timing);
+  if (!about.settled) return;
+  element("said").textContent = view.inWords(answer);
+  showCode(about, mode);
+}
+
+function showRefusal(view, error) {
+  view.showNothing();
+  element("how").hidden = true;
+  tell(error.message);
 }
 
 function showNothing() {
-  for (const id of ["digit", "confidence", "steps", "model", "timing"]) element(id).textContent = "";
-  showDecision("");
-  bars.forEach((bar) => showBar(bar, 0, false));
-  showSeen(null);
+  MODES[mode].view?.showNothing();
+  element("how").hidden = true;
+  element("said").textContent = "";
+  tell("");
 }
 
-function showSeen(image) {
-  element("seen").hidden = !image;
-  if (image) element("seen").getContext("2d").drawImage(image, 0, 0, 28, 28);
-}
-
-function showDecision(decision) {
-  element("decision").dataset.decision = decision;
-  element("decision").textContent = VERDICTS[decision] ?? decision;
-}
-
-function showProblem(sentence) {
+function tell(sentence) {
   element("problem").textContent = sentence;
   element("problem").hidden = !sentence;
-  element("answer").hidden = Boolean(sentence);
 }
 
-function newBar(digit) {
-  const bar = document.createElement("li");
-  for (const [name, text] of [["label", digit], ["bar", ""], ["share", ""]]) {
-    const part = document.createElement("span");
-    part.className = name;
-    part.textContent = text;
-    bar.append(part);
+const tellWaiting = (error) => tell(`${error.message} Trying again…`);
+
+function showStage() {
+  const isEmpty = paper.isBlank && !picture;
+  element("hint").textContent = MODES[mode].hint ?? "";
+  element("hint").hidden = !isEmpty;
+  element("clear").disabled = isEmpty;
+  element("undo").disabled = paper.isBlank || Boolean(picture);
+  element("paper").hidden = Boolean(picture);
+  element("photo").hidden = !picture;
+  element("stage").style.aspectRatio = picture?.size ? Math.max(NARROWEST, picture.size.width / picture.size.height) : MODES[mode].ratio;
+}
+
+// Taking in
+
+function onDrawn() {
+  showStage();
+  if (paper.isWritten) return ask();
+  drop();
+  showNothing();
+}
+
+function clear() {
+  picture = null;
+  paper.clear();
+}
+
+function undo() {
+  if (!element("undo").disabled) paper.undo();
+}
+
+/** `name` is the file's on disk; null for what was pasted and is on none. */
+async function takePicture(file, name) {
+  drop();
+  const bitmap = await createImageBitmap(file).catch(() => null); // upright by EXIF
+  picture = { body: file, type: file.type, name, size: bitmap && { width: bitmap.width, height: bitmap.height } };
+  showPhoto(bitmap, name);
+  showStage();
+  showNothing();
+  ask();
+}
+
+function showPhoto(bitmap, name) {
+  const photo = element("photo");
+  photo.setAttribute("aria-label", bitmap ? (name ?? "Pasted picture") : "A picture that this browser cannot show");
+  if (bitmap) drawSmall(photo, bitmap, LARGEST);
+}
+
+function take(files, { pasted = false } = {}) {
+  if (!files.length) return;
+  if (mode !== "many" && files.length === 1) takePicture(files[0], pasted ? null : files[0].name);
+  else {
+    setMode("many");
+    gallery.add(files, { waiting: tellWaiting, settled: () => tell("") });
   }
-  element("bars").append(bar);
-  return bar;
 }
 
-function showBar(bar, probability, top) {
-  bar.classList.toggle("top", top);
-  bar.style.setProperty("--share", probability);
-  bar.querySelector(".share").textContent = probability ? percent(probability) : "";
+function setMode(chosen) {
+  if (chosen === mode) return;
+  drop();
+  showNothing();
+  mode = document.body.dataset.mode = chosen;
+  document.querySelector(`[name=mode][value=${mode}]`).checked = true;
+  element("title").textContent = MODES[mode].title;
+  element("lead").textContent = MODES[mode].lead;
+  if (mode === "many") return;
+  paper.ratio = MODES[mode].ratio;
+  showStage();
+  showNothing();
+  ask();
 }
 
-// Rounded down: 100 % is more than any model knows.
-const percent = (share) => `${(Math.floor(share * 1000) / 10).toFixed(1)} %`;
+function onDrop(event) {
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  take([...event.dataTransfer.files]);
+}
 
-paper.addEventListener("pointerdown", startStroke);
-paper.addEventListener("pointermove", growStroke);
-paper.addEventListener("pointerup", endStroke);
-paper.addEventListener("pointercancel", endStroke);
+function onDrag(event) {
+  event.preventDefault();
+  document.body.classList.toggle("dropping", event.type === "dragover");
+}
+
+function onKey(event) {
+  if (element("card").open || mode === "many") return;
+  if (event.key === "Escape") clear();
+  if (event.key === "z" && (event.ctrlKey || event.metaKey)) undo();
+}
+
+function onChosen({ target }) {
+  take([...target.files]);
+  target.value = ""; // so that the same file can be chosen again
+}
+
+for (const id of ["file", "camera", "files"]) element(id).addEventListener("change", onChosen);
+for (const kind of ["dragover", "dragleave"]) addEventListener(kind, onDrag);
+addEventListener("drop", onDrop);
+addEventListener("paste", (event) => take([...event.clipboardData.files], { pasted: true }));
+addEventListener("keydown", onKey);
+element("modes").addEventListener("change", ({ target }) => setMode(target.value));
+element("as-number").addEventListener("click", () => setMode("number"));
 element("clear").addEventListener("click", clear);
-document.addEventListener("keydown", (event) => event.key === "Escape" && clear());
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-addEventListener("resize", fitToScreen);
-fitToScreen();
+element("undo").addEventListener("click", undo);
+element("empty").addEventListener("click", () => {
+  gallery.clear();
+  tell("");
+});
+element("about").addEventListener("click", () => openCard(model).catch((error) => tell(error.message)));
+digit.onWhy(ask);
+paper.ratio = MODES[mode].ratio;
+showStage();

@@ -1,0 +1,95 @@
+// The service, as the page sees it: questions, answers, and what went wrong as a sentence.
+
+const PATIENCE = 20_000; // ms until a question is given up
+const PAUSES = [1, 2, 4, 8, 16]; // seconds before each further try
+
+/** What the service, or the way to it, said instead of an answer. */
+export class Refusal extends Error {
+  constructor(sentence, { passing = false, wait = 0 } = {}) {
+    super(sentence);
+    this.passing = passing; // the same question may be answered later,
+    this.wait = wait; // in so many seconds at the soonest
+  }
+}
+
+/** Ask about one picture: `{body, type}`. A type that the browser does not know is left to the service to find out. */
+export function post(path, { body, type }, signal) {
+  if (type) return ask(path, { method: "POST", headers: { "Content-Type": type }, body }, signal);
+  const form = new FormData();
+  form.append("file", body);
+  return ask(path, { method: "POST", body: form }, signal);
+}
+
+export function postMany(files, signal) {
+  const form = new FormData();
+  for (const file of files) form.append("files", file, file.name);
+  return ask("v1/predict/batch", { method: "POST", body: form }, signal);
+}
+
+export async function modelCard(name, version) {
+  const { models } = name ? { models: [] } : await ask("v1/models");
+  const chosen = models.find((model) => model.default) ?? { name, version };
+  return ask(`v1/models/${encodeURIComponent(chosen.name)}/versions/${encodeURIComponent(chosen.version)}`);
+}
+
+/** Try again while what is wrong may pass; `waiting` hears of it each time. */
+export async function persistently(question, signal, waiting) {
+  for (const pause of PAUSES) {
+    try {
+      return await question();
+    } catch (error) {
+      if (!error.passing) throw error;
+      waiting(error);
+      await sleep(1000 * Math.max(pause, error.wait), signal);
+    }
+  }
+  return question();
+}
+
+/** Wait, but no longer than until `signal` is aborted. */
+export function sleep(milliseconds, signal) {
+  return new Promise((done) => {
+    setTimeout(done, milliseconds);
+    signal?.addEventListener("abort", done, { once: true });
+  });
+}
+
+// Decoded by hand and not as a data: address, so that the page needs no exception in its content security policy.
+export function fromPng(base64) {
+  return createImageBitmap(new Blob([fromBase64(base64)], { type: "image/png" }));
+}
+
+export function fromBase64(text) {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
+async function ask(path, options = {}, signal = undefined) {
+  const response = await reach(path, options, signal);
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw refusal(response, body);
+  return { ...body, timing: stages(response.headers.get("Server-Timing") ?? "") };
+}
+
+async function reach(path, options, signal) {
+  const timeout = AbortSignal.timeout(PATIENCE);
+  try {
+    return await fetch(path, { ...options, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    const what = error.name === "TimeoutError" ? "did not answer in time" : "cannot be reached";
+    throw new Refusal(`The service ${what}.`, { passing: true });
+  }
+}
+
+function refusal({ status, headers }, { detail }) {
+  const sentence = detail ? sentenceOf(detail) : `The service answered ${status} and did not say why.`;
+  return new Refusal(sentence, { passing: [429, 502, 503, 504].includes(status), wait: Number(headers.get("Retry-After")) || 0 });
+}
+
+const sentenceOf = (detail) => detail[0].toUpperCase() + detail.slice(1) + (/[.!?]$/.test(detail) ? "" : ".");
+
+// Source of the header's form: W3C Server Timing.
+function stages(header) {
+  const found = header.matchAll(/(?:^|,)\s*(\w+)\b[^,]*?;\s*dur=([\d.]+)/g);
+  return Object.fromEntries([...found].map(([, stage, milliseconds]) => [stage, Number(milliseconds)]));
+}

@@ -1,0 +1,60 @@
+// Whole numbers: their text, and where each of their digits stands.
+
+import { post } from "./api.js";
+import { element, make, percent, showDecision } from "./dom.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export const ask = (subject, signal) => post("v1/read", subject, signal);
+
+/** `size` is that of the picture in its own pixels, upright, as boxes are counted; null where it is not known. */
+export function show({ numbers }, size) {
+  element("numbers").replaceChildren(...(numbers.length ? numbers.map(entry) : [make("li", { class: "none" }, "No number was found.")]));
+  showBoxes(size ? numbers : [], size);
+}
+
+export function showNothing() {
+  element("numbers").replaceChildren();
+  showBoxes([], null);
+}
+
+export function inWords({ numbers }) {
+  return numbers.length ? `Read as ${numbers.map(({ text }) => text).join(", ")}.` : "No number was found.";
+}
+
+function entry({ text, confidence, decision, alternatives }) {
+  const said = make("p", { class: "decision" });
+  showDecision(said, decision);
+  const item = make("li", {}, make("p", { class: "text" }, text), make("p", { class: "sure" }, `${percent(confidence)} sure`), said);
+  if (alternatives.length) item.append(make("p", { class: "else" }, "Otherwise ", ...between(alternatives)));
+  return item;
+}
+
+function between(alternatives) {
+  return alternatives.flatMap(({ text }, place) => [place ? ", " : "", make("b", {}, text)]);
+}
+
+function showBoxes(numbers, size) {
+  const boxes = element("boxes");
+  boxes.replaceChildren();
+  if (!numbers.length) return;
+  const { width, height } = size;
+  boxes.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  const pixel = Math.max(width / boxes.clientWidth, height / boxes.clientHeight); // the screen's, in the picture's
+  for (const { digits } of numbers) boxes.append(...digits.flatMap((digit) => digitBox(digit, pixel)));
+}
+
+function digitBox({ digit, box: [x, y, width, height] }, pixel) {
+  const rectangle = svg("rect", { x, y, width, height, rx: 3 * pixel });
+  const below = y < 22 * pixel; // no room for the label above
+  const label = svg("text", { x: x + width / 2, y: below ? y + height + 18 * pixel : y - 6 * pixel, "font-size": 16 * pixel });
+  label.style.strokeWidth = 4 * pixel;
+  label.textContent = digit;
+  return [rectangle, label];
+}
+
+function svg(tag, attributes) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}

@@ -20,8 +20,9 @@ export async function add(files, { waiting, settled }) {
   update();
   if (busy) return;
   busy = true;
-  await readAll(control.signal, waiting, settled);
-  busy = false;
+  const { signal } = control;
+  await readAll(signal, waiting, settled);
+  if (!signal.aborted) busy = false; // else another reading may be on its way already
 }
 
 export function clear() {

@@ -40,7 +40,8 @@ function showBoxes(numbers, size) {
   if (!numbers.length) return;
   const { width, height } = size;
   boxes.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  const pixel = Math.max(width / boxes.clientWidth, height / boxes.clientHeight); // the screen's, in the picture's
+  const screen = boxes.getBoundingClientRect();
+  const pixel = Math.max(width / screen.width, height / screen.height); // the screen's, in the picture's
   for (const { digits } of numbers) boxes.append(...digits.flatMap((digit) => digitBox(digit, pixel)));
 }
 

@@ -1,7 +1,7 @@
 // One digit: what it was read as, what was wrong with the picture, what the model saw of it, and why.
 
 import { fromPng, post } from "./api.js";
-import { drawSmall, element, make, percent, showDecision } from "./dom.js";
+import { drawSmall, element, inWords, make, percent, showDecision } from "./dom.js";
 
 const VERDICTS = {
   ok: "Nothing is wrong with the picture.",
@@ -22,11 +22,12 @@ export async function ask(subject, signal) {
   return { ...answer, runnerUp, pictures: await Promise.all(pngs.map((png) => png && fromPng(png))) };
 }
 
-export function show({ digit, confidence, decision, probabilities, input, pictures, runnerUp }) {
+/** Advice waits until the drawing is settled: half a digit needs none. */
+export function show({ digit, confidence, decision, probabilities, input, pictures, runnerUp }, { settled }) {
   element("digit").textContent = digit;
   element("confidence").textContent = `${percent(confidence)} sure`;
-  showDecision(element("decision"), decision);
-  element("advice").textContent = input?.advice ?? "";
+  showDecision(element("decision"), decision, input?.advice);
+  element("advice").textContent = settled ? (input?.advice ?? "") : "";
   element("as-number").hidden = input?.verdict !== "several_digits";
   bars.forEach((bar, each) => showBar(bar, probabilities[each], each === digit));
   element("verdict").textContent = VERDICTS[input?.verdict] ?? "";
@@ -46,7 +47,9 @@ export function showNothing() {
 }
 
 /** The answer in a sentence. */
-export const inWords = ({ digit, confidence, input }) => `Read as ${digit}, ${percent(confidence)} sure. ${input?.advice ?? ""}`;
+export function sentence({ digit, confidence, decision, input }) {
+  return `Read as ${digit}, ${percent(confidence)} sure. ${inWords(decision, input?.advice)} ${input?.advice ?? ""}`;
+}
 
 /** `changed` is called when the explanation is asked for, or no more. */
 export function onWhy(changed) {

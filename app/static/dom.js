@@ -13,15 +13,21 @@ export function make(tag, attributes = {}, ...children) {
 // Rounded down, and never 100 %: that is more than any model knows.
 export const percent = (share) => `${(Math.min(999, Math.floor(share * 1000)) / 10).toFixed(1)} %`;
 
-export const DECISIONS = {
-  accept: "Clear enough to use as it is.",
-  review: "A person should look at it.",
-  reject: "Not like the digits it knows.",
+const DECISIONS = {
+  accept: ["Accept", "clear enough to use as it is"],
+  review: ["Review", "a person should look at it"],
+  reject: ["Reject", "not like the digits it knows"],
 };
 
-export function showDecision(place, decision) {
+/** The decision in words; why it was taken is left to the advice where there is one. */
+export function inWords(decision, advice) {
+  const [word, reason] = DECISIONS[decision];
+  return advice ? `${word}.` : `${word}: ${reason}.`;
+}
+
+export function showDecision(place, decision, advice) {
   place.dataset.decision = decision ?? "";
-  place.textContent = DECISIONS[decision] ?? "";
+  place.textContent = decision ? inWords(decision, advice) : "";
 }
 
 /** A picture on a canvas that becomes as large as the picture is, up to `longest` pixels a side. */

@@ -1,7 +1,7 @@
 // Many pictures: sent a few at a time, so that answers come while others wait, and a large pile fits.
 
 import { persistently, postMany } from "./api.js";
-import { DECISIONS, drawSmall, element, make, percent } from "./dom.js";
+import { drawSmall, element, inWords, make, percent } from "./dom.js";
 
 const MOST_FILES = 32, MOST_BYTES = 16 * 1024 * 1024; // of one request
 const THUMBNAIL = 160; // pixels of its longer side at most
@@ -85,7 +85,7 @@ function showEntry(entry, answer) {
   entry.tile.dataset.decision = entry.kind;
   const what = error ? [error.detail] : [make("b", {}, digit), ` ${percent(confidence)}`];
   entry.tile.querySelector(".what").replaceChildren(...what);
-  entry.tile.title = error ? error.detail : `${DECISIONS[decision]} ${input?.advice ?? ""}`;
+  entry.tile.title = error ? error.detail : `${inWords(decision, input?.advice)} ${input?.advice ?? ""}`;
 }
 
 function update() {

@@ -8,7 +8,7 @@ const SVG = "http://www.w3.org/2000/svg";
 export const ask = (subject, signal) => post("v1/read", subject, signal);
 
 /** `size` is that of the picture in its own pixels, upright, as boxes are counted; null where it is not known. */
-export function show({ numbers }, size) {
+export function show({ numbers }, { size }) {
   element("numbers").replaceChildren(...(numbers.length ? numbers.map(entry) : [make("li", { class: "none" }, "No number was found.")]));
   showBoxes(size ? numbers : [], size);
 }
@@ -18,7 +18,8 @@ export function showNothing() {
   showBoxes([], null);
 }
 
-export function inWords({ numbers }) {
+/** The answer in a sentence. */
+export function sentence({ numbers }) {
   return numbers.length ? `Read as ${numbers.map(({ text }) => text).join(", ")}.` : "No number was found.";
 }
 

@@ -75,10 +75,10 @@ function showAnswer(view, answer, about) {
   tell("");
   model = answer.model;
   element("how").hidden = false;
-  view.show(answer, about.size);
+  view.show(answer, about);
   showTiming(answer.timing);
   if (!about.settled) return;
-  element("said").textContent = view.inWords(answer);
+  element("said").textContent = view.sentence(answer);
   showCode(about, mode);
 }
 
@@ -104,12 +104,13 @@ const tellWaiting = (error) => tell(`${error.message} Trying again…`);
 
 function showStage() {
   const isEmpty = paper.isBlank && !picture;
-  element("hint").textContent = MODES[mode].hint ?? "";
-  element("hint").hidden = !isEmpty;
+  const isUnseen = picture && !picture.size;
+  element("hint").textContent = isUnseen ? "This browser cannot show the picture." : (MODES[mode].hint ?? "");
+  element("hint").hidden = !isEmpty && !isUnseen;
   element("clear").disabled = isEmpty;
   element("undo").disabled = paper.isBlank || Boolean(picture);
   element("paper").hidden = Boolean(picture);
-  element("photo").hidden = !picture;
+  element("photo").hidden = !picture?.size;
   element("stage").style.aspectRatio = picture?.size ? Math.max(NARROWEST, picture.size.width / picture.size.height) : MODES[mode].ratio;
 }
 
@@ -136,16 +137,15 @@ async function takePicture(file, name) {
   drop();
   const bitmap = await createImageBitmap(file).catch(() => null); // upright by EXIF
   picture = { body: file, type: file.type, name, size: bitmap && { width: bitmap.width, height: bitmap.height } };
-  showPhoto(bitmap, name);
+  if (bitmap) showPhoto(bitmap, name);
   showStage();
   showNothing();
   ask();
 }
 
 function showPhoto(bitmap, name) {
-  const photo = element("photo");
-  photo.setAttribute("aria-label", bitmap ? (name ?? "Pasted picture") : "A picture that this browser cannot show");
-  if (bitmap) drawSmall(photo, bitmap, LARGEST);
+  element("photo").setAttribute("aria-label", name ?? "Pasted picture");
+  drawSmall(element("photo"), bitmap, LARGEST);
 }
 
 function take(files, { pasted = false } = {}) {

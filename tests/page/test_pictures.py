@@ -125,6 +125,8 @@ def test_what_is_no_picture_is_said_and_passes(browser: Browser, service: str) -
         hand_over(page, "drop", "letter.png", "image/png", b"Dear Sir")
         expect(page.locator("#problem")).to_have_text(re.compile(r"^Expected image/png, but .*\.$"))
         expect(read_as(page)).to_be_empty()
+        expect(page.get_by_text("This browser cannot show the picture.")).to_be_visible()
+        expect(page.locator("#photo")).to_be_hidden()
         page.locator("#file").set_input_files(SEVEN)
         expect(read_as(page)).to_have_text("7")
         expect(page.locator("#problem")).to_be_hidden()

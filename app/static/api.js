@@ -83,7 +83,8 @@ async function reach(path, options, signal) {
 
 function refusal({ status, headers }, { detail }) {
   const sentence = detail ? sentenceOf(detail) : `The service answered ${status} and did not say why.`;
-  return new Refusal(sentence, { passing: [429, 502, 503, 504].includes(status), wait: Number(headers.get("Retry-After")) || 0 });
+  const wait = Number(headers.get("Retry-After")) || 0;
+  return new Refusal(sentence, { passing: [429, 502, 503, 504].includes(status), wait });
 }
 
 const sentenceOf = (detail) => detail[0].toUpperCase() + detail.slice(1) + (/[.!?]$/.test(detail) ? "" : ".");

@@ -21,9 +21,9 @@ function sections(manifest) {
     metrics && confusion(metrics),
     metrics?.corruptions && corruptions(metrics),
     facts("Where it comes from", {
-      Architecture: `${manifest.architecture}, ${manifest.parameters?.toLocaleString("en")} parameters`,
+      Architecture: `${manifest.architecture}, ${count(manifest.parameters)} parameters`,
       Made: manifest.created?.slice(0, 10),
-      Training: training && `${training.epochs} epochs on ${training.split?.train?.toLocaleString("en")} images, seed ${training.seed}`,
+      Training: training && `${training.epochs} epochs, ${count(training.split?.train)} images, seed ${training.seed}`,
       Commit: training?.git_commit,
       "SHA-256": manifest.model_sha256,
       Licence: licence,
@@ -34,13 +34,13 @@ function sections(manifest) {
 function figures(metrics) {
   const { accuracy, expected_calibration_error: error, accepted, images } = metrics;
   const parts = {
-    [`right, of ${images.toLocaleString("en")} test images`]: share(accuracy),
+    [`right, of ${count(images)} test images`]: share(accuracy),
     "expected calibration error": share(error),
     "accepted without review": accepted && share(accepted.share),
     "of those right": accepted && share(accepted.precision),
   };
-  const shown = Object.entries(parts).filter(([, value]) => value);
-  return make("dl", { class: "figures" }, ...shown.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+  const figure = ([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value));
+  return make("dl", { class: "figures" }, ...known(parts).map(figure));
 }
 
 function perClass({ per_class: classes }) {
@@ -51,15 +51,18 @@ function perClass({ per_class: classes }) {
 }
 
 function corruptions({ corruptions: kinds }) {
-  const rows = Object.entries(kinds).map(([kind, figure]) => [kind, share(figure.accuracy), share(figure.expected_calibration_error)]);
+  const rows = Object.entries(kinds).map(([kind, { accuracy, expected_calibration_error: error }]) => [
+    kind, share(accuracy), share(error),
+  ]);
   return table("Pictures made worse on purpose", ["How", "Right", "Calibration error"], rows);
 }
 
 function confusion({ confusion_matrix: matrix }) {
   const digits = matrix.map((_, digit) => String(digit));
-  const made = table("What is taken for what", ["Written", ...digits], matrix.map((row, digit) => [digits[digit], ...row]));
+  const rows = matrix.map((row, digit) => [digits[digit], ...row]);
+  const made = table("What is taken for what: written by the side, read along the top", ["", ...digits], rows);
   made.classList.add("confusion");
-  made.querySelectorAll("td").forEach((cell, place) => {
+  made.querySelectorAll("tbody td").forEach((cell, place) => {
     const [written, read] = [Math.floor(place / digits.length), place % digits.length];
     if (written !== read && matrix[written][read]) cell.className = "mistake";
     if (!matrix[written][read]) cell.textContent = "";
@@ -68,18 +71,25 @@ function confusion({ confusion_matrix: matrix }) {
 }
 
 function facts(title, parts) {
-  const shown = Object.entries(parts).filter(([, value]) => value);
-  return make("div", { class: "facts" }, make("h3", {}, title), make("dl", {}, ...shown.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])));
+  const fact = ([name, value]) => [make("dt", {}, name), make("dd", {}, value)];
+  return make("div", { class: "facts" }, make("h3", {}, title), make("dl", {}, ...known(parts).flatMap(fact)));
 }
 
 function table(caption, heads, rows) {
+  const column = (head) => (head ? make("th", { scope: "col" }, head) : make("td"));
+  const row = ([head, ...cells]) =>
+    make("tr", {}, make("th", { scope: "row" }, head), ...cells.map((cell) => make("td", {}, cell)));
   return make(
     "table",
     {},
     make("caption", {}, caption),
-    make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))),
-    make("tbody", {}, ...rows.map(([head, ...cells]) => make("tr", {}, make("th", { scope: "row" }, head), ...cells.map((cell) => make("td", {}, cell))))),
+    make("thead", {}, make("tr", {}, ...heads.map(column))),
+    make("tbody", {}, ...rows.map(row)),
   );
 }
+
+// An older or foreign bundle may say less.
+const known = (parts) => Object.entries(parts).filter(([, value]) => value);
+const count = (number) => number?.toLocaleString("en");
 
 const share = (value) => `${(100 * value).toFixed(2)} %`;

@@ -4,6 +4,10 @@ import { element, make } from "./dom.js";
 
 const SHORT = 64 * 1024; // bytes of a picture that is written into the example itself
 const PATHS = { digit: "v1/predict", number: "v1/read" };
+const RESULTS = {
+  digit: 'response.json()["digit"]',
+  number: '[number["text"] for number in response.json()["numbers"]]',
+};
 const language = () => document.querySelector("[name=language]:checked").value;
 
 let shown = null; // the picture and the mode
@@ -42,7 +46,7 @@ const EXAMPLES = {
     ...image(inline, `Path(${JSON.stringify(name)}).read_bytes()`),
     `response = httpx.post(${JSON.stringify(url)}, content=image, headers={"Content-Type": ${JSON.stringify(type)}})\n`,
     "response.raise_for_status()\n",
-    mode === "digit" ? 'print(response.json()["digit"])\n' : 'print([number["text"] for number in response.json()["numbers"]])\n',
+    `print(${RESULTS[mode]})\n`,
   ],
 };
 

@@ -35,7 +35,8 @@ export function show({ digit, confidence, decision, probabilities, input, pictur
   element("steps").textContent = (input?.steps ?? []).join(" → ");
   showFrame("seen", pictures[0], "What the model saw");
   showFrame("heat", pictures[1], `What speaks for ${digit}`);
-  showFrame("runner-up", pictures[2], `What speaks for ${runnerUp?.digit}, the runner-up at ${percent(runnerUp?.confidence)}`);
+  const second = runnerUp && `${runnerUp.digit}, the runner-up at ${percent(runnerUp.confidence)}`;
+  showFrame("runner-up", pictures[2], `What speaks for ${second}`);
   element("legend").hidden = !pictures[1];
 }
 

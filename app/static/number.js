@@ -4,12 +4,14 @@ import { post } from "./api.js";
 import { element, make, percent, showDecision } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+const NONE = "No number was found.";
 
 export const ask = (subject, signal) => post("v1/read", subject, signal);
 
 /** `size` is that of the picture in its own pixels, upright, as boxes are counted; null where it is not known. */
 export function show({ numbers }, { size }) {
-  element("numbers").replaceChildren(...(numbers.length ? numbers.map(entry) : [make("li", { class: "none" }, "No number was found.")]));
+  const entries = numbers.length ? numbers.map(entry) : [make("li", {}, NONE)];
+  element("numbers").replaceChildren(...entries);
   showBoxes(size ? numbers : [], size);
 }
 
@@ -20,13 +22,14 @@ export function showNothing() {
 
 /** The answer in a sentence. */
 export function sentence({ numbers }) {
-  return numbers.length ? `Read as ${numbers.map(({ text }) => text).join(", ")}.` : "No number was found.";
+  return numbers.length ? `Read as ${numbers.map(({ text }) => text).join(", ")}.` : NONE;
 }
 
 function entry({ text, confidence, decision, alternatives }) {
   const said = make("p", { class: "decision" });
   showDecision(said, decision);
-  const item = make("li", {}, make("p", { class: "text" }, text), make("p", { class: "sure" }, `${percent(confidence)} sure`), said);
+  const sure = make("p", { class: "sure" }, `${percent(confidence)} sure`);
+  const item = make("li", {}, make("p", { class: "text" }, text), sure, said);
   if (alternatives.length) item.append(make("p", { class: "else" }, "Otherwise ", ...between(alternatives)));
   return item;
 }
@@ -48,8 +51,8 @@ function showBoxes(numbers, size) {
 
 function digitBox({ digit, box: [x, y, width, height] }, pixel) {
   const rectangle = svg("rect", { x, y, width, height, rx: 3 * pixel });
-  const below = y < 22 * pixel; // no room for the label above
-  const label = svg("text", { x: x + width / 2, y: below ? y + height + 18 * pixel : y - 6 * pixel, "font-size": 16 * pixel });
+  const foot = y < 22 * pixel ? y + height + 18 * pixel : y - 6 * pixel; // below where there is no room above
+  const label = svg("text", { x: x + width / 2, y: foot, "font-size": 16 * pixel });
   label.style.strokeWidth = 4 * pixel;
   label.textContent = digit;
   return [rectangle, label];

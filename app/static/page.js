@@ -14,9 +14,24 @@ const PACE = 80; // ms between two questions: a hand draws on meanwhile
 const LARGEST = 1600; // pixels of a photo's longer side on the screen
 const NARROWEST = 0.75; // width by height of the stage, for a photo
 const MODES = {
-  digit: { view: digit, ratio: 1, title: "Write a digit", lead: "Draw it, or drop, paste or choose a picture. It is read as you go.", hint: "0 to 9, as you would write it" },
-  number: { view: number, ratio: 2, title: "Write a number", lead: "Draw it, or drop, paste or choose a photo of one or of several.", hint: "As many digits as fit, in one row" },
-  many: { title: "Read a whole pile", lead: "Many pictures at once, one digit each; the answers come as a table too." },
+  digit: {
+    view: digit,
+    ratio: 1, // of the paper
+    title: "Write a digit",
+    lead: "Draw it, or drop, paste or choose a picture. It is read as you go.",
+    hint: "0 to 9, as you would write it",
+  },
+  number: {
+    view: number,
+    ratio: 2,
+    title: "Write a number",
+    lead: "Draw it, or drop, paste or choose a photo of one or of several.",
+    hint: "As many digits as fit, in one row",
+  },
+  many: {
+    title: "Read a whole pile",
+    lead: "Many pictures at once, one digit each; the answers come as a table too.",
+  },
 };
 
 const paper = new Paper(element("paper"), onDrawn);
@@ -111,8 +126,10 @@ function showStage() {
   element("undo").disabled = paper.isBlank || Boolean(picture);
   element("paper").hidden = Boolean(picture);
   element("photo").hidden = !picture?.size;
-  element("stage").style.aspectRatio = picture?.size ? Math.max(NARROWEST, picture.size.width / picture.size.height) : MODES[mode].ratio;
+  element("stage").style.aspectRatio = picture?.size ? ratioOf(picture.size) : MODES[mode].ratio;
 }
+
+const ratioOf = ({ width, height }) => Math.max(NARROWEST, width / height);
 
 // Taking in
 

@@ -26,9 +26,10 @@ export function postMany(files, signal) {
   return ask("v1/predict/batch", { method: "POST", body: form }, signal);
 }
 
-export async function modelCard(name, version) {
-  const { models } = name ? { models: [] } : await ask("v1/models");
-  const chosen = models.find((model) => model.default) ?? { name, version };
+/** A model's manifest; without one named, that of the model that would answer. */
+export async function modelCard(model) {
+  const chosen = model ?? (await ask("v1/models")).models.find((each) => each.default);
+  if (!chosen) throw new Refusal("No model is live.");
   return ask(`v1/models/${encodeURIComponent(chosen.name)}/versions/${encodeURIComponent(chosen.version)}`);
 }
 

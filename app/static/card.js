@@ -5,7 +5,7 @@ import { element, make, percent } from "./dom.js";
 
 /** Open the card of the model that answered last, or of the one that would answer. Raises Refusal. */
 export async function openCard(model) {
-  const manifest = await modelCard(model?.name, model?.version);
+  const manifest = await modelCard(model);
   element("card-text").replaceChildren(...sections(manifest).filter(Boolean));
   element("card").showModal();
 }

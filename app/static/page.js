@@ -143,10 +143,13 @@ function onDrawn() {
 function clear() {
   picture = null;
   paper.clear();
+  keepFocus(element("paper"));
 }
 
 function undo() {
-  if (!element("undo").disabled) paper.undo();
+  if (element("undo").disabled) return;
+  paper.undo();
+  keepFocus(element("paper"));
 }
 
 /** `name` is the file's on disk; null for what was pasted and is on none. */
@@ -179,7 +182,9 @@ function setMode(chosen) {
   drop();
   showNothing();
   mode = document.body.dataset.mode = chosen;
-  document.querySelector(`[name=mode][value=${mode}]`).checked = true;
+  const choice = document.querySelector(`[name=mode][value=${mode}]`);
+  choice.checked = true;
+  keepFocus(choice);
   element("title").textContent = MODES[mode].title;
   element("lead").textContent = MODES[mode].lead;
   if (mode === "many") return;
@@ -187,6 +192,18 @@ function setMode(chosen) {
   showStage();
   showNothing();
   ask();
+}
+
+function emptyGallery() {
+  gallery.clear();
+  tell("");
+  keepFocus(element("files"));
+}
+
+// A button that has just gone takes the keyboard's place on the page with it.
+function keepFocus(elsewhere) {
+  const { activeElement } = document;
+  if (activeElement === document.body || activeElement.disabled || !activeElement.checkVisibility()) elsewhere.focus();
 }
 
 function onDrop(event) {
@@ -220,10 +237,7 @@ element("modes").addEventListener("change", ({ target }) => setMode(target.value
 element("as-number").addEventListener("click", () => setMode("number"));
 element("clear").addEventListener("click", clear);
 element("undo").addEventListener("click", undo);
-element("empty").addEventListener("click", () => {
-  gallery.clear();
-  tell("");
-});
+element("empty").addEventListener("click", emptyGallery);
 element("about").addEventListener("click", () => openCard(model).catch((error) => tell(error.message)));
 digit.onWhy(ask);
 paper.ratio = MODES[mode].ratio;

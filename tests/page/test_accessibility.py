@@ -74,6 +74,7 @@ def test_a_keyboard_is_enough(page: Page) -> None:
     tab_to(page, "Clear")
     press(page, "Enter")
     expect(read_as(page)).to_be_empty()
+    expect(page.locator("#paper")).to_be_focused()  # and not lost with the button that went out of use
     with page.expect_file_chooser() as chooser:
         tab_to(page, "Choose a picture")
         press(page, "Enter")

@@ -32,7 +32,7 @@ export class Paper {
     return this.#strokes.length === 0;
   }
 
-  /** Whether there is more than a dot: of that the service would only say that it is no ink. */
+  /** Whether there is more than a dot, which is no digit yet. */
   get isWritten() {
     const points = this.#strokes.flat();
     return [points.map(({ x }) => x), points.map(({ y }) => y)].some((along) => extent(along) > STEP / 2);
@@ -194,5 +194,5 @@ function trace(context, points) {
     context.quadraticCurveTo(last.x, last.y, (last.x + next.x) / 2, (last.y + next.y) / 2);
     last = next;
   }
-  context.lineTo(last.x, last.y);
+  context.lineTo(last.x, last.y + 0.01); // a canvas draws no line without length, and so no dot
 }

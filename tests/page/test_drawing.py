@@ -139,6 +139,7 @@ def test_undo_takes_the_last_stroke_back(page: Page, how: str) -> None:
 def test_a_blank_page_and_a_dot_ask_nothing(page: Page) -> None:
     asked = questions(page)
     page.locator("#paper").click()
+    assert ink_on(page) > 0
     page.keyboard.press("Escape")
     page.locator("#paper").hover()
     page.mouse.down()

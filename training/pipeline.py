@@ -35,7 +35,8 @@ class Fitted(NamedTuple):
 def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, folder: Path) -> Run:
     """Train by a recipe and leave a run folder under `folder`; the test set is not looked at.
 
-    An ensemble's members are runs of their own before they are combined, so that no hour is lost with a later one.
+    An ensemble's members are runs of their own before they are combined. One that a training which was broken off has
+    left under `folder` is taken as it is, so that no hour is lost with a later one.
     """
     if recipe.teacher in ARCHITECTURES:
         first = ARCHITECTURES[recipe.teacher]
@@ -44,7 +45,7 @@ def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, fold
         recipe = recipe.changed({"teacher": str(taught.folder)})
     if recipe.members > 1:
         alone = recipe.changed({"members": 1})
-        members = [train(chosen, alone, mnist, seed=seed + index, folder=folder) for index in range(recipe.members)]
+        members = [_member(chosen, alone, mnist, seed=seed + index, folder=folder) for index in range(recipe.members)]
         return combine(members, mnist, folder=folder)
     teacher = load_teacher(recipe, len(mnist.validation.labels))
 
@@ -56,6 +57,17 @@ def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, fold
     if recipe.teacher is not None:
         told["teacher"] = Path(recipe.teacher).resolve().name  # where it lies is this machine's own affair
     return leave_run(chosen.name, told, fitted, mnist, seed=seed, folder=folder)
+
+
+def _member(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, folder: Path) -> Run:
+    told, origin = recipe.model_dump(mode="json"), _origin(mnist, seed)
+    is_known = provenance.is_clean(origin["git_commit"])  # else the code may have changed meanwhile
+    for run in runs.under(folder) if is_known else ():
+        same = run.record.training.model_dump(include=set(origin)) == origin
+        if same and (run.record.architecture, run.record.recipe) == (chosen.name, told):
+            print(f"seed {seed}: taken from {run.folder}, which this very code left")
+            return run
+    return train(chosen, recipe, mnist, seed=seed, folder=folder)
 
 
 def train_scratch(mnist: Mnist, *, seed: int, folder: Path) -> Run:
@@ -105,24 +117,27 @@ def leave_run(
 ) -> Run:
     """Let `fitted` train, and leave a run folder under `folder`."""
     made = runs.make_folder(folder, name)  # before the hours of training, not after them
-    commit, start = provenance.git_commit(), time.monotonic()
+    origin, start = _origin(mnist, seed), time.monotonic()
     network, history, details = fitted()
     record = Record(
         architecture=name,
         recipe=recipe,
-        training=Provenance(
-            data_sha256=dict(mnist.sha256),
-            split=mnist.split,
-            seed=seed,
-            epochs=len(history["loss"]),
-            git_commit=commit,
-            libraries=provenance.libraries(),
-            **details,
-        ),
+        training=Provenance(**origin, epochs=len(history["loss"]), **details),
         seconds=round(time.monotonic() - start, 1),
         history=history,
     )
     return _keep(made, record, network, mnist)
+
+
+def _origin(mnist: Mnist, seed: int) -> dict[str, Any]:
+    """What two trainings by one recipe must share to end alike."""
+    return {
+        "data_sha256": dict(mnist.sha256),
+        "split": mnist.split,
+        "seed": seed,
+        "git_commit": provenance.git_commit(),
+        "libraries": provenance.libraries(),
+    }
 
 
 def load_teacher(recipe: Recipe, held_out: int) -> keras.Model | None:

@@ -6,6 +6,7 @@ import platform
 import subprocess
 from pathlib import Path
 
+DIRTY = "-dirty"
 LIBRARIES = ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "numpy")
 
 
@@ -19,7 +20,12 @@ def git_commit(folder: Path = Path(__file__).parent) -> str | None:
     """The commit of this code, with `-dirty` where tracked files differ from it; None outside a repository."""
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     dirty = commit and _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return f"{commit}-dirty" if dirty else commit
+    return f"{commit}{DIRTY}" if dirty else commit
+
+
+def is_clean(commit: str | None) -> bool:
+    """Whether a commit says all of the code that ran."""
+    return commit is not None and not commit.endswith(DIRTY)
 
 
 def machine() -> str:

@@ -6,7 +6,8 @@ probabilities and the energy: `validation.npy` the network's before calibration,
 the run was exported.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -104,6 +105,13 @@ def create(folder: Path, record: Record) -> Run:
     """A run in its folder, with its record written."""
     (folder / RECORD_FILE).write_text(record.model_dump_json(indent=2) + "\n")
     return Run(folder, record)
+
+
+def under(folder: Path) -> Iterator[Run]:
+    """The finished runs in a folder of runs, the newest first."""
+    for path in sorted(folder.glob("*"), reverse=True):
+        with suppress(RunError):
+            yield load(path)
 
 
 def load(folder: Path) -> Run:

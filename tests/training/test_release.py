@@ -11,7 +11,7 @@ import pytest
 
 from app.inference import bundle
 from app.inference.session import Session
-from training import calibrate, evaluate, network, non_digits, pipeline
+from training import calibrate, evaluate, network, non_digits, pipeline, provenance
 from training.architectures import ARCHITECTURES, architecture
 from training.augment import Distort
 from training.data import Digits, Mnist
@@ -174,6 +174,24 @@ def test_an_ensemble_answers_with_the_mean_of_its_members_logits(small_mnist: Mn
     np.testing.assert_allclose(
         logits(keras.models.load_model(both.model), small_mnist.test.images), expected, atol=1e-4
     )
+
+
+def test_members_that_are_there_are_not_trained_again(
+    small_mnist: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def members(commit: str, **changes: Any) -> set[str]:
+        """Train two and say which runs are new, beside the ensemble's own."""
+        monkeypatch.setattr(provenance, "git_commit", lambda: commit)
+        before = {path.name for path in tmp_path.iterdir()}
+        train(small_mnist, tmp_path, members=2, **changes)
+        return {path.name for path in tmp_path.iterdir() if path.name not in before and "-of-" not in path.name}
+
+    assert len(members("a")) == 2
+    assert members("a") == set()
+    (tmp_path / next(iter(sorted(path.name for path in tmp_path.iterdir()))) / "run.json").unlink()  # broken off
+    assert len(members("a")) == 1
+    assert len(members("b")) == len(members("b", dropout=0.1)) == len(members("b-dirty")) == 2
+    assert len(members("b-dirty")) == 2
 
 
 def test_an_ensemble_is_made_of_several_runs_of_one_architecture(run: Run, small_mnist: Mnist, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from app.cores import usable_cores
 from app.errors import BatchTooLarge, NoInk, QueueFull, ServiceError
 from app.imaging.arrays import SIDE, Frames
 from app.imaging.decode import decode, open_image, pixels_of
-from app.imaging.normalise import Frame, normalise
+from app.imaging.normalise import WORKING, Frame, normalise
 from app.imaging.numbers import Number, find_numbers
 
 T = TypeVar("T")
@@ -200,7 +200,7 @@ def _see(item: Item, opened: Image.Image | None) -> Seen:
             raise _blank()
         return Seen(Frame(item.frame, ()))
     started = perf_counter()
-    pixels = decode(opened)
+    pixels = decode(opened, WORKING)
     decoded = perf_counter()
     frame = normalise(pixels)
     return Seen(frame, decoded - started, perf_counter() - decoded)

@@ -76,19 +76,20 @@ class Read:
 
 def _entry(model: LiveModel, number: Number, readings: list[Reading], scores: Scores, scale: float) -> dict[str, Any]:
     best, *others = readings
-    digits, decisions = [], []
-    for digit, index in zip(best.digits, best.chosen, strict=True):
-        energy = float(scores[index, ENERGY])
-        confidence = float(scores[index, digit]) * numbers.digitness(energy)
-        decisions.append(model.decide(float(scores[index, digit]), energy))
-        digits.append({"digit": digit, "confidence": confidence, "box": _box(number.candidates[index].box, scale)})
+    confidence, *of_others = numbers.confidences(readings, scores)
+    digits, decisions = [], [model.decide(confidence, -math.inf)]
+    for digit, index, sure in zip(best.digits, best.chosen, numbers.of_digits(best, scores), strict=True):
+        decisions.append(model.decide(sure, float(scores[index, ENERGY])))
+        digits.append({"digit": digit, "confidence": sure, "box": _box(number.candidates[index].box, scale)})
     return {
         "text": best.text,
-        "confidence": math.prod(one["confidence"] for one in digits),
+        "confidence": confidence,
         "decision": max(decisions, key=DECISIONS.index),
         "box": _box(box_around([number.candidates[index].box for index in best.chosen]), scale),
         "digits": digits,
-        "alternatives": [{"text": other.text, "confidence": math.exp(other.score)} for other in others],
+        "alternatives": [
+            {"text": other.text, "confidence": sure} for other, sure in zip(others, of_others, strict=True)
+        ],
     }
 
 

@@ -94,6 +94,7 @@ class Problem(BaseModel):
     code: str
     detail: str
     request_id: str
+    verdict: Verdict | None = Field(None, description="`blank`, where the code is no_ink.")
 
 
 class ItemProblem(BaseModel):
@@ -101,6 +102,7 @@ class ItemProblem(BaseModel):
     status: int
     code: str
     detail: str
+    verdict: Verdict | None = Field(None, description="`blank`, where the code is no_ink.")
 
 
 class ItemReading(Reading):

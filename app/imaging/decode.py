@@ -4,6 +4,7 @@ import io
 import math
 import struct
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -21,9 +22,10 @@ FORMATS = {
     "image/gif": "GIF",
     "image/tiff": "TIFF",
 }
-ENOUGH = 1024  # pixels a side; more detail than this never reaches a 28x28 frame
+ENOUGH = 1024  # pixels a side; more tell nothing of a number
 START_OF_SCAN, MOST_SCANS = b"\xff\xda", 100  # of a JPEG; progressive ones have about ten
 TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF tags
+MOST_BYTES = 200_000_000  # that one image may take while it is decoded
 PREFIX_BYTES = 16  # by which Pillow's formats know themselves
 UPRIGHT = 1  # of EXIF's orientations
 SIXTEEN_BITS_A_SHADE = 257  # 65535 / 255
@@ -46,6 +48,11 @@ def open_image(data: bytes, media_type: str | None = None, *, max_pixels: int) -
             f"the image is {width}x{height} = {width * height:,} pixels; "
             f"at most {max_pixels:,} are decoded. Send it smaller."
         )
+    if (needed := width * height * _bytes_a_pixel(image)) > MOST_BYTES:
+        raise ImageTooLarge(
+            f"decoding the {width}x{height} {image.format} takes about {needed / 1e6:,.0f} MB; "
+            f"at most {MOST_BYTES / 1e6:,.0f} MB are spent on one image. Send it smaller, or as a JPEG."
+        )
     if many_scans:
         raise Undecodable(f"the JPEG has over {MOST_SCANS} scans, each of which costs a decoding; save it anew")
     return image
@@ -56,19 +63,19 @@ def pixels_of(image: Image.Image) -> int:
     return math.prod(_largest_piece(image))
 
 
-def decode(image: Image.Image) -> Pixels:
+def decode(image: Image.Image, enough: int = ENOUGH) -> Pixels:
     """The first frame, upright by EXIF, transparency laid on paper: uint8 [H, W], or [H, W, 3] where there are colours.
 
-    A picture whose longer side is 2 x ENOUGH or more comes smaller by a whole factor.
+    A picture whose longer side is twice `enough` pixels or more comes smaller by a whole factor.
 
     Raises Undecodable where the data ends early or is broken.
     """
     with _Translated():
-        image.draft(None, (ENOUGH, ENOUGH))  # JPEG alone: decodes straight to a smaller size, many times faster
+        image.draft(None, (enough, enough))  # JPEG alone: decodes straight to a smaller size, many times faster
         image.load()
         if image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) != UPRIGHT:
             ImageOps.exif_transpose(image, in_place=True)
-        factor = max(image.size) // ENOUGH
+        factor = max(image.size) // enough
         return _pixels(_reducible(image).reduce(factor) if factor > 1 else image)
 
 
@@ -93,6 +100,15 @@ def _largest_piece(image: Image.Image) -> tuple[int, int]:
     tags = getattr(image, "tag_v2", {})
     tile = int(tags.get(TILE_WIDTH, 0)), int(tags.get(TILE_LENGTH, 0))
     return max(image.size, tile, key=math.prod)
+
+
+def _bytes_a_pixel(image: Image.Image) -> int:
+    """What decoding holds at its highest, as measured; a JPEG is decoded straight to a smaller size."""
+    if image.format in {"JPEG", "MPO"}:
+        return 1
+    if image.format == "WEBP":
+        return 12
+    return 3 if image.mode in {"1", "L"} else 7
 
 
 def _reducible(image: Image.Image) -> Image.Image:
@@ -126,18 +142,20 @@ def _without_palette(image: Image.Image) -> Image.Image:
 
 
 def _colours_if_any(pixels: Pixels) -> Pixels:
-    """[H, W] where red, green and blue are the same everywhere."""
-    if (
-        pixels.ndim == 3
-        and np.array_equal(pixels[..., 0], pixels[..., 1])
-        and np.array_equal(pixels[..., 1], pixels[..., 2])
-    ):
-        return np.ascontiguousarray(pixels[..., 0])
-    return pixels
+    """[H, W, 3 or 4] -> [H, W] where red, green and blue are the same everywhere, else [H, W, 3]."""
+    if pixels.ndim == 2:
+        return pixels
+    grey: Pixels
+    grey, green, blue = cv2.split(pixels)[:3]
+    if np.array_equal(grey, green) and np.array_equal(green, blue):
+        return grey
+    return pixels[..., :3]
 
 
 def _on_paper(pixels: Pixels) -> Pixels:
     """Lay a transparent drawing on white, or on black where its ink is bright: else it would vanish. [H, W, 4]."""
+    if pixels[..., 3].min() == 255:
+        return _colours_if_any(pixels)
     colours, opacity = pixels[..., :3].astype(np.float32), pixels[..., 3:].astype(np.float32) / 255
     ink_is_bright = bool(opacity.any()) and float((colours * opacity).sum() / (3 * opacity.sum())) > 127
     paper = 0.0 if ink_is_bright and opacity.mean() < 0.5 else 255.0

@@ -17,6 +17,7 @@ GREY_IS_BETTER_BY = 1.15  # a channel alone is noisier, and coarser in a JPEG
 FLAT = 0.15  # of the contrast; a shade that varies less is one shade
 LEAST_CONTRAST = 8  # shades between ink and paper; less is no ink
 TINY = 40  # pixels a side; too few to tell light from ink
+HALVED = 200  # pixels a side
 WIDEST_STROKE = 0.3  # of the shorter side
 NOISE, LEAST_INK = 3.0, 0.02  # standard deviations, and the share of the paper's light, that ink must exceed
 
@@ -26,6 +27,18 @@ class Inked(NamedTuple):
 
     ink: Ink
     steps: tuple[str, ...]
+
+
+class Shades(NamedTuple):
+    """What is ink and what is paper, at a first glance."""
+
+    threshold: int
+    """Separates both best."""
+    dark: int
+    bright: int
+    """The median of either side."""
+    flat: bool
+    """Whether the larger side is all of one shade, as in drawings and in scans."""
 
 
 class Separated(NamedTuple):
@@ -46,17 +59,27 @@ class Separated(NamedTuple):
 def ink_of(pixels: Pixels) -> Inked:
     """In the channel that shows it best, with the light evened out where it is uneven."""
     grey, channel = strongest_channel(pixels)
-    threshold, contrast, flat = two_shades(grey)
-    if flat:
-        dark = is_ink_dark_on_flat(grey, threshold)
-        ink = (
-            on_flat_paper(grey, threshold, dark=dark) if contrast >= LEAST_CONTRAST else np.zeros_like(grey, np.float32)
-        )
-    else:
-        dark = is_ink_dark(grey)
-        ink = on_uneven_paper(grey, dark=dark)
-    names = (channel and f"{channel} channel", not flat and "even light", dark and "invert")
+    shades = two_shades(grey)
+    dark = is_ink_dark_on_flat(grey, shades) if shades.flat else is_ink_dark(grey)
+    ink = on_flat_paper(grey, shades, dark=dark) if shades.flat else on_uneven_paper(grey, dark=dark)
+    names = (channel and f"{channel} channel", not shades.flat and "even light", dark and "invert")
     return Inked(ink, tuple(name for name in names if name))
+
+
+def shrink(pixels: Pixels, side: int) -> Pixels:
+    """With `side` pixels on the longer side at most: averaged over whole squares of pixels, which is quick, and then a
+    little more.
+    """
+    factor = max(pixels.shape[:2]) // side
+    if factor > 1:
+        height, width = (max(1, size // factor) for size in pixels.shape[:2])
+        whole = pixels[: height * factor, : width * factor]
+        pixels = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+    scale = side / max(pixels.shape[:2])
+    if scale < 1:
+        height, width = (max(1, round(size * scale)) for size in pixels.shape[:2])
+        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
+    return pixels
 
 
 def strongest_channel(pixels: Pixels) -> tuple[Grey, str]:
@@ -65,7 +88,7 @@ def strongest_channel(pixels: Pixels) -> tuple[Grey, str]:
     """
     if pixels.ndim == 2:
         return pixels, ""
-    small = _shrunk(pixels, THUMBNAIL)
+    small = shrink(pixels, THUMBNAIL)
     channels = [np.ascontiguousarray(small[..., index]) for index in range(3)]
     strengths = [_strength(one) for one in channels]
     best = int(np.argmax(strengths))
@@ -74,29 +97,26 @@ def strongest_channel(pixels: Pixels) -> tuple[Grey, str]:
     return np.ascontiguousarray(pixels[..., best]), CHANNELS[best]
 
 
-def two_shades(grey: Grey) -> tuple[float, int, bool]:
-    """The threshold that separates ink from paper best, the contrast between the two, and whether the larger of them is
-    one flat shade, as in drawings and in scans.
-
-    Source of the threshold: Otsu, IEEE Trans. SMC 9 (1979) 62-66.
-    """
-    threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)
-    counts = np.bincount(grey.ravel(), minlength=256)
-    sides = counts[: int(threshold) + 1], counts[int(threshold) + 1 :]
-    if not (sides[0].any() and sides[1].any()):
-        return threshold, 0, True
-    (low, dark, high), (low_bright, bright, high_bright) = (_percentiles(side) for side in sides)
-    spread = high - low if sides[0].sum() > sides[1].sum() else high_bright - low_bright
-    contrast = bright + int(threshold) + 1 - dark
-    return threshold, contrast, spread < FLAT * contrast or min(grey.shape) < TINY
+def two_shades(grey: Grey) -> Shades:
+    """Source of the threshold: Otsu, IEEE Trans. SMC 9 (1979) 62-66."""
+    otsu, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)
+    threshold = int(otsu)
+    counts: NDArray[np.float32] = cv2.calcHist([grey], [0], None, [256], (0, 256)).ravel()
+    darker, brighter = counts[: threshold + 1], counts[threshold + 1 :]
+    if not (darker.any() and brighter.any()):
+        return Shades(threshold, threshold, threshold, flat=True)
+    low, dark, high = _percentiles(darker)
+    low_bright, bright, high_bright = (threshold + 1 + shade for shade in _percentiles(brighter))
+    spread = high - low if darker.sum() > brighter.sum() else high_bright - low_bright
+    return Shades(threshold, dark, bright, flat=spread < FLAT * (bright - dark) or min(grey.shape) < TINY)
 
 
-def is_ink_dark_on_flat(grey: Grey, threshold: float) -> bool:
+def is_ink_dark_on_flat(grey: Grey, shades: Shades) -> bool:
     """Whether the brighter of two shades is the paper.
 
     Paper has more of the border, of the corners and of the area, and it reaches farther, for strokes are narrow.
     """
-    bright = (grey > threshold).astype(np.uint8)
+    bright = (shrink(grey, 2 * THUMBNAIL) > shades.threshold).astype(np.uint8)
     border = np.concatenate([bright[0], bright[-1], bright[1:-1, 0], bright[1:-1, -1]])
     corners = bright[[0, 0, -1, -1], [0, -1, 0, -1]]
     reach_bright, reach_dark = _reach(bright), _reach(1 - bright)
@@ -109,7 +129,7 @@ def is_ink_dark(grey: Grey) -> bool:
 
     What stands out is narrow as well, for a shadow is not. A dark picture is one of a blackboard rather than of paper.
     """
-    small = _shrunk(grey, THUMBNAIL)
+    small = shrink(grey, THUMBNAIL)
     paper = _paper(small)
     stands_out = np.log1p(small.astype(np.float32)) - np.log1p(paper.astype(np.float32))
     noise = 2 * np.median(np.abs(stands_out)) + 0.02
@@ -120,14 +140,14 @@ def is_ink_dark(grey: Grey) -> bool:
     return bool(balance + 1.5 * (small.mean() / 255 - 0.2) >= 0)
 
 
-def on_flat_paper(grey: Grey, threshold: float, *, dark: bool) -> Ink:
+def on_flat_paper(grey: Grey, shades: Shades, *, dark: bool) -> Ink:
     """How far each pixel is from the paper's one shade."""
-    counts = np.bincount(grey.ravel(), minlength=256)
-    split = int(threshold) + 1
-    paper = split + _percentiles(counts[split:])[1] if dark else _percentiles(counts[:split])[1]
-    shades = np.arange(256, dtype=np.float32)
-    depth = ((paper - shades) if dark else (shades - paper)).clip(0) / 255
-    return depth.astype(np.float32)[grey]
+    if shades.bright - shades.dark < LEAST_CONTRAST:
+        return np.zeros(grey.shape, np.float32)
+    all_shades = np.arange(256, dtype=np.float32)
+    depth = (shades.bright - all_shades if dark else all_shades - shades.dark).clip(0) / 255
+    ink: Ink = cv2.LUT(grey, depth.astype(np.float32))
+    return ink
 
 
 def on_uneven_paper(grey: Grey, *, dark: bool) -> Ink:
@@ -137,15 +157,22 @@ def on_uneven_paper(grey: Grey, *, dark: bool) -> Ink:
     from around it, and a shadow, which is wider, keeps its edge.
     """
     shown = cv2.medianBlur(grey if dark else 255 - grey, 3)
-    size = _odd(WIDEST_STROKE * min(grey.shape))
-    padded = cv2.copyMakeBorder(shown, size, size, size, size, cv2.BORDER_REPLICATE)
-    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))
-    paper = closed[size:-size, size:-size].astype(np.float32)
+    paper = _closed(shown).astype(np.float32)
     missing = paper - shown
     missing /= np.maximum(paper, 1) if dark else 255
     bare = float(np.median(_thinned(missing)))  # a closing follows the brightest grain of the paper
     ink: Ink = ((missing - bare) / (1 - bare)).clip(0)
     return ink
+
+
+def _closed(grey: Grey) -> Grey:
+    """At half the size where it is large: paper has no fine detail, and this takes the longest of all."""
+    small = shrink(grey, (max(grey.shape) + 1) // 2) if min(grey.shape) > HALVED else grey
+    size = _odd(WIDEST_STROKE * min(small.shape))
+    padded = cv2.copyMakeBorder(small, size, size, size, size, cv2.BORDER_REPLICATE)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))[size:-size, size:-size]
+    paper: Grey = cv2.resize(closed, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return paper
 
 
 def separate(ink: Ink) -> Separated:
@@ -186,22 +213,11 @@ def _reach(mask: Mask) -> float:
     return float((distance * distance).sum() / max(distance.sum(), 1e-6))
 
 
-def _percentiles(counts: NDArray[np.integer]) -> tuple[int, int, int]:
+def _percentiles(counts: NDArray[np.float32]) -> tuple[int, int, int]:
     """The 10th, 50th and 90th of shades that were counted."""
     total = np.cumsum(counts)
     low, middle, high = np.searchsorted(total, (0.1 * total[-1], 0.5 * total[-1], 0.9 * total[-1]))
     return int(low), int(middle), int(high)
-
-
-def _shrunk(pixels: Pixels, side: int) -> Pixels:
-    """With `side` pixels on the longer side, at most."""
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return pixels
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    smaller: Pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return smaller
 
 
 def _thinned(ink: Ink) -> Ink:

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.imaging.ink import Mask
+from app.imaging.parts import Part, Parts, components
 
 Point = tuple[float, float]  # x, y
 Coordinates = NDArray[np.float64]
+Outline = NDArray[np.int32]  # [N, 1, 2] or [N, 2], x and y
 
 SMALLEST = 60  # pixels a side of a picture in which lines are looked for
 BROKEN = 5  # pixels: a gap that is closed, for thin lines come in pieces
@@ -41,19 +43,39 @@ def find_lines(mask: Mask) -> list[Line]:
     """Straight lines that cross the whole picture, and the four sides of boxes that have something inside."""
     if min(mask.shape) < SMALLEST:
         return []
-    height, width = mask.shape
-    lines: list[Line] = []
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((BROKEN, BROKEN), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    for label, (x, y, w, h, area) in enumerate(stats.tolist()):
-        if not label or max(w, h) < LONG / 3 * min(height, width):
-            continue
-        part = (labels == label).astype(np.uint8)
-        sides = (x <= 1) + (y <= 1) + (x + w >= width - 1) + (y + h >= height - 1)
-        if sides >= 2:
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    likely = [outline for outline in outlines if _reaches_far(outline, mask.shape) or _corners(outline) is not None]
+    if not likely:
+        return []
+    labels, _ = components(mask)
+    lines: list[Line] = []
+    for outline in likely:
+        x, y = outline[0, 0]
+        part = (labels == labels[y, x]).astype(np.uint8)
+        if _reaches_far(outline, mask.shape):
             lines += _crossing(part)
-        lines += _box(part, area, mask)
+        if (corners := _corners(outline)) is not None:
+            lines += _box(part, corners, mask)
     return lines
+
+
+def _reaches_far(outline: Outline, shape: tuple[int, ...]) -> bool:
+    """From one border of the picture to another."""
+    height, width = shape
+    x, y, w, h = cv2.boundingRect(outline)
+    sides = (x <= 1) + (y <= 1) + (x + w >= width - 1) + (y + h >= height - 1)
+    return bool(sides >= 2 and max(w, h) >= LONG / 3 * min(height, width))
+
+
+def _corners(outline: Outline) -> Outline | None:
+    """Four, [4, 2], where the outline is about a box's."""
+    if len(outline) < 4:
+        return None
+    hull = cv2.convexHull(outline)
+    corners: Outline = cv2.approxPolyDP(hull, 0.05 * cv2.arcLength(hull, True), True)[:, 0]
+    is_box = len(corners) == 4 and cv2.contourArea(corners) >= ANGULAR * cv2.contourArea(hull)
+    return corners if is_box else None
 
 
 def remove_lines(mask: Mask, lines: list[Line]) -> Mask:
@@ -72,21 +94,21 @@ def remove_lines(mask: Mask, lines: list[Line]) -> Mask:
         padded = cv2.copyMakeBorder(rest, *(reach,) * 4, cv2.BORDER_CONSTANT)
         bridged = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, across)[reach:-reach, reach:-reach]
         left = rest | (bridged & band & left)
-    return _without_remains(left)
+    return left
 
 
-def _without_remains(mask: Mask) -> Mask:
+def without_remains(parts: Parts) -> Parts:
     """Without what is long, straight and thin and ends at the picture's border: part of a line that fades away."""
-    height, width = mask.shape
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    left = mask
-    for label, (x, y, w, h, area) in enumerate(stats.tolist()):
-        at_border = x == 0 or y == 0 or x + w == width or y + h == height
-        if label and at_border and area < THIN * (w * w + h * h):
-            points = np.argwhere(labels[y : y + h, x : x + w] == label).astype(np.float32)
-            if min(cv2.minAreaRect(points)[1]) < THIN * math.hypot(w, h):
-                left = left & (labels != label)
-    return left.astype(np.uint8)
+    return Parts(parts.labels, [part for part in parts.found if not _is_remainder(part, parts)])
+
+
+def _is_remainder(part: Part, parts: Parts) -> bool:
+    box = part.box
+    length = math.hypot(box.width, box.height)
+    if not part.borders or part.area > THIN * length**2:
+        return False
+    points = np.argwhere(parts.labels[box.cut] == part.label)
+    return bool(min(cv2.minAreaRect(points.astype(np.float32))[1]) < THIN * length)
 
 
 def _crossing(part: Mask) -> Iterator[Line]:
@@ -113,13 +135,10 @@ def _crossing(part: Mask) -> Iterator[Line]:
             yield Line(start, end, width)
 
 
-def _box(part: Mask, area: int, mask: Mask) -> list[Line]:
+def _box(part: Mask, corners: Outline, mask: Mask) -> list[Line]:
     """The sides of one connected part, if it is the border of a box with something inside."""
-    outlines, _ = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    hull = cv2.convexHull(np.vstack(outlines))
-    corners = cv2.approxPolyDP(hull, 0.05 * cv2.arcLength(hull, True), True)[:, 0]
-    enclosed = cv2.contourArea(hull)
-    if len(corners) != 4 or area > HOLLOW * enclosed or cv2.contourArea(corners) < ANGULAR * enclosed:
+    area, enclosed = int(part.sum()), cv2.contourArea(corners)
+    if max(part.shape) < SMALLEST or area > HOLLOW * enclosed:
         return []
     points: list[Point] = [(float(x), float(y)) for x, y in corners]
     sides = list(zip(points, points[1:] + points[:1], strict=True))

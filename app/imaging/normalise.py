@@ -12,9 +12,9 @@ import numpy as np
 from app.errors import NoInk
 from app.imaging.arrays import SIDE
 from app.imaging.decode import Grey, Pixels
-from app.imaging.ink import Ink, ink_of, separate
-from app.imaging.lines import find_lines, remove_lines
-from app.imaging.parts import digit_among, parts_of
+from app.imaging.ink import Ink, Mask, ink_of, separate, shrink
+from app.imaging.lines import find_lines, remove_lines, without_remains
+from app.imaging.parts import box_around, digit_among, parts_of
 from app.imaging.verdicts import Verdict, is_nothing, judge
 
 WORKING = 480  # pixels a side; more tell nothing of one digit
@@ -42,19 +42,22 @@ def normalise(pixels: Pixels) -> Frame:
         if not np.count_nonzero(pixels):
             raise NoInk("the 28x28 frame is all 0, the background; expected ink, up to 255")
         return Frame(pixels, ("untouched",))
-    ink, steps = ink_of(shrink(pixels))
+    ink, steps = ink_of(shrink(pixels, WORKING))
     separated = separate(ink)
     lines = find_lines(separated.mask)
     mask = remove_lines(separated.mask, lines)
     if not mask.any():
         raise NoInk(NOTHING)
-    parts = parts_of(mask)
+    parts = without_remains(parts_of(mask))
+    if not parts.found:
+        raise NoInk(NOTHING)
     chosen = digit_among(parts, ink)
     digit = parts.mask(chosen)
     if is_nothing(separated, digit, chosen[0]):
         raise NoInk(NOTHING)
-    soft = separated.soften(ink)
-    boxed, widened = fit(crop(soft, digit, separated.mask & (1 - mask)))
+    cut = box_around([part.box for part in chosen]).cut
+    removed = separated.mask[cut] & (1 - mask[cut])
+    boxed, widened = fit(crop(separated.soften(ink[cut]), digit[cut], removed))
     names = (
         *steps,
         *(["remove lines"] if lines else []),
@@ -76,23 +79,10 @@ def is_mnist_like(pixels: Pixels) -> bool:
     return 2 * len(border.translate(None, delete=NEAR_BLACK)) < len(border)
 
 
-def shrink(pixels: Pixels) -> Pixels:
-    """With WORKING pixels on the longer side, at most."""
-    height, width = pixels.shape[:2]
-    scale = WORKING / max(height, width)
-    if scale >= 1:
-        return pixels
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    smaller: Pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return smaller
-
-
-def crop(soft: Ink, digit: np.ndarray, removed: np.ndarray) -> Ink:
-    """Cut to the digit's box; of what lies around its parts, one pixel is kept, for their edges."""
-    rows, columns = (np.flatnonzero(digit.any(axis=axis)) for axis in (1, 0))
-    cut = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    near = cv2.dilate(digit[cut], np.ones((3, 3), np.uint8))
-    own: Ink = soft[cut] * (near & (1 - removed[cut]))
+def crop(soft: Ink, digit: Mask, removed: Mask) -> Ink:
+    """Of what lies around the digit's parts, one pixel is kept, for their edges."""
+    near = cv2.dilate(digit, np.ones((3, 3), np.uint8))
+    own: Ink = soft * (near & (1 - removed))
     return own
 
 

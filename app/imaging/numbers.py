@@ -12,14 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import NoInk
+from app.errors import NoInk, Undecodable
 from app.imaging.decode import Grey, Pixels
 from app.imaging.ink import Ink, ink_of, separate
-from app.imaging.lines import find_lines, remove_lines
-from app.imaging.normalise import centre, fit
+from app.imaging.lines import find_lines, remove_lines, without_remains
+from app.imaging.normalise import NOTHING, centre, fit
 from app.imaging.parts import Box, Part, Parts, box_around, parts_of
 
-MOST_PARTS = 300  # of a picture; a page full of grain has thousands
+MOST_PARTS = 400  # of a picture; a page full of grain has thousands
+LOWEST = 6  # pixels; of digits that can be read
 MOST_PIECES = 6  # that a digit may be cut into
 WIDEST = 1.6  # of its height: what is wider is no one digit
 SMALLEST = 0.12  # of the digits' height: what is smaller is no digit
@@ -79,18 +80,25 @@ class Reading(NamedTuple):
 
 
 def find_numbers(pixels: Pixels) -> list[Number]:
-    """Every number in the picture, from top to bottom and left to right. Raises NoInk where nothing stands out."""
+    """Every number in the picture, from top to bottom and left to right. Raises NoInk, Undecodable."""
     ink, _ = ink_of(pixels)
     separated = separate(ink)
     mask = remove_lines(separated.mask, find_lines(separated.mask))
     if not mask.any():
-        raise NoInk("no ink was found: nothing stands out from the paper. Write darker, or send another image.")
+        raise NoInk(NOTHING)
     soft = separated.soften(ink) * (1 - (separated.mask & (1 - mask)))
-    parts = parts_of(mask)
+    parts = without_remains(parts_of(mask))
+    if not parts.found:
+        raise NoInk(NOTHING)
     height = _usual_height(parts.found)
-    kept = [
-        part for part in _largest(parts.found) if part.box.side > SMALLEST * height and part.area > 0.004 * height**2
-    ]
+    if height < LOWEST:
+        raise NoInk(f"what is written is {height:.0f} pixels high; digits need {LOWEST} or more. Send it larger.")
+    kept = [part for part in parts.found if part.box.side > SMALLEST * height and part.area > 0.004 * height**2]
+    if len(kept) > MOST_PARTS:
+        raise Undecodable(
+            f"the picture holds {len(kept):,} parts that may be digits; at most {MOST_PARTS} are read at a time. "
+            "Send a part of it, or one with plainer paper."
+        )
     rows = sorted(_rows(kept, height), key=lambda row: (min(one.box.top for one in row), row[0].box.left))
     numbers = []
     for row in rows:
@@ -124,9 +132,20 @@ def read(number: Number, scores: Scores, best: int = 1) -> list[Reading]:
     return [way for way in texts.values() if way.digits][:best]
 
 
-def digitness(energy: float) -> float:
-    """How likely it is a digit at all; 1 where the model gives no energy."""
-    return 1.0 if math.isnan(energy) else 1 / (1 + math.exp(min(energy, 700.0)))
+def confidences(readings: Sequence[Reading], scores: Scores) -> list[float]:
+    """How sure each reading is: its share among them all, times its digits' confidences."""
+    likely = np.exp([one.score - readings[0].score for one in readings])
+    shares = (likely / likely.sum()).tolist()
+    return [share * math.prod(of_digits(one, scores)) for share, one in zip(shares, readings, strict=True)]
+
+
+def of_digits(reading: Reading, scores: Scores) -> list[float]:
+    """How sure each digit of a reading is: that it is this one, and that it is one at all."""
+    rows = scores[list(reading.chosen)]
+    right = rows[np.arange(len(rows)), list(reading.digits)]
+    whole = np.exp(-np.logaddexp(0, np.nan_to_num(rows[:, 10], nan=-np.inf)))  # without an energy, 1
+    own: list[float] = (right * whole).tolist()
+    return own
 
 
 def _costs(number: Number, energies: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -136,10 +155,6 @@ def _costs(number: Number, energies: NDArray[np.float32]) -> NDArray[np.float32]
     width, height = sizes.T
     costs: NDArray[np.float32] = odd + TOO_LOW * (LOW - height).clip(0) + TOO_WIDE * (width - WIDE).clip(0)
     return costs
-
-
-def _largest(parts: list[Part]) -> list[Part]:
-    return sorted(parts, key=lambda part: -part.area)[:MOST_PARTS]
 
 
 def _usual_height(parts: Sequence[Part]) -> float:
@@ -168,9 +183,8 @@ def _pieces(row: list[Part], parts: Parts, soft: Ink, height: float) -> Iterator
     """A number cut wherever two digits may touch, from left to right."""
     for together in _stacked(row, height):
         box = box_around([part.box for part in together])
-        cut = slice(box.top, box.bottom), slice(box.left, box.right)
-        own = np.isin(parts.labels[cut], [part.label for part in together]).astype(np.uint8)
-        blob = soft[cut] * cv2.dilate(own, np.ones((3, 3), np.uint8))
+        own = np.isin(parts.labels[box.cut], [part.label for part in together]).astype(np.uint8)
+        blob = soft[box.cut] * cv2.dilate(own, np.ones((3, 3), np.uint8))
         seams = _seams(blob, height) if box.width > 0.55 * height and box.height > 0.4 * height else []
         columns = np.arange(box.width)[None]
         edges = [np.full(box.height, -1.0), *(seam.columns for seam in seams), np.full(box.height, box.width + 1.0)]
@@ -214,16 +228,17 @@ def _seams(blob: Ink, height: float) -> list[Seam]:
     size = max(3, round(blob.shape[1] * scale)), max(3, round(blob.shape[0] * scale))
     small = cv2.resize(blob, size, interpolation=cv2.INTER_AREA)
     gap = max(1, round(SEAM_GAP * height * scale))
+    above, below = _Ways(small), _Ways(small[::-1])
     found: list[tuple[float, NDArray[np.intp]]] = []
     for share in CROSSED:
         row = round(share * (len(small) - 1))
-        upper, up = _ways(small[: row + 1])
-        lower, down = _ways(small[row:][::-1])
-        costs = upper + lower - small[row]
-        ways = np.vstack([up, down[::-1][1:]])
+        costs = above.costs[row] + below.costs[-1 - row] - small[row]
         around = np.lib.stride_tricks.sliding_window_view(np.pad(costs, gap, constant_values=np.inf), 2 * gap + 1)
         least = (costs <= around.min(axis=1)) & (costs < SEAM_INK * len(small))
-        found += [(float(costs[x]), ways[:, x]) for x in np.flatnonzero(least) if gap <= x < len(costs) - gap]
+        for x in np.flatnonzero(least).tolist():
+            if gap <= x < len(costs) - gap:
+                way = np.concatenate([above.to(row, x), below.to(len(small) - 1 - row, x)[-2::-1]])
+                found.append((float(costs[x]), way))
     chosen: list[tuple[float, NDArray[np.intp]]] = []
     for cost, way in sorted(found, key=lambda one: one[0]):
         if all(np.abs(way - other).mean() >= gap for _, other in chosen):
@@ -233,21 +248,28 @@ def _seams(blob: Ink, height: float) -> list[Seam]:
     return [Seam(np.interp(at, np.arange(len(small)), way) / scale, cost / (height * scale)) for cost, way in chosen]
 
 
-def _ways(ink: Ink) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """The least ink on a way from the first row to each column of the last, [W], and those ways, as columns [H, W]."""
-    rows, columns = ink.shape
-    costs = ink[0] + PIXEL
-    steps = np.zeros((rows, columns), np.intp)
-    for y in range(1, rows):
-        around = np.pad(costs, 1, constant_values=np.inf)
-        choices = np.stack([around[:-2] + ASLANT, around[1:-1], around[2:] + ASLANT])
-        steps[y] = choices.argmin(axis=0) - 1
-        costs = choices.min(axis=0) + ink[y] + PIXEL
-    ways = np.empty((rows, columns), np.intp)
-    ways[-1] = np.arange(columns)
-    for y in range(rows - 1, 0, -1):
-        ways[y - 1] = (ways[y] + steps[y][ways[y]]).clip(0, columns - 1)
-    return costs, ways
+class _Ways:
+    """The best way from the first row of some ink to each of its pixels, straight down or one column aside."""
+
+    def __init__(self, ink: Ink) -> None:
+        rows, columns = ink.shape
+        costs = np.full((rows, columns + 2), np.inf)
+        steps = np.zeros((rows, columns), np.intp)
+        costs[0, 1:-1] = ink[0] + PIXEL
+        for y in range(1, rows):
+            left, middle, right = costs[y - 1, :-2] + ASLANT, costs[y - 1, 1:-1], costs[y - 1, 2:] + ASLANT
+            least = np.minimum(np.minimum(left, right), middle)
+            steps[y] = np.where(least == middle, 0, np.where(least == left, -1, 1))
+            costs[y, 1:-1] = least + ink[y] + PIXEL
+        self.costs, self._steps = costs[:, 1:-1], steps
+
+    def to(self, row: int, column: int) -> NDArray[np.intp]:
+        """The columns of the way to a pixel, [row + 1]."""
+        way = np.empty(row + 1, np.intp)
+        for y in range(row, -1, -1):
+            way[y] = column
+            column += self._steps[y, column]
+        return way
 
 
 def _candidates(pieces: list[Piece], height: float) -> Iterator[Candidate]:

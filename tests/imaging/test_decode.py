@@ -83,6 +83,13 @@ def test_every_mode_of_a_large_file(mode: str) -> None:
         assert np.abs(pixels.astype(int) - ramp[::2, ::2]).max() <= 2
 
 
+def test_the_memory_that_decoding_takes_is_limited() -> None:
+    large = Image.new("RGBA", (7_000, 7_000))
+    with pytest.raises(ImageTooLarge, match=r"7000x7000 PNG takes about 343 MB; at most 200 MB .* smaller, or as"):
+        open_image(encoded(large), max_pixels=MANY)
+    assert open_image(encoded(large.convert("L"), "JPEG"), max_pixels=MANY).size == large.size
+
+
 def test_a_tiny_tiff_of_one_huge_tile() -> None:
     with pytest.raises(ImageTooLarge, match="20000x20000"):
         open_image(tiled_tiff(28, 20_000), max_pixels=MANY)

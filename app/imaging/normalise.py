@@ -21,11 +21,10 @@ WORKING = 480  # pixels a side; more tell nothing of one digit
 BOX = 20  # pixels, of the longer side
 MIDDLE = 14.5  # where MNIST has its centre of mass: the middle of pixel 14, in pixels from the edge
 NEAR_BLACK = bytes(range(32))  # MNIST's background is 0 all over; a dark sheet of paper is not
-FINE = 4  # a frame's pixel is so many pixels wide while strokes are widened
-STROKES = 2.0, 4.2  # pixels of a frame: what is thinner or thicker than MNIST's own is brought near them
+FINE = 4  # a frame's pixel is so many pixels wide while strokes are thinned
+THICKEST = 4.2  # pixels of a frame: strokes that are wider than nearly all of MNIST's are thinned
 EDGE = 0.3  # of full ink: where a digit's box ends
 NOTHING = "no ink was found: nothing stands out from the paper. Draw darker, or send another image."
-PRESSURE = 1.15  # MNIST's strokes are white up to near their edges
 
 
 class Frame(NamedTuple):
@@ -57,13 +56,13 @@ def normalise(pixels: Pixels) -> Frame:
         raise NoInk(NOTHING)
     cut = box_around([part.box for part in chosen]).cut
     removed = separated.mask[cut] & (1 - mask[cut])
-    boxed, widened = fit(crop(separated.soften(ink[cut]), digit[cut], removed))
+    boxed, thinned = fit(crop(separated.soften(ink[cut]), digit[cut], removed))
     names = (
         *steps,
         *(["remove lines"] if lines else []),
         *(["remove specks"] if len(chosen) < len(parts.found) else []),
         "crop",
-        *([widened] if widened else []),
+        *(["thin"] if thinned else []),
         "fit",
         "centre",
     )
@@ -86,24 +85,22 @@ def crop(soft: Ink, digit: Mask, removed: Mask) -> Ink:
     return own
 
 
-def fit(ink: Ink) -> tuple[Ink, str]:
-    """Scale, antialiased, so that the longer side is 20 pixels, and bring the strokes' width near MNIST's.
+def fit(ink: Ink) -> tuple[Ink, bool]:
+    """Scale, antialiased, so that the longer side is 20 pixels, with strokes no wider than MNIST's.
 
-    The second is what was done to them, "" for nothing.
+    The second is whether they were thinned.
     """
     fine = _enlarged(ink)
-    grow = _stroke_change(fine)
-    radius = round(abs(grow))
+    radius = round(max(_stroke_width(fine) - THICKEST, 0) / 2 * FINE)
+    thinned = False
     if radius:
-        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
-        changed = cv2.dilate(fine, disc) if grow > 0 else cv2.erode(fine, disc)
-        if changed.max() > EDGE:
-            fine = changed
+        thin = cv2.erode(fine, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2))
+        if thinned := bool(thin.max() > EDGE):
+            fine = thin
     rows, columns = (np.flatnonzero((fine > EDGE).any(axis=axis)) for axis in (1, 0))
     fine = fine[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     small = cv2.resize(fine, _size(fine, BOX), interpolation=cv2.INTER_AREA)
-    done = ("thicken" if grow > 0 else "thin") if radius else ""
-    return (small * (PRESSURE * 255 / small.max())).clip(0, 255), done
+    return small * (255 / small.max()), thinned
 
 
 def centre(boxed: Ink) -> Grey:
@@ -120,7 +117,7 @@ def centre(boxed: Ink) -> Grey:
 
 
 def _enlarged(ink: Ink) -> Ink:
-    """As fine as strokes are widened at, with an empty margin; what had few pixels is smoothed."""
+    """As fine as strokes are thinned at, with an empty margin; what had few pixels is smoothed."""
     size = _size(ink, BOX * FINE)
     scale = BOX * FINE / max(ink.shape)
     fine = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
@@ -131,13 +128,11 @@ def _enlarged(ink: Ink) -> Ink:
     return enlarged
 
 
-def _stroke_change(fine: Ink) -> float:
-    """By how many fine pixels a side strokes are to grow (below 0: shrink)."""
+def _stroke_width(fine: Ink) -> float:
+    """In pixels of a frame: across a stroke, the distance to its edge averages a quarter of its width."""
     mask = (fine > 0.5).astype(np.uint8)
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-    width = 4 * float(distance[mask > 0].mean()) / FINE  # across a stroke the distance averages a quarter of its width
-    thinnest, thickest = STROKES
-    return (max(thinnest - width, 0) - max(width - thickest, 0)) / 2 * FINE
+    return 4 * float(distance[mask > 0].mean()) / FINE
 
 
 def _size(ink: Ink, longer: int) -> tuple[int, int]:

@@ -6,6 +6,7 @@ The masks that are written with are the project's own strokes, or MNIST's digits
 import io
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -38,7 +39,7 @@ WEAK = {"photo": 0.8, "blackboard": 0.6, "canvas": 0.9}
 """What share of the paper's light ink takes, on pictures where nothing but it is to be seen."""
 LETTERS = "ACEFHKLMNPRUVWXYadefhkmnprtuvwx"  # without those that may be digits: O, I, l, S, Z, B, b, g, q, c ...
 PLOTTED = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX)
-SIZES = (96, 200, 400, 800, 1200)
+SIZES = (96, 160, 240, 400, 1000)
 
 
 class Written(NamedTuple):
@@ -50,7 +51,8 @@ class Written(NamedTuple):
     y: float
 
 
-def of_strokes(digit: int, width: float, slant: float) -> Mask:
+@cache
+def of_strokes(digit: int, width: float = 2.8, slant: float = 0.0) -> Mask:
     return strokes.render(digit, size=SIDE, width=width, slant=slant).astype(np.float32) / 255
 
 
@@ -311,7 +313,7 @@ def photographed(sheet: Picture, random: Random, *, light: float, camera: float)
     lit = sheet * lighting(sheet.shape[:2], light, random)[..., None]
     blur = max(0.01, random.uniform(0.2, 1.3) * camera * max(1, min(sheet.shape[:2]) / 400))
     seen = cv2.GaussianBlur(lit.astype(np.float32), (0, 0), blur) * (1 + random.uniform(-0.06, 0.06, 3) * camera)
-    return _bytes(seen + random.standard_normal(seen.shape) * random.uniform(0, 9) * camera)
+    return _bytes(seen + random.standard_normal(seen.shape, np.float32) * random.uniform(0, 9) * camera)
 
 
 def lighting(shape: tuple[int, ...], strength: float, random: Random) -> Mask:

@@ -22,7 +22,7 @@ def row(text: str, height: int = 120, gap: int = 30) -> Image.Image:
     """Digits of strokes side by side, black on white, 40 pixels from the left and from the top."""
     sheet = Image.new("L", (80 + len(text) * (height + gap), height + 80), 255)
     for place, digit in enumerate(text):
-        mask = Image.fromarray((of_strokes(int(digit), 2.8, 0.0) * 255).astype(np.uint8)).resize((height, height))
+        mask = Image.fromarray((of_strokes(int(digit)) * 255).astype(np.uint8)).resize((height, height))
         sheet.paste(0, (40 + place * (height + gap), 40), mask)
     return sheet
 
@@ -76,7 +76,7 @@ def test_several_numbers_from_top_to_bottom(client: httpx.Client) -> None:
 
 
 def test_a_form_on_paper(client: httpx.Client) -> None:
-    masks = [of_strokes(int(digit), 2.8, 0.0) for digit in "60481"]
+    masks = [of_strokes(int(digit)) for digit in "60481"]
     body = photographs.number(masks, "boxed", np.random.default_rng(3), gap=0.5)
     assert [number["text"] for number in post(client, body, "image/jpeg").json()["numbers"]] == ["60481"]
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.page.window import CHROMIUM, FLAGS, opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # and no longer: while it lives, an event loop does
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no chromium, chromium-browser or google-chrome on PATH")

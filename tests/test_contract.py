@@ -13,6 +13,7 @@ from digitserve_client import errors as refused
 from numpy.typing import NDArray
 from PIL import Image
 
+from app.imaging import strokes
 from tests.conftest import MLP, Serve
 from tests.pictures import encoded
 
@@ -54,6 +55,29 @@ def test_the_result(call: Call, digits: Digits) -> None:
     assert (answer.digit, answer.decision, answer.model.name) == (3, "accept", "digits")
     assert answer.request_id
     assert {"queue", "infer", "total"} <= set(answer.server_timing)
+
+
+def test_a_picture_with_something_wrong(call: Call) -> None:
+    right = call("predict", encoded(np.pad(255 - strokes.render(5, size=140), 40, constant_values=255)))
+    assert (right.digit, right.input.verdict, right.input.advice) == (5, "ok", "")
+    cut = call(
+        "predict", encoded(np.pad(255 - strokes.render(8, size=140)[:70], ((0, 0), (90, 0)), constant_values=255))
+    )
+    assert cut.input.verdict == "clipped"
+    assert "border" in cut.input.advice
+
+
+def test_whole_numbers(call: Call) -> None:
+    row = np.hstack([255 - strokes.render(int(digit), size=120) for digit in "2026"])
+    (number,) = call("read", np.pad(row, 30, constant_values=255))
+    assert (number.text, number.model.name) == ("2026", "digits")
+    assert [one.digit for one in number.digits] == [2, 0, 2, 6]
+    left, top, width, height = number.box
+    assert 30 <= left < left + width <= row.shape[1] + 30
+    assert 30 <= top < top + height <= 150
+    assert all(text != "2026" and confidence < number.confidence for text, confidence in number.alternatives)
+    assert number.request_id
+    assert "infer" in number.server_timing
 
 
 def test_a_batch_of_frames(call: Call, digits: Digits) -> None:

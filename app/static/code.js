@@ -4,6 +4,16 @@ import { element, make } from "./dom.js";
 
 const SHORT = 64 * 1024; // bytes of a picture that is written into the example itself
 const PATHS = { digit: "v1/predict", number: "v1/read" };
+const CALLS = {
+  digit: [
+    "    prediction = client.predict(image)\n",
+    "    print(prediction.digit, prediction.confidence, prediction.decision)\n",
+  ],
+  number: [
+    "    for number in client.read(image):\n",
+    "        print(number.text, number.confidence, number.box)\n",
+  ],
+};
 const RESULTS = {
   digit: 'response.json()["digit"]',
   number: '[number["text"] for number in response.json()["numbers"]]',
@@ -22,9 +32,8 @@ export async function showCode(subject, mode) {
 
 function write() {
   if (!shown) return;
-  const chosen = language() === "client" && shown.mode === "number" ? "httpx" : language();
   const url = new URL(PATHS[shown.mode], location).href;
-  element("example").replaceChildren(...EXAMPLES[chosen](shown, url));
+  element("example").replaceChildren(...EXAMPLES[language()](shown, url));
 }
 
 const EXAMPLES = {
@@ -32,13 +41,12 @@ const EXAMPLES = {
     ...(inline ? ["echo '", long(inline), "' | base64 -d |\n"] : []),
     `curl --data-binary ${inline ? "@-" : quoted(`@${name}`)} -H 'Content-Type: ${type}' \\\n  ${quoted(url)}\n`,
   ],
-  client: ({ inline, name }) => [
+  client: ({ inline, mode, name }) => [
     ...(inline ? ["import base64\n\n"] : []),
     "from digitserve_client import Client\n\n",
     ...image(inline, inline ? "" : JSON.stringify(name)),
     `with Client(${JSON.stringify(new URL(".", location).href.replace(/\/$/, ""))}) as client:\n`,
-    "    prediction = client.predict(image)\n",
-    "    print(prediction.digit, prediction.confidence, prediction.decision)\n",
+    ...CALLS[mode],
   ],
   httpx: ({ inline, mode, type, name }, url) => [
     inline ? "import base64\n\n" : "from pathlib import Path\n\n",

@@ -28,12 +28,23 @@ from digitserve_client.errors import (
     UnsupportedMediaType,
 )
 from digitserve_client.images import AnyImage
-from digitserve_client.results import Decision, InputReport, ItemError, Model, ModelVersion, Prediction
+from digitserve_client.results import (
+    Box,
+    Decision,
+    InputReport,
+    ItemError,
+    Model,
+    ModelVersion,
+    Number,
+    NumberDigit,
+    Prediction,
+)
 
 __all__ = [
     "AnyImage",
     "AsyncClient",
     "BadRequest",
+    "Box",
     "Client",
     "ConnectionFailed",
     "DeadlineExceeded",
@@ -47,6 +58,8 @@ __all__ = [
     "Model",
     "ModelVersion",
     "NotFound",
+    "Number",
+    "NumberDigit",
     "Prediction",
     "ServiceError",
     "Timeout",

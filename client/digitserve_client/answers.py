@@ -3,7 +3,7 @@
 import base64
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from digitserve_client.errors import InvalidAnswer, ServiceError, of_status
-from digitserve_client.results import InputReport, ItemError, Model, ModelVersion, Prediction
+from digitserve_client.results import Box, InputReport, ItemError, Model, ModelVersion, Number, NumberDigit, Prediction
 
 # One metric of Server-Timing, `infer;desc="batch, 7";dur=0.4`: quoted text may hold commas and semicolons.
 METRIC = re.compile(r'\s*([^\s,;="]+)((?:\s*;\s*[^\s,;="]+\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,;"]*))?)*)')
@@ -39,6 +39,14 @@ def predictions(response: httpx.Response, count: int | None = None) -> list[Pred
         return [
             _item_error(item, response) if "error" in item else _prediction(item, model, response) for item in items
         ]
+
+
+def numbers(response: httpx.Response) -> list[Number]:
+    """The answer of /v1/read, from top to bottom and left to right. Raises InvalidAnswer."""
+    with _reading(response):
+        answer = response.json()
+        model = _model_version(answer["model"])
+        return [_number(found, model, response) for found in answer["numbers"]]
 
 
 def models(response: httpx.Response) -> list[Model]:
@@ -127,7 +135,29 @@ def _prediction(item: Mapping[str, Any], model: ModelVersion, response: httpx.Re
 
 
 def _input_report(report: Mapping[str, Any]) -> InputReport:
-    return InputReport(tuple(str(step) for step in report.get("steps", ())), report.get("verdict"))
+    steps = tuple(str(step) for step in report.get("steps", ()))
+    return InputReport(steps, report.get("verdict"), str(report.get("advice", "")))
+
+
+def _number(found: Mapping[str, Any], model: ModelVersion, response: httpx.Response) -> Number:
+    return Number(
+        text=str(found["text"]),
+        confidence=float(found["confidence"]),
+        decision=found["decision"],
+        box=_box(found["box"]),
+        digits=tuple(
+            NumberDigit(int(one["digit"]), float(one["confidence"]), _box(one["box"])) for one in found["digits"]
+        ),
+        model=model,
+        alternatives=tuple((str(one["text"]), float(one["confidence"])) for one in found.get("alternatives", ())),
+        request_id=request_id(response),
+        server_timing=server_timing(response.headers.get("Server-Timing", "")),
+    )
+
+
+def _box(sides: Sequence[float]) -> Box:
+    left, top, width, height = map(float, sides)
+    return left, top, width, height
 
 
 def _item_error(item: Mapping[str, Any], response: httpx.Response) -> ItemError:

@@ -92,6 +92,11 @@ def predict_batch(body: Part | tuple[Part, ...], options: Options) -> Call:
     return _predict("/v1/predict/batch", body, options)
 
 
+def read(body: Part, options: Options) -> Call:
+    """The numbers in one picture."""
+    return _predict("/v1/read", body, options)
+
+
 def _predict(path: str, body: Part | tuple[Part, ...], options: Options) -> Call:
     headers = {"Content-Type": body.media_type} if isinstance(body, Part) else {}
     return Call("POST", path, options.query(), headers, body)

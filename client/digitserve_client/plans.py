@@ -24,7 +24,7 @@ from digitserve_client.errors import (
     translated,
 )
 from digitserve_client.images import AnyImage, Part
-from digitserve_client.results import ItemError, Model, Prediction
+from digitserve_client.results import ItemError, Model, Number, Prediction
 from digitserve_client.retry import Deadline, wait_after
 
 
@@ -100,6 +100,16 @@ def _predict_batch(
         return []
     response = yield from _answered(calls.predict_batch(body, options), terms, deadline)
     return answers.predictions(response, size)
+
+
+def read(image: AnyImage, options: Options, terms: Terms) -> Plan[list[Number]]:
+    """The numbers in one picture. The deadline counts from here."""
+    return _read(image, options, terms, Deadline.after(options.deadline_ms, terms.clock))
+
+
+def _read(image: AnyImage, options: Options, terms: Terms, deadline: Deadline) -> Plan[list[Number]]:
+    body = yield from _prepared(image, images.encode)
+    return answers.numbers((yield from _answered(calls.read(body, options), terms, deadline)))
 
 
 def models(terms: Terms) -> Plan[list[Model]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Decision = Literal["accept", "review", "reject"]
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,9 @@ class InputReport:
 
     steps: tuple[str, ...] = ()
     verdict: str | None = None
+    """`ok`, or what is wrong with the picture."""
+    advice: str = ""
+    """A sentence on what its sender can do about that; empty where nothing is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,33 @@ class Prediction:
     input: InputReport | None = None
     seen: bytes | None = None
     name: str | None = None
+    request_id: str | None = None
+    server_timing: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberDigit:
+    """One digit of a number; `box` as Number's."""
+
+    digit: int
+    confidence: float
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A whole number in a picture. `box` is left, top, width and height in the picture's own pixels, upright.
+
+    `alternatives` are the next most likely readings with their confidences, the best first.
+    """
+
+    text: str
+    confidence: float
+    decision: Decision
+    box: Box
+    digits: tuple[NumberDigit, ...]
+    model: ModelVersion
+    alternatives: tuple[tuple[str, float], ...] = ()
     request_id: str | None = None
     server_timing: Mapping[str, float] = field(default_factory=dict)
 

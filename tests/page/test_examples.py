@@ -67,6 +67,8 @@ def test_a_number_has_examples_too(page: Page, tmp_path: Path, capsys: pytest.Ca
     assert '"text":"17"' in by_shell(example(page, "curl"), tmp_path)
     exec(example(page, "httpx"), {})
     assert capsys.readouterr().out == "['17']\n"
+    exec(example(page, "client"), {})
+    assert capsys.readouterr().out.startswith("17 ")
 
 
 def test_copy_takes_all_of_it(browser: Browser, service: str) -> None:

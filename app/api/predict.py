@@ -69,7 +69,7 @@ class Predict:
 
         Each part of the frame is covered in turn, all in one batch: what matters is where that changes the answer.
         """
-        model, include = self._admission.admit(exchange, single=True)
+        model, include = self._admission.admit(exchange, single=False)
         item = bodies.single(exchange.header(b"content-type"), await self._limits.read_body(exchange, receive))
         exchange.lap("decode")
         return await self._single(model, include | {"seen", "heatmap", "runner_up"}, item, exchange)
@@ -78,6 +78,8 @@ class Predict:
         seen = self._framer.see_small(item, exchange) or await self._framer.see_large(item, exchange)
         occlusion = occlude(seen.frame.pixels) if "heatmap" in include else None
         frames = seen.frame.pixels[np.newaxis] if occlusion is None else occlusion.frames
+        exchange.check_deadline()
+        self._admission.charge(exchange, len(frames) - 1)
         submission = await _run(model, frames, exchange)
         return self._read(model, include, seen, exchange, submission, occlusion)
 

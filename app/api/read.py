@@ -1,5 +1,6 @@
 """POST /v1/read: the whole numbers in a photo or a scan."""
 
+import asyncio
 import math
 from typing import Any
 
@@ -13,6 +14,7 @@ from app.api.frames import Framer, Sheet
 from app.api.front import Answer, Handler
 from app.api.limits import Limits
 from app.api.openapi import Documented
+from app.errors import BadRequest
 from app.imaging import numbers
 from app.imaging.numbers import Number, Reading
 from app.imaging.parts import Box, box_around
@@ -45,33 +47,35 @@ class Read:
 
         Boxes are x, y, width and height in the image's own pixels, upright.
         """
-        model, _ = self._admission.admit(exchange, single=False)
+        model, include = self._admission.admit(exchange, single=False)
+        if include:
+            raise BadRequest(f"{PATH} takes no ?include=; got {', '.join(sorted(include))}. Send it to /v1/predict.")
         item = bodies.single(exchange.header(b"content-type"), await self._limits.read_body(exchange, receive))
         exchange.lap("decode")
         sheet = await self._framer.numbers(item, exchange)
         frames = [candidate.frame for number in sheet.numbers for candidate in number.candidates]
         found = []
         if frames:
-            self._admission.charge(exchange, len(frames) - 1)
             exchange.check_deadline()
+            self._admission.charge(exchange, len(frames) - 1)
             submission = await model.batcher.run(np.stack(frames), exchange.deadline, exchange.is_gone)
             exchange.ran(submission)
-            found = self._found(model, sheet, submission.scores)
+            found = await asyncio.to_thread(_found, model, sheet, submission.scores)
+            for entry in found:
+                self._metrics.read(model.manifest.name, model.manifest.version, entry["decision"])
         content = answers.to_json({"numbers": found, "model": model.reference})
         exchange.lap("encode")
         return Answer(content)
 
-    def _found(self, model: LiveModel, sheet: Sheet, scores: Scores) -> list[dict[str, Any]]:
-        found, start = [], 0
-        for number in sheet.numbers:
-            own = scores[start : start + len(number.candidates)]
-            start += len(number.candidates)
-            readings = numbers.read(number, own, READINGS)
-            if readings:
-                entry = _entry(model, number, readings, own, sheet.scale)
-                self._metrics.read(model.manifest.name, model.manifest.version, entry["decision"])
-                found.append(entry)
-        return found
+
+def _found(model: LiveModel, sheet: Sheet, scores: Scores) -> list[dict[str, Any]]:
+    found, start = [], 0
+    for number in sheet.numbers:
+        own = scores[start : start + len(number.candidates)]
+        start += len(number.candidates)
+        if readings := numbers.read(number, own, READINGS):
+            found.append(_entry(model, number, readings, own, sheet.scale))
+    return found
 
 
 def _entry(model: LiveModel, number: Number, readings: list[Reading], scores: Scores, scale: float) -> dict[str, Any]:

@@ -17,7 +17,7 @@ GREY_IS_BETTER_BY = 1.15  # a channel alone is noisier, and coarser in a JPEG
 FLAT = 0.15  # of the contrast; a shade that varies less is one shade
 LEAST_CONTRAST = 8  # shades between ink and paper; less is no ink
 TINY = 40  # pixels a side; too few to tell light from ink
-HALVED = 200  # pixels a side
+HALVED = 200  # pixels of the shorter side: a larger picture's paper is found at half its size
 WIDEST_STROKE = 0.3  # of the shorter side
 NOISE, LEAST_INK = 3.0, 0.02  # standard deviations, and the share of the paper's light, that ink must exceed
 
@@ -161,7 +161,7 @@ def on_uneven_paper(grey: Grey, *, dark: bool) -> Ink:
     missing = paper - shown
     missing /= np.maximum(paper, 1) if dark else 255
     bare = _median(_thinned(missing))  # a closing follows the brightest grain of the paper
-    ink: Ink = ((missing - bare) / (1 - bare)).clip(0)
+    ink: Ink = ((missing - bare) / max(1 - bare, 1e-6)).clip(0)
     return ink
 
 

@@ -22,6 +22,7 @@ WHOLE = 0.75  # of a line's way must lie on ink
 THIN = 0.04  # of a line's length: its width; strokes are not so thin
 THICKEST = 0.08  # of the shorter side
 MOST_STRETCHES = 60
+MOST_PARTS = 60  # that are looked at, each of which costs some milliseconds in a large picture
 HOLLOW = 0.6  # a box is at most so far filled
 ANGULAR = 0.85  # of what a box encloses lies within its four corners; of an oval less
 DIVIDING, LEANING = 0.95, np.arange(-4, 5, 2)  # of a divider must lie on ink; by how many pixels it may lean
@@ -45,12 +46,14 @@ def find_lines(mask: Mask) -> list[Line]:
         return []
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((BROKEN, BROKEN), np.uint8))
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    likely = [outline for outline in outlines if _reaches_far(outline, mask.shape) or _corners(outline) is not None]
+    least = LONG / 3 * min(mask.shape)
+    large = [outline for outline in outlines if max(cv2.boundingRect(outline)[2:]) >= least]
+    likely = [outline for outline in large if _reaches_far(outline, mask.shape) or _corners(outline) is not None]
     if not likely:
         return []
     labels, _ = components(mask)
     lines: list[Line] = []
-    for outline in likely:
+    for outline in sorted(likely, key=cv2.contourArea, reverse=True)[:MOST_PARTS]:
         x, y = outline[0, 0]
         part = (labels == labels[y, x]).astype(np.uint8)
         if _reaches_far(outline, mask.shape):
@@ -65,7 +68,7 @@ def _reaches_far(outline: Outline, shape: tuple[int, ...]) -> bool:
     height, width = shape
     x, y, w, h = cv2.boundingRect(outline)
     sides = (x <= 1) + (y <= 1) + (x + w >= width - 1) + (y + h >= height - 1)
-    return bool(sides >= 2 and max(w, h) >= LONG / 3 * min(height, width))
+    return bool(sides >= 2)
 
 
 def _corners(outline: Outline) -> Outline | None:
@@ -138,7 +141,7 @@ def _crossing(part: Mask) -> Iterator[Line]:
 def _box(part: Mask, corners: Outline, mask: Mask) -> list[Line]:
     """The sides of one connected part, if it is the border of a box with something inside."""
     area, enclosed = int(part.sum()), cv2.contourArea(corners)
-    if max(part.shape) < SMALLEST or area > HOLLOW * enclosed:
+    if area > HOLLOW * enclosed:
         return []
     points: list[Point] = [(float(x), float(y)) for x, y in corners]
     sides = list(zip(points, points[1:] + points[:1], strict=True))

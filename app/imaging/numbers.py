@@ -19,7 +19,9 @@ from app.imaging.lines import find_lines, remove_lines, without_remains
 from app.imaging.normalise import NOTHING, centre, fit
 from app.imaging.parts import Box, Part, Parts, box_around, parts_of
 
-MOST_PARTS = 400  # of a picture; a page full of grain has thousands
+MOST_PARTS, MOST_CUTS = 400, 600  # of a picture; a page full of grain has thousands
+MOST_LAYERS = 4  # that boxes around parts may lie over each other, on the whole of a picture
+LONGEST = 20  # of the digits' height: what is longer is no row of digits that touch
 LOWEST = 6  # pixels; of digits that can be read
 MOST_PIECES = 6  # that a digit may be cut into
 WIDEST = 1.6  # of its height: what is wider is no one digit
@@ -93,21 +95,33 @@ def find_numbers(pixels: Pixels) -> list[Number]:
     height = _usual_height(parts.found)
     if height < LOWEST:
         raise NoInk(f"what is written is {height:.0f} pixels high; digits need {LOWEST} or more. Send it larger.")
-    kept = [part for part in parts.found if part.box.side > SMALLEST * height and part.area > 0.004 * height**2]
-    if len(kept) > MOST_PARTS:
-        raise Undecodable(
-            f"the picture holds {len(kept):,} parts that may be digits; at most {MOST_PARTS} are read at a time. "
-            "Send a part of it, or one with plainer paper."
-        )
-    rows = sorted(_rows(kept, height), key=lambda row: (min(one.box.top for one in row), row[0].box.left))
+    kept = [part for part in parts.found if _may_be_digits(part, height)]
+    _check(len(kept), MOST_PARTS, "parts that may be digits")
+    _check(sum(part.box.width * part.box.height for part in kept) // ink.size, MOST_LAYERS, "layers of ink")
+    rows = _in_reading_order(_rows(kept, height), height)
+    cut = [list(_pieces(row, parts, soft, height)) for row in rows]
+    _check(sum(map(len, cut)), MOST_CUTS, "places where digits may be cut apart")
     numbers = []
-    for row in rows:
-        pieces = list(_pieces(row, parts, soft, height))
+    for pieces in cut:
         candidates = list(_candidates(pieces, height))
         if candidates:
             cuts = [CUT + CUT_INK * piece.cut if piece.cut >= 0 else 0.0 for piece in pieces]
             numbers.append(Number(cuts, height, candidates))
     return numbers
+
+
+def _may_be_digits(part: Part, height: float) -> bool:
+    is_small = part.box.side <= SMALLEST * height or part.area <= 0.004 * height**2
+    return not is_small and part.box.width <= LONGEST * height
+
+
+def _check(count: int, most: int, what: str) -> None:
+    """Raises Undecodable where there is more in a picture than can be read in good time."""
+    if count > most:
+        raise Undecodable(
+            f"the picture holds {count:,} {what}; at most {most} are read at a time. "
+            "Send a part of it, or one with plainer paper."
+        )
 
 
 def read(number: Number, scores: Scores, best: int = 1) -> list[Reading]:
@@ -118,7 +132,7 @@ def read(number: Number, scores: Scores, best: int = 1) -> list[Reading]:
     for index, candidate in enumerate(number.candidates):
         starting[candidate.first].append(index)
     for place, cut in enumerate(number.cuts):
-        ways[place] = sorted(ways[place], reverse=True)[:best]
+        ways[place] = _unlike(ways[place])[:best]
         for way in ways[place]:
             ways[place + 1].append(way._replace(score=way.score + SKIP))
             for index in starting[place]:
@@ -126,10 +140,15 @@ def read(number: Number, scores: Scores, best: int = 1) -> list[Reading]:
                 for digit in np.argsort(-logarithms[index])[: 2 if best > 1 else 1].tolist():
                     score = way.score + float(logarithms[index, digit]) - cut
                     ways[candidate.end].append(Reading(score, (*way.digits, digit), (*way.chosen, index)))
-    texts: dict[str, Reading] = {}
-    for way in sorted(ways[-1], reverse=True):
-        texts.setdefault(way.text, way)
-    return [way for way in texts.values() if way.digits][:best]
+    return [way for way in _unlike(ways[-1]) if way.digits][:best]
+
+
+def _unlike(ways: list[Reading]) -> list[Reading]:
+    """The best of those that read the same, the best first."""
+    best: dict[tuple[int, ...], Reading] = {}
+    for way in sorted(ways, reverse=True):
+        best.setdefault(way.digits, way)
+    return [*best.values()]
 
 
 def confidences(readings: Sequence[Reading], scores: Scores) -> list[float]:
@@ -173,6 +192,22 @@ def _rows(parts: list[Part], height: float) -> list[list[Part]]:
     return [sorted(row, key=lambda part: part.box.left) for row in rows]
 
 
+def _in_reading_order(rows: list[list[Part]], height: float) -> list[list[Part]]:
+    """Line by line, and from left to right."""
+    lines: list[tuple[float, list[list[Part]]]] = []
+    for row in sorted(rows, key=_middle):
+        if lines and _middle(row) - lines[-1][0] < 0.6 * height:
+            lines[-1][1].append(row)
+        else:
+            lines.append((_middle(row), [row]))
+    return [row for _, line in lines for row in sorted(line, key=lambda row: row[0].box.left)]
+
+
+def _middle(row: list[Part]) -> float:
+    box = box_around([part.box for part in row])
+    return (box.top + box.bottom) / 2
+
+
 def _beside(one: Box, other: Box, height: float) -> bool:
     apart = abs(one.top + one.bottom - other.top - other.bottom) / 2
     gap = max(one.left - other.right, other.left - one.right)
@@ -190,8 +225,10 @@ def _pieces(row: list[Part], parts: Parts, soft: Ink, height: float) -> Iterator
         edges = [np.full(box.height, -1.0), *(seam.columns for seam in seams), np.full(box.height, box.width + 1.0)]
         cuts = [-1.0, *(seam.ink for seam in seams)]
         for left, right, cut_ink in zip(edges, edges[1:], cuts, strict=False):
-            own_ink = blob * ((columns > left[:, None]) & (columns <= right[:, None]))
-            yield Piece(box.left, box.top, own_ink, cut_ink)
+            start, stop = max(0, int(left.min())), min(box.width, int(right.max()) + 1)
+            here = columns[:, start:stop]
+            own_ink = blob[:, start:stop] * ((here > left[:, None]) & (here <= right[:, None]))
+            yield Piece(box.left + start, box.top, own_ink, cut_ink)
 
 
 def _stacked(row: list[Part], height: float) -> list[list[Part]]:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from tests.conftest import Serve
+
 SEVEN = Path("examples/7.png").read_bytes()
 
 
@@ -71,6 +73,14 @@ def test_a_batch_has_no_heat_maps(client: httpx.Client) -> None:
     answer = post(client, "/v1/predict/batch?include=heatmap")
     assert answer.status_code == 400
     assert "one image at a time" in answer.json()["detail"]
+
+
+def test_it_counts_what_the_model_is_asked(serve: Serve) -> None:
+    """A heat map is a hundred questions, and the rate is of questions."""
+    with serve(rate_images_per_second=20) as client:
+        assert post(client, "/v1/explain").status_code == 200
+        refused = post(client, "/v1/predict")
+        assert (refused.status_code, int(refused.headers["Retry-After"]) > 1) == (429, True)
 
 
 def test_frames_can_be_explained(client: httpx.Client, digits: np.ndarray) -> None:

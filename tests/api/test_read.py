@@ -75,6 +75,20 @@ def test_several_numbers_from_top_to_bottom(client: httpx.Client) -> None:
     assert [number["text"] for number in post(client, encoded(sheet)).json()["numbers"]] == ["12", "907", "3"]
 
 
+def test_numbers_on_one_line_from_left_to_right(client: httpx.Client) -> None:
+    left, right = row("12", gap=0), row("34", gap=0)
+    sheet = Image.new("L", (1_000, 240), 255)
+    sheet.paste(left, (0, 20))
+    sheet.paste(right, (500, 10))  # a little higher
+    assert [number["text"] for number in post(client, encoded(sheet)).json()["numbers"]] == ["12", "34"]
+
+
+def test_it_has_no_additions(client: httpx.Client) -> None:
+    answer = client.post("/v1/read?include=heatmap", content=encoded(row("1")), headers=PNG)
+    assert answer.status_code == 400
+    assert "/v1/predict" in answer.json()["detail"]
+
+
 def test_a_form_on_paper(client: httpx.Client) -> None:
     masks = [of_strokes(int(digit)) for digit in "60481"]
     body = photographs.number(masks, "boxed", np.random.default_rng(3), gap=0.5)

@@ -15,9 +15,10 @@ from app.api.front import Answer, Handler
 from app.api.limits import Limits
 from app.api.openapi import Documented
 from app.errors import BadRequest
-from app.imaging import numbers
-from app.imaging.numbers import Number, Reading
+from app.imaging import readings
+from app.imaging.numbers import Number
 from app.imaging.parts import Box, box_around
+from app.imaging.readings import Reading
 from app.inference.repository import LiveModel
 from app.inference.session import ENERGY, Scores
 from app.metrics import Metrics
@@ -73,16 +74,16 @@ def _found(model: LiveModel, sheet: Sheet, scores: Scores) -> list[dict[str, Any
     for number in sheet.numbers:
         own = scores[start : start + len(number.candidates)]
         start += len(number.candidates)
-        if readings := numbers.read(number, own, READINGS):
-            found.append(_entry(model, number, readings, own, sheet.scale))
+        if ways := readings.read(number, own, READINGS):
+            found.append(_entry(model, number, ways, own, sheet.scale))
     return found
 
 
-def _entry(model: LiveModel, number: Number, readings: list[Reading], scores: Scores, scale: float) -> dict[str, Any]:
-    best, *others = readings
-    confidence, *of_others = numbers.confidences(readings, scores)
+def _entry(model: LiveModel, number: Number, ways: list[Reading], scores: Scores, scale: float) -> dict[str, Any]:
+    best, *others = ways
+    confidence, *of_others = readings.confidences(ways, scores)
     digits, decisions = [], [model.decide(confidence, -math.inf)]
-    for digit, index, sure in zip(best.digits, best.chosen, numbers.of_digits(best, scores), strict=True):
+    for digit, index, sure in zip(best.digits, best.chosen, readings.of_digits(best, scores), strict=True):
         decisions.append(model.decide(sure, float(scores[index, ENERGY])))
         digits.append({"digit": digit, "confidence": sure, "box": _box(number.candidates[index].box, scale)})
     return {

@@ -1,16 +1,14 @@
-"""Whole numbers: where they stand in a picture, how they may be cut into digits, and which cut reads best.
+"""Whole numbers: where they stand in a picture, and how they may be cut into digits.
 
 A number is cut more often than it has digits; every run of neighbouring pieces that is not too wide may be a digit. The
-model scores all of them in one batch, and the best way through them from left to right is the number.
+model scores all of them in one batch, and `readings` finds the best way through them.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from app.errors import NoInk, Undecodable
 from app.imaging.decode import Grey, Pixels
@@ -18,6 +16,7 @@ from app.imaging.ink import Ink, ink_of, separate
 from app.imaging.lines import find_lines, remove_lines, without_remains
 from app.imaging.normalise import NOTHING, centre, fit
 from app.imaging.parts import Box, Part, Parts, box_around, parts_of
+from app.imaging.seams import find_seams
 
 MOST_PARTS, MOST_CUTS = 400, 600  # of a picture; a page full of grain has thousands
 MOST_LAYERS = 4  # that boxes around parts may lie over each other, on the whole of a picture
@@ -26,20 +25,7 @@ LOWEST = 6  # pixels; of digits that can be read
 MOST_PIECES = 6  # that a digit may be cut into
 WIDEST = 1.6  # of its height: what is wider is no one digit
 SMALLEST = 0.12  # of the digits' height: what is smaller is no digit
-SEAM_GAP, SEAM_INK = 0.08, 0.45  # of the digits' height: between seams at least, on a seam at most
-CROSSED = 0.3, 0.5, 0.7  # of a blob's height: the rows in which seams are told apart
-PIXEL, ASLANT = 0.004, 0.04  # what a step of a seam costs beside the ink on it
 WHOLE = 0.7  # of the digits' height: so tall a part may be a digit of its own
-SEAM_ROWS = 64  # to which a blob is shrunk while its seams are sought
-
-# What speaks against a reading, in logarithms of a probability. Chosen by two halves of drawn numbers, see LOG.md.
-SKIP = -8.0  # a piece that is passed over
-CUT, CUT_INK = 0.6, 8.0  # a part cut in two, and the ink on the seam, in parts of the digits' height
-USUAL_ENERGY, ENERGY_STEP = -13.0, 2.3  # an energy above a digit's
-LOW, TOO_LOW = 0.55, 45.0  # in parts of the digits' height: to be lower,
-WIDE, TOO_WIDE = 0.46, 5.0  # and to be wider
-
-Scores = NDArray[np.float32]  # [N, 11]: ten probabilities and the energy
 
 
 class Piece(NamedTuple):
@@ -63,22 +49,10 @@ class Number(NamedTuple):
     """What stands in one row, close together."""
 
     cuts: list[float]
-    """What it costs to begin a digit at each piece."""
+    """How much ink is cut where each piece begins, as Piece has it."""
     height: float
     """Of its digits, in pixels."""
     candidates: list[Candidate]
-
-
-class Reading(NamedTuple):
-    score: float
-    """The logarithm of how likely this cut and these digits are, up to a constant."""
-    digits: tuple[int, ...]
-    chosen: tuple[int, ...]
-    """Of the candidates, one for each digit."""
-
-    @property
-    def text(self) -> str:
-        return "".join(map(str, self.digits))
 
 
 def find_numbers(pixels: Pixels) -> list[Number]:
@@ -105,8 +79,7 @@ def find_numbers(pixels: Pixels) -> list[Number]:
     for pieces in cut:
         candidates = list(_candidates(pieces, height))
         if candidates:
-            cuts = [CUT + CUT_INK * piece.cut if piece.cut >= 0 else 0.0 for piece in pieces]
-            numbers.append(Number(cuts, height, candidates))
+            numbers.append(Number([piece.cut for piece in pieces], height, candidates))
     return numbers
 
 
@@ -122,58 +95,6 @@ def _check(count: int, most: int, what: str) -> None:
             f"the picture holds {count:,} {what}; at most {most} are read at a time. "
             "Send a part of it, or one with plainer paper."
         )
-
-
-def read(number: Number, scores: Scores, best: int = 1) -> list[Reading]:
-    """The most likely ways through a number's candidates, the best first; no two read the same."""
-    logarithms = np.log(np.maximum(scores[:, :10], 1e-9)) - _costs(number, scores[:, 10])[:, None]
-    ways: list[list[Reading]] = [[Reading(0.0, (), ())]] + [[] for _ in number.cuts]
-    starting: list[list[int]] = [[] for _ in number.cuts]
-    for index, candidate in enumerate(number.candidates):
-        starting[candidate.first].append(index)
-    for place, cut in enumerate(number.cuts):
-        ways[place] = _unlike(ways[place])[:best]
-        for way in ways[place]:
-            ways[place + 1].append(way._replace(score=way.score + SKIP))
-            for index in starting[place]:
-                candidate = number.candidates[index]
-                for digit in np.argsort(-logarithms[index])[: 2 if best > 1 else 1].tolist():
-                    score = way.score + float(logarithms[index, digit]) - cut
-                    ways[candidate.end].append(Reading(score, (*way.digits, digit), (*way.chosen, index)))
-    return [way for way in _unlike(ways[-1]) if way.digits][:best]
-
-
-def _unlike(ways: list[Reading]) -> list[Reading]:
-    """The best of those that read the same, the best first."""
-    best: dict[tuple[int, ...], Reading] = {}
-    for way in sorted(ways, reverse=True):
-        best.setdefault(way.digits, way)
-    return [*best.values()]
-
-
-def confidences(readings: Sequence[Reading], scores: Scores) -> list[float]:
-    """How sure each reading is: its share among them all, times its digits' confidences."""
-    likely = np.exp([one.score - readings[0].score for one in readings])
-    shares = (likely / likely.sum()).tolist()
-    return [share * math.prod(of_digits(one, scores)) for share, one in zip(shares, readings, strict=True)]
-
-
-def of_digits(reading: Reading, scores: Scores) -> list[float]:
-    """How sure each digit of a reading is: that it is this one, and that it is one at all."""
-    rows = scores[list(reading.chosen)]
-    right = rows[np.arange(len(rows)), list(reading.digits)]
-    whole = np.exp(-np.logaddexp(0, np.nan_to_num(rows[:, 10], nan=-np.inf)))  # without an energy, 1
-    own: list[float] = (right * whole).tolist()
-    return own
-
-
-def _costs(number: Number, energies: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What speaks against each candidate's being one digit: its energy, and its being low or wide."""
-    odd = np.logaddexp(0, (np.nan_to_num(energies, nan=-np.inf) - USUAL_ENERGY) / ENERGY_STEP)
-    sizes = np.array([(one.box.width, one.box.height) for one in number.candidates], np.float32) / number.height
-    width, height = sizes.T
-    costs: NDArray[np.float32] = odd + TOO_LOW * (LOW - height).clip(0) + TOO_WIDE * (width - WIDE).clip(0)
-    return costs
 
 
 def _usual_height(parts: Sequence[Part]) -> float:
@@ -220,7 +141,7 @@ def _pieces(row: list[Part], parts: Parts, soft: Ink, height: float) -> Iterator
         box = box_around([part.box for part in together])
         own = np.isin(parts.labels[box.cut], [part.label for part in together]).astype(np.uint8)
         blob = soft[box.cut] * cv2.dilate(own, np.ones((3, 3), np.uint8))
-        seams = _seams(blob, height) if box.width > 0.55 * height and box.height > 0.4 * height else []
+        seams = find_seams(blob, height) if box.width > 0.55 * height and box.height > 0.4 * height else []
         columns = np.arange(box.width)[None]
         edges = [np.full(box.height, -1.0), *(seam.columns for seam in seams), np.full(box.height, box.width + 1.0)]
         cuts = [-1.0, *(seam.ink for seam in seams)]
@@ -246,67 +167,6 @@ def _stacked(row: list[Part], height: float) -> list[list[Part]]:
         else:
             groups.append([part])
     return sorted(groups, key=lambda group: min(one.box.left for one in group) + max(one.box.right for one in group))
-
-
-class Seam(NamedTuple):
-    columns: NDArray[np.float64]
-    """One for each row, [H]."""
-    ink: float
-    """What lies on it, as a share of the digits' height."""
-
-
-def _seams(blob: Ink, height: float) -> list[Seam]:
-    """Ways from top to bottom through little ink, from left to right: where a blob may be two digits.
-
-    For each column of a few rows it is the best way that crosses the row there; of those that cross close by, the best
-    is kept. One row is not enough: where strokes lean, ways that lie apart above may be the same below.
-    """
-    scale = min(1.0, SEAM_ROWS / blob.shape[0])
-    size = max(3, round(blob.shape[1] * scale)), max(3, round(blob.shape[0] * scale))
-    small = cv2.resize(blob, size, interpolation=cv2.INTER_AREA)
-    gap = max(1, round(SEAM_GAP * height * scale))
-    above, below = _Ways(small), _Ways(small[::-1])
-    found: list[tuple[float, NDArray[np.intp]]] = []
-    for share in CROSSED:
-        row = round(share * (len(small) - 1))
-        costs = above.costs[row] + below.costs[-1 - row] - small[row]
-        around = np.lib.stride_tricks.sliding_window_view(np.pad(costs, gap, constant_values=np.inf), 2 * gap + 1)
-        least = (costs <= around.min(axis=1)) & (costs < SEAM_INK * len(small))
-        for x in np.flatnonzero(least).tolist():
-            if gap <= x < len(costs) - gap:
-                way = np.concatenate([above.to(row, x), below.to(len(small) - 1 - row, x)[-2::-1]])
-                found.append((float(costs[x]), way))
-    chosen: list[tuple[float, NDArray[np.intp]]] = []
-    for cost, way in sorted(found, key=lambda one: one[0]):
-        if all(np.abs(way - other).mean() >= gap for _, other in chosen):
-            chosen.append((cost, way))
-    chosen.sort(key=lambda one: float(one[1].mean()))
-    at = (np.arange(blob.shape[0]) + 0.5) * scale - 0.5
-    return [Seam(np.interp(at, np.arange(len(small)), way) / scale, cost / (height * scale)) for cost, way in chosen]
-
-
-class _Ways:
-    """The best way from the first row of some ink to each of its pixels, straight down or one column aside."""
-
-    def __init__(self, ink: Ink) -> None:
-        rows, columns = ink.shape
-        costs = np.full((rows, columns + 2), np.inf)
-        steps = np.zeros((rows, columns), np.intp)
-        costs[0, 1:-1] = ink[0] + PIXEL
-        for y in range(1, rows):
-            left, middle, right = costs[y - 1, :-2] + ASLANT, costs[y - 1, 1:-1], costs[y - 1, 2:] + ASLANT
-            least = np.minimum(np.minimum(left, right), middle)
-            steps[y] = np.where(least == middle, 0, np.where(least == left, -1, 1))
-            costs[y, 1:-1] = least + ink[y] + PIXEL
-        self.costs, self._steps = costs[:, 1:-1], steps
-
-    def to(self, row: int, column: int) -> NDArray[np.intp]:
-        """The columns of the way to a pixel, [row + 1]."""
-        way = np.empty(row + 1, np.intp)
-        for y in range(row, -1, -1):
-            way[y] = column
-            column += self._steps[y, column]
-        return way
 
 
 def _candidates(pieces: list[Piece], height: float) -> Iterator[Candidate]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from app.errors import NoInk
 from app.imaging.decode import decode, open_image
 from app.imaging.normalise import WORKING, normalise
-from app.imaging.numbers import find_numbers, read
+from app.imaging.numbers import find_numbers
+from app.imaging.readings import read
 from app.imaging.verdicts import Verdict, confirm
 from app.inference import bundle
 from app.inference.session import ENERGY, Session

@@ -1,0 +1,84 @@
+"""Which of the ways in which a number may be cut reads best: the best paths through its candidates."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.imaging.numbers import Number
+
+# What speaks against a reading, in logarithms of a probability. Chosen by two halves of drawn numbers, see LOG.md.
+SKIP = -8.0  # a piece that is passed over
+CUT, CUT_INK = 0.6, 8.0  # a part cut in two, and the ink on the seam, in parts of the digits' height
+USUAL_ENERGY, ENERGY_STEP = -13.0, 2.3  # an energy above a digit's
+LOW, TOO_LOW = 0.55, 45.0  # in parts of the digits' height: to be lower,
+WIDE, TOO_WIDE = 0.46, 5.0  # and to be wider
+
+Scores = NDArray[np.float32]  # [N, 11]: ten probabilities and the energy
+
+
+class Reading(NamedTuple):
+    score: float
+    """The logarithm of how likely this cut and these digits are, up to a constant."""
+    digits: tuple[int, ...]
+    chosen: tuple[int, ...]
+    """Of the candidates, one for each digit."""
+
+    @property
+    def text(self) -> str:
+        return "".join(map(str, self.digits))
+
+
+def read(number: Number, scores: Scores, best: int = 1) -> list[Reading]:
+    """The most likely ways through a number's candidates, the best first; no two read the same."""
+    logarithms = np.log(np.maximum(scores[:, :10], 1e-9)) - _costs(number, scores[:, 10])[:, None]
+    ways: list[list[Reading]] = [[Reading(0.0, (), ())]] + [[] for _ in number.cuts]
+    starting: list[list[int]] = [[] for _ in number.cuts]
+    for index, candidate in enumerate(number.candidates):
+        starting[candidate.first].append(index)
+    for place, ink in enumerate(number.cuts):
+        cut = CUT + CUT_INK * ink if ink >= 0 else 0.0
+        ways[place] = _unlike(ways[place])[:best]
+        for way in ways[place]:
+            ways[place + 1].append(way._replace(score=way.score + SKIP))
+            for index in starting[place]:
+                candidate = number.candidates[index]
+                for digit in np.argsort(-logarithms[index])[: 2 if best > 1 else 1].tolist():
+                    score = way.score + float(logarithms[index, digit]) - cut
+                    ways[candidate.end].append(Reading(score, (*way.digits, digit), (*way.chosen, index)))
+    return [way for way in _unlike(ways[-1]) if way.digits][:best]
+
+
+def _unlike(ways: list[Reading]) -> list[Reading]:
+    """The best of those that read the same, the best first."""
+    best: dict[tuple[int, ...], Reading] = {}
+    for way in sorted(ways, reverse=True):
+        best.setdefault(way.digits, way)
+    return [*best.values()]
+
+
+def confidences(readings: Sequence[Reading], scores: Scores) -> list[float]:
+    """How sure each reading is: its share among them all, times its digits' confidences."""
+    likely = np.exp([one.score - readings[0].score for one in readings])
+    shares = (likely / likely.sum()).tolist()
+    return [share * math.prod(of_digits(one, scores)) for share, one in zip(shares, readings, strict=True)]
+
+
+def of_digits(reading: Reading, scores: Scores) -> list[float]:
+    """How sure each digit of a reading is: that it is this one, and that it is one at all."""
+    rows = scores[list(reading.chosen)]
+    right = rows[np.arange(len(rows)), list(reading.digits)]
+    whole = np.exp(-np.logaddexp(0, np.nan_to_num(rows[:, 10], nan=-np.inf)))  # without an energy, 1
+    own: list[float] = (right * whole).tolist()
+    return own
+
+
+def _costs(number: Number, energies: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What speaks against each candidate's being one digit: its energy, and its being low or wide."""
+    odd = np.logaddexp(0, (np.nan_to_num(energies, nan=-np.inf) - USUAL_ENERGY) / ENERGY_STEP)
+    sizes = np.array([(one.box.width, one.box.height) for one in number.candidates], np.float32) / number.height
+    width, height = sizes.T
+    costs: NDArray[np.float32] = odd + TOO_LOW * (LOW - height).clip(0) + TOO_WIDE * (width - WIDE).clip(0)
+    return costs

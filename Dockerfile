@@ -4,7 +4,7 @@ FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv --without-pip /venv
 ENV PIP="python -m pip --python /venv/bin/python --disable-pip-version-check install --no-cache-dir"
-# What the libraries bring for their own developers: 30 MB.
+# What the libraries bring for their own developers.
 ENV TRIM="find /venv/lib ( -name tests -o -path */onnxruntime/transformers ) -prune -exec rm -r {} +"
 COPY pyproject.toml README.md LICENSE ./
 COPY app app

@@ -4,6 +4,7 @@ import { post } from "./api.js";
 import { element, make, percent, showDecision } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+const WORTH_SAYING = 0.001; // of another reading's confidence: what is shown as 0.0 % says nothing
 const NONE = "No number was found.";
 
 export const ask = (subject, signal) => post("v1/read", subject, signal);
@@ -30,12 +31,13 @@ function entry({ text, confidence, decision, alternatives }) {
   showDecision(said, decision);
   const sure = make("p", { class: "sure" }, `${percent(confidence)} sure`);
   const item = make("li", {}, make("p", { class: "text" }, text), sure, said);
-  if (alternatives.length) item.append(make("p", { class: "else" }, "Otherwise ", ...between(alternatives)));
+  const likely = alternatives.filter((other) => other.confidence >= WORTH_SAYING);
+  if (likely.length) item.append(make("p", { class: "else" }, "Otherwise ", ...likely.flatMap(between)));
   return item;
 }
 
-function between(alternatives) {
-  return alternatives.flatMap(({ text }, place) => [place ? ", " : "", make("b", {}, text)]);
+function between({ text, confidence }, place) {
+  return [place ? ", " : "", make("b", {}, text), ` at ${percent(confidence)}`];
 }
 
 function showBoxes(numbers, size) {

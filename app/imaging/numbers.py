@@ -156,17 +156,19 @@ def _stacked(row: list[Part], height: float) -> list[list[Part]]:
     """Parts that lie above each other, such as the bar of a broken 5, belong together; two tall ones lean."""
     groups: list[list[Part]] = []
     for part in sorted(row, key=lambda part: -part.box.height):
-        for group in groups:
-            if part.box.height > WHOLE * height:
-                continue
-            left, right = min(one.box.left for one in group), max(one.box.right for one in group)
-            shared = min(right, part.box.right) - max(left, part.box.left)
-            if shared > 0.5 * min(right - left, part.box.width):
-                group.append(part)
-                break
-        else:
+        joined = None if part.box.height > WHOLE * height else next((one for one in groups if _over(part, one)), None)
+        if joined is None:
             groups.append([part])
+        else:
+            joined.append(part)
     return sorted(groups, key=lambda group: min(one.box.left for one in group) + max(one.box.right for one in group))
+
+
+def _over(part: Part, group: list[Part]) -> bool:
+    """Whether they share most of their width."""
+    left, right = min(one.box.left for one in group), max(one.box.right for one in group)
+    shared = min(right, part.box.right) - max(left, part.box.left)
+    return shared > 0.5 * min(right - left, part.box.width)
 
 
 def _candidates(pieces: list[Piece], height: float) -> Iterator[Candidate]:

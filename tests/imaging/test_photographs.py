@@ -121,7 +121,7 @@ def test_blank_paper(reader: Reader) -> None:
 
 
 def test_faint_ink(reader: Reader) -> None:
-    assert judged(reader, (one.data for one in drawn(210, tuple(WEAK), photographs.faint)), "faint") >= 0.85
+    assert judged(reader, (one.data for one in drawn(210, tuple(WEAK), photographs.faint)), "faint") >= 0.88
 
 
 def test_what_is_cut_off(reader: Reader) -> None:

@@ -15,7 +15,7 @@ from app.api.frames import Batch
 from app.errors import NoInk, ServiceError
 from app.imaging.arrays import Frames
 from app.imaging.normalise import Frame
-from app.imaging.verdicts import ADVICE, Verdict, confirm
+from app.imaging.verdicts import ADVICE, Verdict
 from app.inference.occlusion import Occlusion, heat
 from app.inference.repository import LiveModel
 from app.inference.session import ENERGY, Scores
@@ -83,7 +83,7 @@ def decide_all(model: LiveModel, batch: Batch, scores: Scores) -> list[str]:
 
 
 def _verdict(model: LiveModel, frame: Frame, row: NDArray[np.float32]) -> Verdict:
-    return confirm(frame.verdict, float(row[ENERGY]), model.manifest.thresholds.energy)
+    return frame.judgement.confirmed(float(row[ENERGY]), model.manifest.thresholds.energy)
 
 
 def explanation(occlusion: Occlusion, scores: Scores, *, runner_up: bool) -> Entry:

@@ -19,6 +19,8 @@ LEAST_CONTRAST = 8  # shades between ink and paper; less is no ink
 TINY = 40  # pixels a side; too few to tell light from ink
 HALVED = 200  # pixels of the shorter side: a larger picture's paper is found at half its size
 WIDEST_STROKE = 0.3  # of the shorter side
+BEYOND = 0.35  # of such a stroke: more would make a shadow of a digit that is cut off, less a digit of a shadow
+FINEST = 0.004  # of the longer side: what is smaller has no colour in a JPEG
 NOISE, LEAST_INK = 3.0, 0.02  # standard deviations, and the share of the paper's light, that ink must exceed
 
 
@@ -56,12 +58,15 @@ class Separated(NamedTuple):
         return ((ink - self.least + step / 2) / (1.5 * step)).clip(0, 1)
 
 
-def ink_of(pixels: Pixels) -> Inked:
-    """In the channel that shows it best, with the light evened out where it is uneven."""
+def ink_of(pixels: Pixels, widest: float = WIDEST_STROKE) -> Inked:
+    """In the channel that shows it best, with the light evened out where it is uneven.
+
+    What is wider than `widest`, in parts of the shorter side, is taken for a shadow then.
+    """
     grey, channel = strongest_channel(pixels)
     shades = two_shades(grey)
     dark = is_ink_dark_on_flat(grey, shades) if shades.flat else is_ink_dark(grey)
-    ink = on_flat_paper(grey, shades, dark=dark) if shades.flat else on_uneven_paper(grey, dark=dark)
+    ink = on_flat_paper(grey, shades, dark=dark) if shades.flat else on_uneven_paper(grey, widest, dark=dark)
     names = (channel and f"{channel} channel", not shades.flat and "even light", dark and "invert")
     return Inked(ink, tuple(name for name in names if name))
 
@@ -150,14 +155,14 @@ def on_flat_paper(grey: Grey, shades: Shades, *, dark: bool) -> Ink:
     return ink
 
 
-def on_uneven_paper(grey: Grey, *, dark: bool) -> Ink:
+def on_uneven_paper(grey: Grey, widest: float, *, dark: bool) -> Ink:
     """The share of the paper's light that is missing (of dark paper: the light that is added).
 
     The paper's brightness at a pixel is what a closing leaves there: what is narrower than the widest stroke is filled
     from around it, and a shadow, which is wider, keeps its edge.
     """
     shown = cv2.medianBlur(grey if dark else 255 - grey, 3)
-    paper = _closed(shown).astype(np.float32)
+    paper = _closed(shown, widest).astype(np.float32)
     missing = paper - shown
     missing /= np.maximum(paper, 1) if dark else 255
     bare = _median(_thinned(missing))  # a closing follows the brightest grain of the paper
@@ -165,12 +170,33 @@ def on_uneven_paper(grey: Grey, *, dark: bool) -> Ink:
     return ink
 
 
-def _closed(grey: Grey) -> Grey:
+def by_colour(pixels: Pixels) -> Inked:
+    """How far each pixel's colour is from the paper's, uint8 [H, W, 3]: light and shadow change the brightness alone.
+
+    Colour is the logarithms of red and of blue over green; of both dimensions, the one along which most stands out.
+    """
+    smooth = cv2.GaussianBlur(pixels, (0, 0), max(1, FINEST * max(pixels.shape)))
+    light = np.log1p(smooth.astype(np.float32))
+    colour = light[..., ::2] - light[..., 1:2]
+    small = (shrink(colour, THUMBNAIL) * 127 + 128).clip(0, 255).astype(np.uint8)
+    paper = np.dstack([_paper(np.ascontiguousarray(small[..., index])) for index in (0, 1)])
+    paper = cv2.resize(paper.astype(np.float32), pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    away = (colour - (paper - 128) / 127).reshape(-1, 2)
+    distance = np.hypot(*away.T)
+    farthest = away[distance >= np.percentile(distance[:: max(1, len(away) // 10_000)], 95)]
+    _, directions = np.linalg.eigh(farthest.T @ farthest)
+    towards = directions[:, -1] * np.sign((farthest @ directions[:, -1]).sum())
+    ink = (away @ towards).reshape(pixels.shape[:2]).astype(np.float32)
+    return Inked((ink - _median(_thinned(ink))).clip(0), ("colour alone",))
+
+
+def _closed(grey: Grey, widest: float) -> Grey:
     """At half the size where it is large: paper has no fine detail, and this takes the longest of all."""
     small = shrink(grey, (max(grey.shape) + 1) // 2) if min(grey.shape) > HALVED else grey
-    size = _odd(WIDEST_STROKE * min(small.shape))
-    padded = cv2.copyMakeBorder(small, size, size, size, size, cv2.BORDER_REPLICATE)
-    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))[size:-size, size:-size]
+    size = _odd(widest * min(small.shape))
+    beyond = round(BEYOND * size)
+    padded = cv2.copyMakeBorder(small, *(beyond,) * 4, cv2.BORDER_REPLICATE)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))[beyond:-beyond, beyond:-beyond]
     paper: Grey = cv2.resize(closed, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return paper
 
@@ -192,9 +218,9 @@ def separate(ink: Ink) -> Separated:
 
 
 def _strength(grey: Grey) -> float:
-    """How far the ink stands out from the paper, in shades."""
-    usual, most = np.percentile(cv2.absdiff(grey, _paper(grey)), (50, 97))
-    return float(most - usual)
+    """How far what is not paper stands out from it, in shades: the root of the mean square, so that all ink counts."""
+    away = cv2.absdiff(grey, _paper(grey)).astype(np.float32)
+    return float(np.sqrt(np.square((away - np.median(away)).clip(0)).mean()))
 
 
 def _paper(grey: Grey) -> Grey:

@@ -12,11 +12,13 @@ import numpy as np
 from app.errors import NoInk
 from app.imaging.arrays import SIDE
 from app.imaging.decode import Grey, Pixels
-from app.imaging.ink import Ink, Mask, ink_of, separate, shrink
-from app.imaging.lines import find_lines, remove_lines, without_remains
-from app.imaging.parts import box_around, digit_among, parts_of
-from app.imaging.verdicts import Verdict, is_nothing, judge
+from app.imaging.ink import Ink, Inked, Mask, by_colour, ink_of, shrink
+from app.imaging.parts import Part, box_around, digit_among
+from app.imaging.verdicts import Judgement, believed_if_faint, is_nothing, judge
+from app.imaging.writing import NOTHING, Writing, find_writing
 
+NARROWER = 0.15  # of the shorter side: a stroke, where faint ink is told from shadows
+LEAST_SHARE = 0.25  # of all ink: what has less in a second look is grain
 WORKING = 480  # pixels a side; more tell nothing of one digit
 BOX = 20  # pixels, of the longer side
 MIDDLE = 14.5  # where MNIST has its centre of mass: the middle of pixel 14, in pixels from the edge
@@ -24,15 +26,26 @@ NEAR_BLACK = bytes(range(32))  # MNIST's background is 0 all over; a dark sheet 
 FINE = 4  # a frame's pixel is so many pixels wide while strokes are thinned
 THICKEST = 4.2  # pixels of a frame: strokes that are wider than nearly all of MNIST's are thinned
 EDGE = 0.3  # of full ink: where a digit's box ends
-NOTHING = "no ink was found: nothing stands out from the paper. Draw darker, or send another image."
 
 
 class Frame(NamedTuple):
-    """What the model sees: uint8 [28, 28], the names of the steps that made it, and what was wrong with the picture."""
+    """What the model sees: uint8 [28, 28], the names of the steps that made it, and what may be wrong with it."""
 
     pixels: Grey
     steps: tuple[str, ...]
-    verdict: Verdict = "ok"
+    judgement: Judgement = Judgement()
+
+
+class Found(NamedTuple):
+    """The digit, as one way of telling ink from paper shows it."""
+
+    writing: Writing
+    digit: list[Part]
+    mask: Mask
+    share: float
+    """Of all the ink that is no line's, the digit's."""
+    believed: float | None
+    """As `believed_if_faint` has it."""
 
 
 def normalise(pixels: Pixels) -> Frame:
@@ -41,32 +54,51 @@ def normalise(pixels: Pixels) -> Frame:
         if not np.count_nonzero(pixels):
             raise NoInk("the 28x28 frame is all 0, the background; expected ink, up to 255")
         return Frame(pixels, ("untouched",))
-    ink, steps = ink_of(shrink(pixels, WORKING))
-    separated = separate(ink)
-    lines = find_lines(separated.mask)
-    mask = remove_lines(separated.mask, lines)
-    if not mask.any():
+    found = find_digit(shrink(pixels, WORKING))
+    if found is None:
         raise NoInk(NOTHING)
-    parts = without_remains(parts_of(mask))
-    if not parts.found:
-        raise NoInk(NOTHING)
-    chosen = digit_among(parts, ink)
-    digit = parts.mask(chosen)
-    if is_nothing(separated, digit, chosen[0]):
-        raise NoInk(NOTHING)
-    cut = box_around([part.box for part in chosen]).cut
-    removed = separated.mask[cut] & (1 - mask[cut])
-    boxed, thinned = fit(crop(separated.soften(ink[cut]), digit[cut], removed))
+    writing, digit = found.writing, found.mask
+    cut = box_around([part.box for part in found.digit]).cut
+    boxed, thinned = fit(crop(writing.soft[cut], digit[cut]))
     names = (
-        *steps,
-        *(["remove lines"] if lines else []),
-        *(["remove specks"] if len(chosen) < len(parts.found) else []),
+        *writing.steps,
+        *(["remove specks"] if len(found.digit) < len(writing.parts.found) else []),
         "crop",
         *(["thin"] if thinned else []),
         "fit",
         "centre",
     )
-    return Frame(centre(boxed), names, judge(separated, ink, parts, chosen))
+    return Frame(centre(boxed), names, judge(writing.separated, writing.parts, found.digit, found.believed))
+
+
+def find_digit(pixels: Pixels) -> Found | None:
+    """Look at faint ink in other ways, too, and take the one in which the digit stands out most."""
+    found = _look(ink_of(pixels))
+    if found is not None and found.believed is None:
+        return found
+    ways = [ink_of(pixels, NARROWER)] + ([by_colour(pixels)] if pixels.ndim == 3 else [])
+    for other in map(_look, ways):
+        if other is not None and other.share > max(found.share if found else 0, LEAST_SHARE):
+            found = other
+    return found
+
+
+def _look(inked: Inked) -> Found | None:
+    writing = find_writing(inked)
+    if writing is None:
+        return None
+    digit = digit_among(writing.parts, writing.ink)
+    mask = writing.parts.mask(digit)
+    if is_nothing(writing.separated, mask, digit[0]):
+        return None
+    share = float(writing.soft[mask > 0].sum()) / max(float(writing.soft.sum()), 1e-6)
+    return Found(
+        writing,
+        digit,
+        mask,
+        share,
+        believed_if_faint(writing.separated, writing.ink, mask, share, cut=any(part.borders for part in digit)),
+    )
 
 
 def is_mnist_like(pixels: Pixels) -> bool:
@@ -78,10 +110,9 @@ def is_mnist_like(pixels: Pixels) -> bool:
     return 2 * len(border.translate(None, delete=NEAR_BLACK)) < len(border)
 
 
-def crop(soft: Ink, digit: Mask, removed: Mask) -> Ink:
+def crop(soft: Ink, digit: Mask) -> Ink:
     """Of what lies around the digit's parts, one pixel is kept, for their edges."""
-    near = cv2.dilate(digit, np.ones((3, 3), np.uint8))
-    own: Ink = soft * (near & (1 - removed))
+    own: Ink = soft * cv2.dilate(digit, np.ones((3, 3), np.uint8))
     return own
 
 

@@ -12,11 +12,11 @@ import numpy as np
 
 from app.errors import NoInk, Undecodable
 from app.imaging.decode import Grey, Pixels
-from app.imaging.ink import Ink, ink_of, separate
-from app.imaging.lines import find_lines, remove_lines, without_remains
-from app.imaging.normalise import NOTHING, centre, fit
-from app.imaging.parts import Box, Part, Parts, box_around, parts_of
+from app.imaging.ink import Ink, ink_of
+from app.imaging.normalise import centre, fit
+from app.imaging.parts import Box, Part, Parts, box_around
 from app.imaging.seams import find_seams
+from app.imaging.writing import NOTHING, find_writing
 
 MOST_PARTS, MOST_CUTS = 400, 600  # of a picture; a page full of grain has thousands
 MOST_LAYERS = 4  # that boxes around parts may lie over each other, on the whole of a picture
@@ -57,21 +57,16 @@ class Number(NamedTuple):
 
 def find_numbers(pixels: Pixels) -> list[Number]:
     """Every number in the picture, from top to bottom and left to right. Raises NoInk, Undecodable."""
-    ink, _ = ink_of(pixels)
-    separated = separate(ink)
-    mask = remove_lines(separated.mask, find_lines(separated.mask))
-    if not mask.any():
+    writing = find_writing(ink_of(pixels))
+    if writing is None:
         raise NoInk(NOTHING)
-    soft = separated.soften(ink) * (1 - (separated.mask & (1 - mask)))
-    parts = without_remains(parts_of(mask))
-    if not parts.found:
-        raise NoInk(NOTHING)
+    parts, soft = writing.parts, writing.soft
     height = _usual_height(parts.found)
     if height < LOWEST:
         raise NoInk(f"what is written is {height:.0f} pixels high; digits need {LOWEST} or more. Send it larger.")
     kept = [part for part in parts.found if _may_be_digits(part, height)]
     _check(len(kept), MOST_PARTS, "parts that may be digits")
-    _check(sum(part.box.width * part.box.height for part in kept) // ink.size, MOST_LAYERS, "layers of ink")
+    _check(sum(part.box.width * part.box.height for part in kept) // soft.size, MOST_LAYERS, "layers of ink")
     rows = _in_reading_order(_rows(kept, height), height)
     cut = [list(_pieces(row, parts, soft, height)) for row in rows]
     _check(sum(map(len, cut)), MOST_CUTS, "places where digits may be cut apart")

@@ -32,7 +32,10 @@ class Reading(NamedTuple):
 
 
 def read(number: Number, scores: Scores, best: int = 1) -> list[Reading]:
-    """The most likely ways through a number's candidates, the best first; no two read the same."""
+    """The most likely ways through a number's candidates, the best first; no two read the same.
+
+    There is none where all is more likely dirt, or a part of something else.
+    """
     logarithms = np.log(np.maximum(scores[:, :10], 1e-9)) - _costs(number, scores[:, 10])[:, None]
     ways: list[list[Reading]] = [[Reading(0.0, (), ())]] + [[] for _ in number.cuts]
     starting: list[list[int]] = [[] for _ in number.cuts]
@@ -48,7 +51,8 @@ def read(number: Number, scores: Scores, best: int = 1) -> list[Reading]:
                 for digit in np.argsort(-logarithms[index])[: 2 if best > 1 else 1].tolist():
                     score = way.score + float(logarithms[index, digit]) - cut
                     ways[candidate.end].append(Reading(score, (*way.digits, digit), (*way.chosen, index)))
-    return [way for way in _unlike(ways[-1]) if way.digits][:best]
+    likely = _unlike(ways[-1])
+    return [way for way in likely if way.digits][:best] if likely[0].digits else []
 
 
 def _unlike(ways: list[Reading]) -> list[Reading]:

@@ -1,6 +1,6 @@
 """What may be wrong with a picture of a digit, and what its sender can do about it."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -21,15 +21,31 @@ ADVICE: dict[Verdict, str] = {
 }
 
 FAINT = 0.16  # of the paper's light: typical ink below it is faint,
-GRAIN = 0.045  # below this it may be the grain of the paper,
-LEAST = 0.03  # and below this it is
+LEAST = 0.03  # and below this it is the grain of the paper
 STAIN, SOFT = 0.3, 0.15  # what is no darker and fades by its edge to no less than this may be a shadow
-SCATTERED = 0.25  # of all ink: faint ink of which the digit has less may be grain
-CLEARLY = -4.0  # an energy at most this is a digit's, however little there is to see
 SPECK = 0.04  # of the picture's longer side: what is smaller is dirt
 LOW = 9  # pixels of the digit's longer side
 MARGIN = 0.08  # of the picture: with so much paper on another side, a digit at the border is cut off by it
 TALL, HEAVY = 0.55, 0.2  # of the digit's height and area: a part outside it that is so is another digit
+
+# How far the model's energy may exceed its threshold. The threshold was chosen on MNIST and on noise; people draw and
+# photograph what is more like digits.
+SURE = -2.0
+FAINT_SURE, FAINT_ALONE, FAINT_FADING, FAINT_CUT = -6.0, 10.0, -20.0, -6.0  # of faint ink, see `believed_if_faint`
+
+
+class Judgement(NamedTuple):
+    """What the picture alone tells, and what it is if the model doubts that this is a digit."""
+
+    verdict: Verdict = "ok"
+    doubted: Verdict = "not_a_digit"
+    believed: float = 0.0
+    """The model doubts it where its energy exceeds its threshold by more than this."""
+
+    def confirmed(self, energy: float, threshold: float | None) -> Verdict:
+        """The verdict with what the model adds; without a threshold it adds nothing."""
+        doubts = threshold is not None and energy - threshold > self.believed
+        return self.doubted if doubts else self.verdict
 
 
 def is_nothing(separated: Separated, digit: Mask, main: Part) -> bool:
@@ -37,12 +53,27 @@ def is_nothing(separated: Separated, digit: Mask, main: Part) -> bool:
     return main.box.side < SPECK * max(digit.shape) or separated.typical < LEAST
 
 
-def judge(separated: Separated, ink: Ink, parts: Parts, digit: list[Part]) -> Verdict:
-    """The first that applies, by the picture alone; `confirm` has the last word."""
-    if separated.typical < STAIN and _may_be_blank(separated, ink, parts.mask(digit)):
-        return "blank"
-    if separated.typical < FAINT:
-        return "faint"
+def believed_if_faint(separated: Separated, ink: Ink, digit: Mask, alone: float, *, cut: bool) -> float | None:
+    """What energy makes a digit of ink that may be the paper's grain or a shadow; None of ink that cannot be.
+
+    That it stands `alone` (the digit's share of all ink) speaks for a digit; that it fades at its edges, or is cut off
+    by the picture's border, for a shadow.
+    """
+    fades = _fades(ink, digit) if separated.typical < STAIN else 0.0
+    if separated.typical < FAINT or fades > SOFT:
+        return FAINT_SURE + FAINT_ALONE * alone + FAINT_FADING * fades + FAINT_CUT * cut
+    return None
+
+
+def judge(separated: Separated, parts: Parts, digit: list[Part], believed: float | None) -> Judgement:
+    """By the picture alone; `believed` as `believed_if_faint` has it."""
+    verdict: Verdict = "faint" if separated.typical < FAINT else _of_clear_ink(parts, digit)
+    if believed is not None:
+        return Judgement(verdict, "blank", believed)
+    return Judgement(verdict, "not_a_digit", SURE) if verdict == "ok" else Judgement(verdict, verdict)
+
+
+def _of_clear_ink(parts: Parts, digit: list[Part]) -> Verdict:
     box = box_around([part.box for part in digit])
     cut = _is_cut(box, parts.labels.shape)
     others = [part for part in parts.found if part not in digit and _is_digit(part, digit[0])]
@@ -51,23 +82,6 @@ def judge(separated: Separated, ink: Ink, parts: Parts, digit: list[Part]) -> Ve
     if cut:
         return "clipped"
     return "low_resolution" if box.side < LOW else "ok"
-
-
-def confirm(verdict: Verdict, energy: float, threshold: float | None) -> Verdict:
-    """What the model adds: whether it is a digit at all. Without energies nothing is added."""
-    if threshold is None:
-        return verdict
-    if verdict == "blank" and energy < CLEARLY:
-        return "faint"
-    if verdict == "faint" and energy > threshold:
-        return "blank"
-    return "not_a_digit" if verdict == "ok" and energy > threshold else verdict
-
-
-def _may_be_blank(separated: Separated, ink: Ink, digit: Mask) -> bool:
-    if separated.typical < GRAIN or _fades(ink, digit) > SOFT:
-        return True
-    return separated.typical < FAINT and float(ink[digit > 0].sum()) < SCATTERED * float(ink.sum())
 
 
 def _fades(ink: Ink, digit: Mask) -> float:

@@ -122,6 +122,29 @@ def number(masks: Sequence[Mask], kind: str, random: Random, *, gap: float) -> b
     return encoded(picture(row, kind, (height, width), random), kind, random)
 
 
+def on_desk(mask: Mask, random: Random) -> bytes:
+    """A digit on a sheet that lies askew on something darker, of which one to four sides are to be seen."""
+    mask = by_another_hand(mask, random)
+    shape, tall = _sheet(mask, "photo", random)
+    x, y = (_anywhere(size, own, random) for size, own in zip(shape[::-1], (_wide(mask, tall), tall), strict=True))
+    written = blended(
+        paper(shape, random.uniform(190, 250), random), placed(Written(mask, tall, x, y), shape), _pen(random), 0.9
+    )
+    desk = paper(shape, random.uniform(20, 120, 3), random) + 8 * clouds(shape, 6, random)[..., None]
+    height, width = shape
+    left, top, right, bottom = (random.uniform(0.03, 0.14) * min(shape) * (random.random() < 0.6) for _ in range(4))
+    if not any((left, top, right, bottom)):
+        left = 0.1 * min(shape)
+    whole = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    laid = np.array([[left, top], [width - right, top], [width - right, height - bottom], [left, height - bottom]])
+    askew = (laid + random.uniform(-0.03, 0.03, (4, 2)) * min(shape)).astype(np.float32)
+    moved = cv2.getPerspectiveTransform(whole, askew)
+    sheet = cv2.warpPerspective(written.astype(np.float32), moved, (width, height))
+    covered = cv2.warpPerspective(np.ones(shape, np.float32), moved, (width, height))[..., None]
+    seen = photographed(sheet * covered + desk * (1 - covered), random, light=0.8, camera=1)
+    return encoded(seen, "photo", random)
+
+
 def letter(random: Random) -> Mask:
     """One that nobody takes for a digit, in some pen's strokes: Hershey's letters, which are lines."""
     sheet = np.zeros((SIDE, SIDE), np.uint8)

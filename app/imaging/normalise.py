@@ -14,6 +14,7 @@ from app.imaging.arrays import SIDE
 from app.imaging.decode import Grey, Pixels
 from app.imaging.ink import Ink, Inked, Mask, by_colour, ink_of, shrink
 from app.imaging.parts import Part, box_around, digit_among
+from app.imaging.sheet import paint_around
 from app.imaging.verdicts import Judgement, believed_if_faint, is_nothing, judge
 from app.imaging.writing import NOTHING, Writing, find_writing
 
@@ -54,13 +55,16 @@ def normalise(pixels: Pixels) -> Frame:
         if not np.count_nonzero(pixels):
             raise NoInk("the 28x28 frame is all 0, the background; expected ink, up to 255")
         return Frame(pixels, ("untouched",))
-    found = find_digit(shrink(pixels, WORKING))
+    small = shrink(pixels, WORKING)
+    sheet = paint_around(small)
+    found = find_digit(sheet)
     if found is None:
         raise NoInk(NOTHING)
     writing, digit = found.writing, found.mask
     cut = box_around([part.box for part in found.digit]).cut
     boxed, thinned = fit(crop(writing.soft[cut], digit[cut]))
     names = (
+        *([] if sheet is small else ["paint around"]),
         *writing.steps,
         *(["remove specks"] if len(found.digit) < len(writing.parts.found) else []),
         "crop",

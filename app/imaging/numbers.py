@@ -16,6 +16,7 @@ from app.imaging.ink import Ink, ink_of
 from app.imaging.normalise import centre, fit
 from app.imaging.parts import Box, Part, Parts, box_around
 from app.imaging.seams import find_seams
+from app.imaging.sheet import paint_around
 from app.imaging.writing import NOTHING, find_writing
 
 MOST_PARTS, MOST_CUTS = 400, 600  # of a picture; a page full of grain has thousands
@@ -57,7 +58,7 @@ class Number(NamedTuple):
 
 def find_numbers(pixels: Pixels) -> list[Number]:
     """Every number in the picture, from top to bottom and left to right. Raises NoInk, Undecodable."""
-    writing = find_writing(ink_of(pixels))
+    writing = find_writing(ink_of(paint_around(pixels)))
     if writing is None:
         raise NoInk(NOTHING)
     parts, soft = writing.parts, writing.soft

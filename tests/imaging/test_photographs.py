@@ -109,6 +109,15 @@ def test_the_projects_own_strokes_as_photographs(reader: Reader) -> None:
     assert error <= 0.02
 
 
+def test_a_sheet_on_a_desk(reader: Reader) -> None:
+    seen = []
+    for index in range(200):
+        random = np.random.default_rng(index)
+        seen.append(reader.digit(photographs.on_desk(strokes_of(index % 10, random), random)).digit == index % 10)
+    print(f"{len(seen)} sheets on desks: {np.mean(seen):.1%} right")
+    assert np.mean(seen) >= 0.94
+
+
 def test_mnist_as_png_is_what_it_is_as_bytes(mnist_test: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> None:
     for image in mnist_test[0]:
         assert np.array_equal(normalise(decode(open_image(encoded(image), max_pixels=MANY))).pixels, image)

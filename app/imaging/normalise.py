@@ -13,7 +13,7 @@ from app.errors import NoInk
 from app.imaging.arrays import SIDE
 from app.imaging.decode import Grey, Pixels
 from app.imaging.ink import Ink, Inked, Mask, by_colour, ink_of, shrink
-from app.imaging.parts import Part, box_around, digit_among
+from app.imaging.parts import Box, Part, box_around, digit_among
 from app.imaging.sheet import paint_around
 from app.imaging.verdicts import Judgement, believed_if_faint, is_nothing, judge
 from app.imaging.writing import NOTHING, Writing, find_writing
@@ -43,6 +43,7 @@ class Found(NamedTuple):
     writing: Writing
     digit: list[Part]
     mask: Mask
+    box: Box
     share: float
     """Of all the ink that is no line's, the digit's."""
     believed: float | None
@@ -60,9 +61,8 @@ def normalise(pixels: Pixels) -> Frame:
     found = find_digit(sheet)
     if found is None:
         raise NoInk(NOTHING)
-    writing, digit = found.writing, found.mask
-    cut = box_around([part.box for part in found.digit]).cut
-    boxed, thinned = fit(crop(writing.soft[cut], digit[cut]))
+    writing, cut = found.writing, found.box.cut
+    boxed, thinned = fit(crop(writing.soft[cut], found.mask[cut]))
     names = (
         *([] if sheet is small else ["paint around"]),
         *writing.steps,
@@ -95,14 +95,11 @@ def _look(inked: Inked) -> Found | None:
     mask = writing.parts.mask(digit)
     if is_nothing(writing.separated, mask, digit[0]):
         return None
-    share = float(writing.soft[mask > 0].sum()) / max(float(writing.soft.sum()), 1e-6)
-    return Found(
-        writing,
-        digit,
-        mask,
-        share,
-        believed_if_faint(writing.separated, writing.ink, mask, share, cut=any(part.borders for part in digit)),
-    )
+    box = box_around([part.box for part in digit])
+    share = float(writing.soft[box.cut][mask[box.cut] > 0].sum()) / float(writing.soft.sum())
+    cut = any(part.borders for part in digit)
+    believed = believed_if_faint(writing.separated, writing.ink, mask, share, cut=cut)
+    return Found(writing, digit, mask, box, share, believed)
 
 
 def is_mnist_like(pixels: Pixels) -> bool:

@@ -80,6 +80,18 @@ def test_whole_numbers(call: Call) -> None:
     assert "infer" in number.server_timing
 
 
+def test_why(call: Call, digits: Digits) -> None:
+    why = call("explain", digits[7])
+    assert (why.prediction.digit, why.evidence.digit) == (7, 7)
+    assert why.evidence.confidence == why.prediction.confidence
+    assert why.runner_up.confidence == sorted(why.prediction.probabilities)[-2]
+    assert why.prediction.probabilities[why.runner_up.digit] == why.runner_up.confidence
+    for one in (why.evidence, why.runner_up):
+        assert np.shape(one.values) == (28, 28)
+        assert np.asarray(Image.open(io.BytesIO(one.heatmap))).shape == (280, 280, 3)
+    assert np.asarray(Image.open(io.BytesIO(why.prediction.seen))).tolist() == digits[7].tolist()
+
+
 def test_a_batch_of_frames(call: Call, digits: Digits) -> None:
     many = np.concatenate([digits] * 50)
     assert [one.digit for one in call("predict_batch", many)] == list(range(10)) * 50

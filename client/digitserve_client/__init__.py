@@ -31,6 +31,8 @@ from digitserve_client.images import AnyImage
 from digitserve_client.results import (
     Box,
     Decision,
+    Evidence,
+    Explanation,
     InputReport,
     ItemError,
     Model,
@@ -50,6 +52,8 @@ __all__ = [
     "DeadlineExceeded",
     "Decision",
     "DigitserveError",
+    "Evidence",
+    "Explanation",
     "Forbidden",
     "InputReport",
     "InternalError",

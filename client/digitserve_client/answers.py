@@ -11,7 +11,18 @@ from typing import Any
 import httpx
 
 from digitserve_client.errors import InvalidAnswer, ServiceError, of_status
-from digitserve_client.results import Box, InputReport, ItemError, Model, ModelVersion, Number, NumberDigit, Prediction
+from digitserve_client.results import (
+    Box,
+    Evidence,
+    Explanation,
+    InputReport,
+    ItemError,
+    Model,
+    ModelVersion,
+    Number,
+    NumberDigit,
+    Prediction,
+)
 
 # One metric of Server-Timing, `infer;desc="batch, 7";dur=0.4`: quoted text may hold commas and semicolons.
 METRIC = re.compile(r'\s*([^\s,;="]+)((?:\s*;\s*[^\s,;="]+\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,;"]*))?)*)')
@@ -24,6 +35,17 @@ def prediction(response: httpx.Response) -> Prediction:
     with _reading(response):
         answer = response.json()
         return _prediction(answer, _model_version(answer["model"]), response)
+
+
+def explanation(response: httpx.Response) -> Explanation:
+    """The answer of /v1/explain. Raises InvalidAnswer."""
+    with _reading(response):
+        answer = response.json()
+        return Explanation(
+            _prediction(answer, _model_version(answer["model"]), response),
+            _evidence({**answer, **answer["explanation"]}),
+            _evidence(answer["explanation"]["runner_up"]),
+        )
 
 
 def predictions(response: httpx.Response, count: int | None = None) -> list[Prediction | ItemError]:
@@ -137,6 +159,15 @@ def _prediction(item: Mapping[str, Any], model: ModelVersion, response: httpx.Re
 def _input_report(report: Mapping[str, Any]) -> InputReport:
     steps = tuple(str(step) for step in report.get("steps", ()))
     return InputReport(steps, report.get("verdict"), str(report.get("advice", "")))
+
+
+def _evidence(item: Mapping[str, Any]) -> Evidence:
+    return Evidence(
+        digit=int(item["digit"]),
+        confidence=float(item["confidence"]),
+        values=tuple(tuple(map(float, row)) for row in item["values"]),
+        heatmap=base64.b64decode(item["heatmap"], validate=True),
+    )
 
 
 def _number(found: Mapping[str, Any], model: ModelVersion, response: httpx.Response) -> Number:

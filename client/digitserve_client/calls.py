@@ -92,6 +92,11 @@ def predict_batch(body: Part | tuple[Part, ...], options: Options) -> Call:
     return _predict("/v1/predict/batch", body, options)
 
 
+def explain(body: Part, options: Options) -> Call:
+    """One image, and why."""
+    return _predict("/v1/explain", body, options)
+
+
 def read(body: Part, options: Options) -> Call:
     """The numbers in one picture."""
     return _predict("/v1/read", body, options)

@@ -12,7 +12,7 @@ from digitserve_client.arrays import Array
 from digitserve_client.calls import LOCAL, Options, address, common_headers
 from digitserve_client.images import AnyImage
 from digitserve_client.plans import Plan, Prepare, Send, Sleep, Terms
-from digitserve_client.results import ItemError, Model, Number, Prediction
+from digitserve_client.results import Explanation, ItemError, Model, Number, Prediction
 
 R = TypeVar("R")
 # How many calls of one AsyncClient are under way. With httpx 0.28 a request costs 2 ms of CPU at 16 connections, 5 at
@@ -75,6 +75,17 @@ class Client:
         """
         options = Options(model, version, deadline_ms, include_seen)
         return self._run(plans.predict_batch(images, options, self._terms))
+
+    def explain(
+        self,
+        image: AnyImage,
+        *,
+        model: str | None = None,
+        version: str | int | None = None,
+        deadline_ms: float | None = None,
+    ) -> Explanation:
+        """Which digit `image` shows, and what in it speaks for that and for the runner-up. Raises as `predict` does."""
+        return self._run(plans.explain(image, Options(model, version, deadline_ms), self._terms))
 
     def read(
         self,
@@ -174,6 +185,17 @@ class AsyncClient:
         """As Client.predict_batch."""
         options = Options(model, version, deadline_ms, include_seen)
         return await self._run(plans.predict_batch(images, options, self._terms))
+
+    async def explain(
+        self,
+        image: AnyImage,
+        *,
+        model: str | None = None,
+        version: str | int | None = None,
+        deadline_ms: float | None = None,
+    ) -> Explanation:
+        """As Client.explain."""
+        return await self._run(plans.explain(image, Options(model, version, deadline_ms), self._terms))
 
     async def read(
         self,

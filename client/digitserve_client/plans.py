@@ -24,7 +24,7 @@ from digitserve_client.errors import (
     translated,
 )
 from digitserve_client.images import AnyImage, Part
-from digitserve_client.results import ItemError, Model, Number, Prediction
+from digitserve_client.results import Explanation, ItemError, Model, Number, Prediction
 from digitserve_client.retry import Deadline, wait_after
 
 
@@ -75,20 +75,36 @@ Plan = Generator[Prepare | Send | Sleep, Any, R]
 
 def predict(image: AnyImage, options: Options, terms: Terms) -> Plan[Prediction]:
     """One image. The deadline counts from here and not from the first step, which may have to wait its turn."""
-    return _predict(image, options, terms, Deadline.after(options.deadline_ms, terms.clock))
+    return _one(image, calls.predict, answers.prediction, options, terms, _deadline(options, terms))
 
 
-def _predict(image: AnyImage, options: Options, terms: Terms, deadline: Deadline) -> Plan[Prediction]:
+def explain(image: AnyImage, options: Options, terms: Terms) -> Plan[Explanation]:
+    """One image, and why it is read so. The deadline counts from here."""
+    return _one(image, calls.explain, answers.explanation, options, terms, _deadline(options, terms))
+
+
+def read(image: AnyImage, options: Options, terms: Terms) -> Plan[list[Number]]:
+    """The numbers in one picture. The deadline counts from here."""
+    return _one(image, calls.read, answers.numbers, options, terms, _deadline(options, terms))
+
+
+def _one(
+    image: AnyImage,
+    call: Callable[[Part, Options], Call],
+    answer: Callable[[httpx.Response], R],
+    options: Options,
+    terms: Terms,
+    deadline: Deadline,
+) -> Plan[R]:
     body = yield from _prepared(image, images.encode)
-    response = yield from _answered(calls.predict(body, options), terms, deadline)
-    return answers.prediction(response)
+    return answer((yield from _answered(call(body, options), terms, deadline)))
 
 
 def predict_batch(
     batch: Iterable[AnyImage] | Array, options: Options, terms: Terms
 ) -> Plan[list[Prediction | ItemError]]:
     """Many images in one request; none at all need no request. The deadline counts from here."""
-    return _predict_batch(batch, options, terms, Deadline.after(options.deadline_ms, terms.clock))
+    return _predict_batch(batch, options, terms, _deadline(options, terms))
 
 
 def _predict_batch(
@@ -100,16 +116,6 @@ def _predict_batch(
         return []
     response = yield from _answered(calls.predict_batch(body, options), terms, deadline)
     return answers.predictions(response, size)
-
-
-def read(image: AnyImage, options: Options, terms: Terms) -> Plan[list[Number]]:
-    """The numbers in one picture. The deadline counts from here."""
-    return _read(image, options, terms, Deadline.after(options.deadline_ms, terms.clock))
-
-
-def _read(image: AnyImage, options: Options, terms: Terms, deadline: Deadline) -> Plan[list[Number]]:
-    body = yield from _prepared(image, images.encode)
-    return answers.numbers((yield from _answered(calls.read(body, options), terms, deadline)))
 
 
 def models(terms: Terms) -> Plan[list[Model]]:
@@ -125,6 +131,10 @@ def ready(terms: Terms) -> Plan[bool]:
     if error is not None and not isinstance(error, Unavailable | ConnectionFailed | Timeout):
         raise error
     return error is None
+
+
+def _deadline(options: Options, terms: Terms) -> Deadline:
+    return Deadline.after(options.deadline_ms, terms.clock)
 
 
 X = TypeVar("X")

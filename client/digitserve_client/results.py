@@ -52,6 +52,29 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What in the 28x28 frame speaks for one digit.
+
+    `values` are 28 rows of 28 numbers: how much the digit's log-odds fall where that pixel is covered. `heatmap` shows
+    them over the frame, as PNG bytes: red for the digit, blue against it.
+    """
+
+    digit: int
+    confidence: float
+    values: tuple[tuple[float, ...], ...]
+    heatmap: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A prediction, what speaks for it, and what for the next most likely digit."""
+
+    prediction: Prediction
+    evidence: Evidence
+    runner_up: Evidence
+
+
+@dataclass(frozen=True, slots=True)
 class NumberDigit:
     """One digit of a number; `box` as Number's."""
 

@@ -1,6 +1,9 @@
 // The service, as the page sees it: questions, answers, and what went wrong as a sentence.
 
+import { askForKey, keyHeader } from "./key.js";
+
 const PATIENCE = 20_000; // ms until a question is given up
+const KEY_WANTED = [401, 403];
 const PAUSES = [1, 2, 4, 8, 16]; // seconds before each further try
 
 /** What the service, or the way to it, said instead of an answer. */
@@ -67,14 +70,17 @@ export function fromBase64(text) {
 async function ask(path, options = {}, signal = undefined) {
   const response = await reach(path, options, signal);
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw refusal(response, body);
-  return { ...body, timing: stages(response.headers.get("Server-Timing") ?? "") };
+  if (response.ok) return { ...body, timing: stages(response.headers.get("Server-Timing") ?? "") };
+  const problem = refusal(response, body);
+  if (KEY_WANTED.includes(response.status) && (await askForKey())) return ask(path, options, signal);
+  throw problem;
 }
 
 async function reach(path, options, signal) {
   const timeout = AbortSignal.timeout(PATIENCE);
   try {
-    return await fetch(path, { ...options, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
+    const headers = { ...options.headers, ...keyHeader() };
+    return await fetch(path, { ...options, headers, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     const what = error.name === "TimeoutError" ? "did not answer in time" : "cannot be reached";

@@ -218,7 +218,7 @@ function onDrag(event) {
 }
 
 function onKey(event) {
-  if (element("card").open || mode === "many") return;
+  if (document.querySelector("dialog[open]") || mode === "many") return;
   if (event.key === "Escape") clear();
   if (event.key === "z" && (event.ctrlKey || event.metaKey)) undo();
 }

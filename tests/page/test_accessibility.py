@@ -48,6 +48,10 @@ def views(page: Page) -> Iterator[str]:
     page.locator("#files").set_input_files(EXAMPLES[:4])
     expect(page.locator("#progress")).to_have_text("4 pictures read")
     yield "many"
+    page.route("**/v1/**", lambda route: route.fulfill(status=401, json={"detail": "send an API key"}))
+    page.locator("#files").set_input_files(EXAMPLES[:1])
+    expect(page.get_by_role("dialog", name="API key")).to_be_visible()
+    yield "key"
 
 
 def grave_findings(page: Page) -> list[str]:

@@ -1,5 +1,7 @@
 """What the page does when the service refuses, is overloaded or is gone; and what it knows of the model."""
 
+from collections.abc import Callable
+
 import httpx
 from playwright.sync_api import Browser, Page, expect
 
@@ -8,16 +10,47 @@ from tests.page.window import draw, opened, read_as
 
 
 def test_a_refusal_is_shown_as_its_sentence_and_passes(browser: Browser, service: str) -> None:
-    problem = {"status": 401, "content_type": "application/problem+json", "json": {"detail": "send an API key"}}
+    problem = {"status": 422, "content_type": "application/problem+json", "json": {"detail": "send a picture"}}
     with opened(browser, service, refusals=True) as page:
         page.route("**/v1/predict*", lambda route: route.fulfill(**problem))
         draw(page, 1)
-        expect(page.locator("#problem")).to_have_text("Send an API key.")
+        expect(page.locator("#problem")).to_have_text("Send a picture.")
         page.unroute_all()
         page.keyboard.press("Escape")
         expect(page.locator("#problem")).to_be_hidden()
         draw(page, 6)
         expect(read_as(page)).to_have_text("6")
+
+
+def test_a_key_is_asked_for_once_and_sent_from_then_on(browser: Browser, process: Callable[..., Process]) -> None:
+    keys = '[{"key": "one-that-may-predict", "rights": ["predict"]}]'
+    service = process(DIGITSERVE_API_KEYS=keys)
+    service.wait_until_ready()
+    with opened(browser, service.url, refusals=True) as page:
+        draw(page, 6)
+        asked = page.get_by_role("dialog", name="API key")
+        expect(asked).to_be_visible()
+        for key, sentence in (
+            ("wrong", "The service wants one."),
+            ("one-that-may-predict", "That key does not open it."),
+        ):
+            expect(asked).to_contain_text(sentence)
+            asked.get_by_label("Key").fill(key)
+            page.keyboard.press("Enter")
+        expect(asked).to_be_hidden()
+        expect(read_as(page)).to_have_text("6")
+        page.reload()
+        draw(page, 1)
+        expect(read_as(page)).to_have_text("1")
+
+
+def test_who_has_no_key_is_told_so(browser: Browser, service: str) -> None:
+    problem = {"status": 401, "content_type": "application/problem+json", "json": {"detail": "send an API key"}}
+    with opened(browser, service, refusals=True) as page:
+        page.route("**/v1/predict*", lambda route: route.fulfill(**problem))
+        draw(page, 1)
+        page.get_by_role("button", name="Go on without").click()
+        expect(page.locator("#problem")).to_have_text("Send an API key.")
 
 
 def test_a_busy_service_is_asked_again(browser: Browser, service: str) -> None:

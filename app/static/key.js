@@ -1,0 +1,31 @@
+// The API key of a service that wants one: asked for once, and kept as long as the tab is open.
+
+import { element } from "./dom.js";
+
+const KEPT = "digitserve-key";
+let asking = null; // the answer to a question that is open
+let declined = false;
+
+export function keyHeader() {
+  const key = sessionStorage.getItem(KEPT);
+  return key ? { Authorization: `Bearer ${key}` } : {};
+}
+
+/** Ask for a key; whether one was given. A person who gave none is not asked again. */
+export function askForKey() {
+  if (declined) return false;
+  asking ??= new Promise((answered) => {
+    const [dialog, field] = [element("key-dialog"), element("key")];
+    element("key-why").textContent = KEPT in sessionStorage ? "That key does not open it." : "The service wants one.";
+    dialog.returnValue = "";
+    dialog.addEventListener("close", () => {
+      asking = null;
+      declined = dialog.returnValue !== "given" || !field.value;
+      if (!declined) sessionStorage.setItem(KEPT, field.value);
+      field.value = "";
+      answered(!declined);
+    }, { once: true });
+    dialog.showModal();
+  });
+  return asking;
+}

@@ -4,8 +4,8 @@ FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv --without-pip /venv
 ENV PIP="python -m pip --python /venv/bin/python --disable-pip-version-check install --no-cache-dir"
-# What the libraries bring for their own developers.
-ENV TRIM="find /venv/lib ( -name tests -o -path */onnxruntime/transformers ) -prune -exec rm -r {} +"
+# What the libraries bring for their own developers, and ONNX Runtime once more for programs in C.
+ENV TRIM="find /venv/lib ( -name tests -o -path */onnxruntime/transformers -o -name libonnxruntime.so* ) -prune -exec rm -r {} +"
 COPY pyproject.toml README.md LICENSE ./
 COPY app app
 

@@ -15,10 +15,10 @@ Point = tuple[float, float]  # x, y
 Coordinates = NDArray[np.float64]
 Outline = NDArray[np.int32]  # [N, 1, 2] or [N, 2], x and y
 
-SMALLEST = 60  # pixels a side of a picture in which lines are looked for
+SMALLEST_PICTURE = 60  # pixels a side of a picture in which lines are looked for
 BROKEN = 5  # pixels: a gap that is closed, for thin lines come in pieces
 LONG = 0.35  # of the shorter side: a stretch of ink that may be part of a line
-WHOLE = 0.75  # of a line's way must lie on ink
+UNBROKEN = 0.75  # of a line's way must lie on ink
 THIN = 0.04  # of a line's length: its width; strokes are not so thin
 THICKEST = 0.08  # of the shorter side
 MOST_STRETCHES = 60
@@ -27,7 +27,7 @@ HOLLOW = 0.6  # a box is at most so far filled
 ANGULAR = 0.85  # of what a box encloses lies within its four corners; of an oval less
 DIVIDING, LEANING = 0.95, np.arange(-4, 5, 2)  # of a divider must lie on ink; by how many pixels it may lean
 CONTENT = 0.12  # of a box's own ink: what must lie inside for it to be one
-MARGIN = 4  # pixels that a line may be off, both sides together
+SLACK = 4  # pixels that a line may be off, both sides together
 
 
 class Line(NamedTuple):
@@ -42,7 +42,7 @@ class Line(NamedTuple):
 
 def find_lines(mask: Mask) -> list[Line]:
     """Straight lines that cross the whole picture, and the four sides of boxes that have something inside."""
-    if min(mask.shape) < SMALLEST:
+    if min(mask.shape) < SMALLEST_PICTURE:
         return []
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((BROKEN, BROKEN), np.uint8))
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -90,9 +90,9 @@ def remove_lines(mask: Mask, lines: list[Line]) -> Mask:
             continue
         band = np.zeros_like(left)
         for line in chosen:
-            cv2.line(band, _whole(line.start), _whole(line.end), 1, round(line.width + MARGIN))
+            cv2.line(band, _whole(line.start), _whole(line.end), 1, round(line.width + SLACK))
         rest = left & (1 - band)
-        reach = round(max(line.width for line in chosen)) + 2 * MARGIN
+        reach = round(max(line.width for line in chosen)) + 2 * SLACK
         across = np.ones((reach, 1) if flat else (1, reach), np.uint8)
         padded = cv2.copyMakeBorder(rest, *(reach,) * 4, cv2.BORDER_CONSTANT)
         bridged = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, across)[reach:-reach, reach:-reach]
@@ -130,11 +130,11 @@ def _crossing(part: Mask) -> Iterator[Line]:
         if _covered(taken, (x1, y1), (x2, y2)) > 0.5:
             continue
         start, end = _extended((x1, y1), (x2, y2), part.shape)
-        if math.dist(start, end) < 0.5 * shorter or _covered(near, start, end) < WHOLE:
+        if math.dist(start, end) < 0.5 * shorter or _covered(near, start, end) < UNBROKEN:
             continue
         width = _width(part, start, end)
         if width <= THICKEST * shorter:
-            cv2.line(taken, _whole(start), _whole(end), 1, round(width) + MARGIN)
+            cv2.line(taken, _whole(start), _whole(end), 1, round(width) + SLACK)
             yield Line(start, end, width)
 
 
@@ -147,7 +147,7 @@ def _box(part: Mask, corners: Outline, mask: Mask) -> list[Line]:
     sides = list(zip(points, points[1:] + points[:1], strict=True))
     near = cv2.dilate(part, np.ones((3, 3), np.uint8))
     seen = [side for side in sides if not _on_border(*side, part.shape)]  # a border of the picture may cut a box
-    if len(seen) < 2 or min(_covered(near, *side) for side in seen) < WHOLE:
+    if len(seen) < 2 or min(_covered(near, *side) for side in seen) < UNBROKEN:
         return []
     inside = np.zeros_like(part)
     cv2.fillConvexPoly(inside, corners.astype(np.int32), 1)
@@ -164,14 +164,14 @@ def _dividers(near: Mask, a: Point, b: Point, c: Point, d: Point) -> Iterator[tu
     """What divides the box a, b, c, d into cells: lines from its side a-b to its side d-c."""
     first, last = (np.linspace(*side, round(math.dist(*side)) + 1) for side in ((a, b), (d, c)))
     across = np.linspace(0, 1, 60)
-    at = MARGIN
-    while (at := at + 1) < len(first) - MARGIN:
+    at = SLACK
+    while (at := at + 1) < len(first) - SLACK:
         ends = last[(round(at * len(last) / len(first)) + LEANING).clip(0, len(last) - 1)]
         x, y = (first[at, axis] + across * (ends[:, axis, None] - first[at, axis]) for axis in (0, 1))
         covered = _at(near, x, y).mean(axis=1)
         if covered.max() >= DIVIDING:
             yield tuple(first[at].tolist()), tuple(ends[covered.argmax()].tolist())
-            at += 2 * MARGIN
+            at += 2 * SLACK
 
 
 def _extended(start: Point, end: Point, shape: tuple[int, ...]) -> tuple[Point, Point]:

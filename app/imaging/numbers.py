@@ -25,8 +25,8 @@ LONGEST = 20  # of the digits' height: what is longer is no row of digits that t
 LOWEST = 6  # pixels; of digits that can be read
 MOST_PIECES = 6  # that a digit may be cut into
 WIDEST = 1.6  # of its height: what is wider is no one digit
-SMALLEST = 0.12  # of the digits' height: what is smaller is no digit
-WHOLE = 0.7  # of the digits' height: so tall a part may be a digit of its own
+SMALLEST_PART = 0.12  # of the digits' height: what is smaller is no digit
+TALL = 0.7  # of the digits' height: so tall a part may be a digit of its own
 
 
 class Piece(NamedTuple):
@@ -80,7 +80,7 @@ def find_numbers(pixels: Pixels) -> list[Number]:
 
 
 def _may_be_digits(part: Part, height: float) -> bool:
-    is_small = part.box.side <= SMALLEST * height or part.area <= 0.004 * height**2
+    is_small = part.box.side <= SMALLEST_PART * height or part.area <= 0.004 * height**2
     return not is_small and part.box.width <= LONGEST * height
 
 
@@ -152,7 +152,7 @@ def _stacked(row: list[Part], height: float) -> list[list[Part]]:
     """Parts that lie above each other, such as the bar of a broken 5, belong together; two tall ones lean."""
     groups: list[list[Part]] = []
     for part in sorted(row, key=lambda part: -part.box.height):
-        joined = None if part.box.height > WHOLE * height else next((one for one in groups if _over(part, one)), None)
+        joined = None if part.box.height > TALL * height else next((one for one in groups if _over(part, one)), None)
         if joined is None:
             groups.append([part])
         else:
@@ -171,7 +171,7 @@ def _candidates(pieces: list[Piece], height: float) -> Iterator[Candidate]:
     for first in range(len(pieces)):
         for end in range(first + 1, min(first + MOST_PIECES, len(pieces)) + 1):
             box, soft = _joined(pieces[first:end])
-            if box.side < SMALLEST * height:
+            if box.side < SMALLEST_PART * height:
                 continue
             if end > first + 1 and box.width > WIDEST * max(box.height, 0.6 * height):
                 break

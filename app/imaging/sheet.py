@@ -9,7 +9,7 @@ from app.imaging.ink import THUMBNAIL, Mask, shrink
 
 Outline = NDArray[np.int32]  # [N, 1, 2], x and y
 
-SMALLEST = 80  # pixels a side of a picture in which a sheet is looked for
+SMALLEST_PICTURE = 80  # pixels a side of a picture in which a sheet is looked for
 SMALL = 2 * THUMBNAIL  # pixels a side; enough to see a sheet
 THRESHOLDS = (0.75, 1.0, 0.6, 1.2)  # of Otsu's, which a shadow on the sheet draws to itself
 LEAST, MOST = 0.2, 0.96  # of the picture that a sheet may fill
@@ -23,7 +23,7 @@ HELD = 0.1  # of a side of the picture: what holds no more of it leaves it to th
 def paint_around(pixels: Pixels) -> Pixels:
     """What lies around the sheet is painted over with the paper next to it; the same picture where no sheet is seen."""
     small = shrink(pixels, SMALL)
-    narrow = min(pixels.shape[:2]) < SMALLEST or min(small.shape[:2]) < SMALL / 3
+    narrow = min(pixels.shape[:2]) < SMALLEST_PICTURE or min(small.shape[:2]) < SMALL / 3
     outline = None if narrow else find_sheet(small)
     if outline is None:
         return pixels

@@ -23,9 +23,9 @@ ADVICE: dict[Verdict, str] = {
 FAINT = 0.16  # of the paper's light: typical ink below it is faint,
 LEAST = 0.03  # and below this it is the grain of the paper
 STAIN, SOFT = 0.3, 0.15  # what is no darker and fades by its edge to no less than this may be a shadow
-SPECK = 0.04  # of the picture's longer side: what is smaller is dirt
+DIRT = 0.04  # of the picture's longer side: what is smaller is dirt
 LOW = 9  # pixels of the digit's longer side
-MARGIN = 0.08  # of the picture: with so much paper on another side, a digit at the border is cut off by it
+BARE = 0.08  # of the picture: with so much paper on another side, a digit at the border is cut off by it
 TALL, HEAVY = 0.55, 0.2  # of the digit's height and area: a part outside it that is so is another digit
 
 # How far the model's energy may exceed its threshold. The threshold was chosen on MNIST and on noise; people draw and
@@ -50,7 +50,7 @@ class Judgement(NamedTuple):
 
 def is_nothing(separated: Separated, digit: Mask, main: Part) -> bool:
     """Whether what was found is but dirt or the paper's grain."""
-    return main.box.side < SPECK * max(digit.shape) or separated.typical < LEAST
+    return main.box.side < DIRT * max(digit.shape) or separated.typical < LEAST
 
 
 def believed_if_faint(separated: Separated, ink: Ink, digit: Mask, alone: float, *, cut: bool) -> float | None:
@@ -103,4 +103,4 @@ def _is_cut(box: Box, shape: tuple[int, ...]) -> bool:
     left, top, right, bottom = box.left, box.top, width - box.right, height - box.bottom
     if (left == right == 0) or (top == bottom == 0) or min(left, top, right, bottom):
         return False
-    return max(left, right) > MARGIN * width or max(top, bottom) > MARGIN * height
+    return max(left, right) > BARE * width or max(top, bottom) > BARE * height

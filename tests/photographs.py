@@ -122,6 +122,14 @@ def number(masks: Sequence[Mask], kind: str, random: Random, *, gap: float) -> b
     return encoded(picture(row, kind, (height, width), random), kind, random)
 
 
+def with_a_marker(digit: int, random: Random) -> bytes:
+    """A photo of a digit in strokes up to a quarter as wide as it is high, that fills most of the picture."""
+    mask = _hand(of_strokes(digit, 4.0, random.uniform(-0.2, 0.3)), random.uniform(5, 14), 0, 0, 1)
+    side = int(random.choice(SIZES))
+    written = Written(mask, side * random.uniform(0.5, 0.9), side / 2, side / 2)
+    return encoded(picture([written], "photo", (side, side), random), "photo", random)
+
+
 def on_desk(mask: Mask, random: Random) -> bytes:
     """A digit on a sheet that lies askew on something darker, of which one to four sides are to be seen."""
     mask = by_another_hand(mask, random)

@@ -19,6 +19,8 @@ LEAST_CONTRAST = 8  # shades between ink and paper; less is no ink
 TINY = 40  # pixels a side; too few to tell light from ink
 HALVED = 200  # pixels of the shorter side: a larger picture's paper is found at half its size
 WIDEST_STROKE = 0.3  # of the shorter side
+WIDEST_BLOT, BLOT = 0.7, 0.5  # of the shorter side, and of the light that thick ink takes at least
+ALONG = 0.4  # of a side of the picture
 BEYOND = 0.35  # of such a stroke: more would make a shadow of a digit that is cut off, less a digit of a shadow
 FINEST = 0.004  # of the longer side: what is smaller has no colour in a JPEG
 NOISE, LEAST_INK = 3.0, 0.02  # standard deviations, and the share of the paper's light, that ink must exceed
@@ -165,6 +167,8 @@ def on_uneven_paper(grey: Grey, widest: float, *, dark: bool) -> Ink:
     paper = _closed(shown, widest).astype(np.float32)
     missing = paper - shown
     missing /= np.maximum(paper, 1) if dark else 255
+    if dark:
+        missing = np.maximum(missing, _missing_in_blots(shown))
     bare = _median(_thinned(missing))  # a closing follows the brightest grain of the paper
     ink: Ink = ((missing - bare) / max(1 - bare, 1e-6)).clip(0)
     return ink
@@ -188,6 +192,25 @@ def by_colour(pixels: Pixels) -> Inked:
     towards = directions[:, -1] * np.sign((farthest @ directions[:, -1]).sum())
     ink = (away @ towards).reshape(pixels.shape[:2]).astype(np.float32)
     return Inked((ink - _median(_thinned(ink))).clip(0), ("colour alone",))
+
+
+def _missing_in_blots(grey: Grey) -> Ink:
+    """The same share where ink is as thick as a shadow: so dark that it is none, and neither at a corner of the picture
+    nor all along a side, as a desk is that the paper lies on. 0 elsewhere.
+    """
+    small = shrink(grey, THUMBNAIL)
+    paper = cv2.GaussianBlur(_closed(small, WIDEST_BLOT), (0, 0), 2).astype(np.float32)
+    blots = (small < (1 - BLOT) * paper).astype(np.uint8)
+    count, labels = cv2.connectedComponents(blots)
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        along = np.bincount(side, minlength=count) > ALONG * len(side)
+        along[side[[0, -1]]] = True
+        blots[along[labels]] = 0
+    size = grey.shape[::-1]
+    near = cv2.resize(cv2.dilate(blots, np.ones((3, 3), np.uint8)), size, interpolation=cv2.INTER_NEAREST)
+    paper = cv2.resize(paper, size, interpolation=cv2.INTER_LINEAR)
+    missing: Ink = (paper - grey) / np.maximum(paper, 1) * near
+    return np.where(missing > BLOT, missing, 0)
 
 
 def _closed(grey: Grey, widest: float) -> Grey:

@@ -109,6 +109,15 @@ def test_the_projects_own_strokes_as_photographs(reader: Reader) -> None:
     assert error <= 0.02
 
 
+def test_strokes_as_thick_as_shadows(reader: Reader) -> None:
+    right = [
+        reader.digit(photographs.with_a_marker(index % 10, np.random.default_rng(index))).digit == index % 10
+        for index in range(200)
+    ]
+    print(f"{len(right)} with a marker: {np.mean(right):.1%} right")
+    assert np.mean(right) >= 0.97
+
+
 def test_a_sheet_on_a_desk(reader: Reader) -> None:
     seen = []
     for index in range(200):

@@ -241,8 +241,11 @@ def separate(ink: Ink) -> Separated:
 
 
 def _strength(grey: Grey) -> float:
-    """How far what is not paper stands out from it, in shades: the root of the mean square, so that all ink counts."""
-    away = cv2.absdiff(grey, _paper(grey)).astype(np.float32)
+    """How far what is not paper stands out from it, in shades: the root of the mean square, so that all ink counts, but
+    not what lies around the paper.
+    """
+    top, left = (size // 8 for size in grey.shape)
+    away = cv2.absdiff(grey, _paper(grey))[top : grey.shape[0] - top, left : grey.shape[1] - left].astype(np.float32)
     return float(np.sqrt(np.square((away - np.median(away)).clip(0)).mean()))
 
 

@@ -97,8 +97,8 @@ def _look(inked: Inked) -> Found | None:
         return None
     box = box_around([part.box for part in digit])
     share = float(writing.soft[box.cut][mask[box.cut] > 0].sum()) / float(writing.soft.sum())
-    cut = any(part.borders for part in digit)
-    believed = believed_if_faint(writing.separated, writing.ink, mask, share, cut=cut)
+    signs = sum(part.borders for part in digit) + ("remove lines" in writing.steps)
+    believed = believed_if_faint(writing.separated, writing.ink, mask, share, signs)
     return Found(writing, digit, mask, box, share, believed)
 
 

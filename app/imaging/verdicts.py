@@ -31,7 +31,7 @@ TALL, HEAVY = 0.55, 0.2  # of the digit's height and area: a part outside it tha
 # How far the model's energy may exceed its threshold. The threshold was chosen on MNIST and on noise; people draw and
 # photograph what is more like digits.
 SURE = -2.0
-FAINT_SURE, FAINT_ALONE, FAINT_FADING, FAINT_CUT = -6.0, 10.0, -20.0, -6.0  # of faint ink, see `believed_if_faint`
+FAINT_SURE, FAINT_ALONE, FAINT_FADING, FAINT_SIGN = -6.0, 10.0, -20.0, -6.0  # of faint ink, see `believed_if_faint`
 
 
 class Judgement(NamedTuple):
@@ -53,15 +53,16 @@ def is_nothing(separated: Separated, digit: Mask, main: Part) -> bool:
     return main.box.side < DIRT * max(digit.shape) or separated.typical < LEAST
 
 
-def believed_if_faint(separated: Separated, ink: Ink, digit: Mask, alone: float, *, cut: bool) -> float | None:
+def believed_if_faint(separated: Separated, ink: Ink, digit: Mask, alone: float, signs: int) -> float | None:
     """What energy makes a digit of ink that may be the paper's grain or a shadow; None of ink that cannot be.
 
-    That it stands `alone` (the digit's share of all ink) speaks for a digit; that it fades at its edges, or is cut off
-    by the picture's border, for a shadow.
+    That it stands `alone` (the digit's share of all ink) speaks for a digit. That it fades at its edges speaks against
+    one, and so do `signs` of something else: each of the picture's borders that it touches, and printed lines, of which
+    it may be what is left.
     """
     fades = _fades(ink, digit) if separated.typical < STAIN else 0.0
     if separated.typical < FAINT or fades > SOFT:
-        return FAINT_SURE + FAINT_ALONE * alone + FAINT_FADING * fades + FAINT_CUT * cut
+        return FAINT_SURE + FAINT_ALONE * alone + FAINT_FADING * fades + FAINT_SIGN * signs
     return None
 
 

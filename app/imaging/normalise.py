@@ -76,13 +76,15 @@ def normalise(pixels: Pixels) -> Frame:
 
 
 def find_digit(pixels: Pixels) -> Found | None:
-    """Look at faint ink in other ways, too, and take the one in which the digit stands out most."""
+    """Look at faint ink in other ways, too, and take the one in which most speaks for a digit."""
     found = _look(ink_of(pixels))
     if found is not None and found.believed is None:
         return found
     ways = [ink_of(pixels, NARROWER)] + ([by_colour(pixels)] if pixels.ndim == 3 else [])
     for other in map(_look, ways):
-        if other is not None and other.share > max(found.share if found else 0, LEAST_SHARE):
+        if other is None or other.believed is None or other.share < LEAST_SHARE:
+            continue
+        if found is None or found.believed is None or other.believed > found.believed:
             found = other
     return found
 

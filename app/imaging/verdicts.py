@@ -31,7 +31,7 @@ TALL, HEAVY = 0.55, 0.2  # of the digit's height and area: a part outside it tha
 # How far the model's energy may exceed its threshold. The threshold was chosen on MNIST and on noise; people draw and
 # photograph what is more like digits.
 SURE = -2.0
-FAINT_SURE, FAINT_ALONE, FAINT_FADING, FAINT_SIGN = -6.0, 10.0, -20.0, -6.0  # of faint ink, see `believed_if_faint`
+FAINT_SURE, FAINT_ALONE, FAINT_FADING, FAINT_SIGN = -7.0, 14.0, -25.0, -9.0  # of faint ink, see `believed_if_faint`
 
 
 class Judgement(NamedTuple):

@@ -43,7 +43,7 @@ def explanation(response: httpx.Response) -> Explanation:
         answer = response.json()
         return Explanation(
             _prediction(answer, _model_version(answer["model"]), response),
-            _evidence({**answer, **answer["explanation"]}),
+            _evidence({**answer, **answer["explanation"]}),  # the digit and its heat map stand beside the prediction
             _evidence(answer["explanation"]["runner_up"]),
         )
 

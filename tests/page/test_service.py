@@ -44,6 +44,15 @@ def test_a_key_is_asked_for_once_and_sent_from_then_on(browser: Browser, process
         expect(read_as(page)).to_have_text("1")
 
 
+def test_a_browser_that_keeps_nothing_reads_all_the_same(browser: Browser, service: str) -> None:
+    with opened(browser, service) as page:
+        refuse = "get() { throw new DOMException('no', 'SecurityError') }"
+        page.add_init_script(f"Object.defineProperty(window, 'sessionStorage', {{ {refuse} }})")
+        page.reload()
+        draw(page, 6)
+        expect(read_as(page)).to_have_text("6")
+
+
 def test_who_has_no_key_is_told_so(browser: Browser, service: str) -> None:
     problem = {"status": 401, "content_type": "application/problem+json", "json": {"detail": "send an API key"}}
     with opened(browser, service, refusals=True) as page:

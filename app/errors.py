@@ -98,6 +98,10 @@ class NoInk(Undecodable):
     code, title = "no_ink", "No ink in the image"
 
 
+class TooMuchWork(Undecodable):
+    code, title = "too_much_work", "More work than a body of this size may make"
+
+
 class QueueFull(ServiceError):
     status, code, title = 429, "queue_full", "Queue full"
 

@@ -1,0 +1,44 @@
+"""How much work one request may make, so that a few bytes cannot buy much of it.
+
+Every step whose work an outsider can choose (parsing, unpacking, decoding, looking at parts, cutting numbers) charges
+what it is about to cost, estimated from what is known already: bytes, pixels by a header, parts counted. What is over
+the budget is refused before it is done. Estimates are in seconds of one core, measured on an ordinary server; they
+bound what a step takes, so that tests compare them with what it really takes.
+"""
+
+from app.errors import TooMuchWork
+
+SECONDS_A_KB = 0.05  # of the request's body: ten times what a drawing takes
+LEAST_SECONDS = 0.005  # whatever the body's size
+USUAL_MOST_SECONDS = 1.0  # which bodies of 100 KB or less cannot exceed;
+PHOTOS_SECONDS_A_KB = 0.01  # larger ones can: five times what photos take
+MOST_SECONDS = 10.0  # whatever the body's size
+
+
+class Budget:
+    """What is left of one request's work, in seconds of one core."""
+
+    __slots__ = ("left", "whole")
+
+    def __init__(self, body_bytes: int) -> None:
+        self.whole = self.left = allowed_seconds(body_bytes)
+
+    def charge(self, seconds: float, work: str) -> None:
+        """Count what `work` is about to cost. Raises TooMuchWork where that is more than is left.
+
+        `work` says in a caller's words what it is, as in "looking at 2,047x2,047 pixels".
+        """
+        if seconds > self.left:
+            raise TooMuchWork(
+                f"{work} would take about {seconds * 1e3:,.0f} ms, and {self.left * 1e3:,.0f} ms are left of the "
+                f"{self.whole * 1e3:,.0f} ms that a body of this size may take. Send it plainer or smaller, or send "
+                "fewer at a time."
+            )
+        self.left -= seconds
+
+
+def allowed_seconds(body_bytes: int) -> float:
+    """Of one core, for a body of that size: rises with it, with a floor and a ceiling."""
+    size = body_bytes / 1024
+    most = min(max(USUAL_MOST_SECONDS, PHOTOS_SECONDS_A_KB * size), MOST_SECONDS)
+    return min(max(LEAST_SECONDS, SECONDS_A_KB * size), most)

@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     max_held_bytes: int = Field(
         512 * MIB, ge=784, description="Bytes of all requests' bodies that one worker holds at a time; beyond, 429."
     )
+    deadline_seconds: float = Field(
+        20.0, gt=0, description="How long a request may take from its head to its answer; beyond, 504."
+    )
     body_seconds: float = Field(30.0, gt=0, description="How long a request's body may take to arrive; beyond, 408.")
 
     api_keys: tuple[ApiKey, ...] = Field(

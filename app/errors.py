@@ -30,6 +30,7 @@ class ServiceError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.retry_after = retry_after
+        self.spent: dict[str, float] = {}  # seconds by stage that it took to find out
 
     def bare(self) -> Self:
         """The same error without its traceback: kept with an answer, its frames would keep the image they held."""

@@ -48,14 +48,16 @@ def create_app(settings: Settings, listener: socket.socket | None = None) -> Fro
     framer = Framer(settings)
     limits = Limits(settings)
     admission = Admission(settings, repository)
-    predict = Predict(settings, admission, framer, limits, metrics)
+    predict = Predict(admission, framer, limits, metrics)
     read = Read(admission, framer, limits, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         forget_dead_workers()
+        framer.start()  # while the models are loaded
         try:
             repository.load()
+            await framer.begin()
         except StartError as error:
             log.critical("refused to start", reason=str(error))
             raise
@@ -64,7 +66,7 @@ def create_app(settings: Settings, listener: socket.socket | None = None) -> Fro
         gc.set_threshold(GARBAGE_BEFORE_COLLECTION)
         lifecycle.delay_sigterm()
         yield
-        framer.close()
+        await framer.close()
         repository.close()
         metrics.flush()
 

@@ -2,23 +2,18 @@
 
 import base64
 import binascii
-import io
-import zipfile
-from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
-import orjson
-
-from app.api import multipart
+from app.api import archive, json_items, multipart
+from app.api.json_items import SMALL, Elements, kind_of, parse_object
 from app.api.multipart import Part
-from app.config import Settings
+from app.budget import Budget
 from app.errors import (
     BadRequest,
     BatchTooLarge,
     ServiceError,
-    TooLarge,
-    Undecodable,
     UnsupportedMediaType,
     WrongShape,
 )
@@ -32,6 +27,18 @@ RAW, NPY, JSON = "application/octet-stream", "application/x-npy", "application/j
 FORM, ZIP = "multipart/form-data", "application/zip"
 LONG = 200  # characters of a Content-Type that are not remembered any more
 ALIASES = {"image/jpg": "image/jpeg", "image/x-ms-bmp": "image/bmp", "application/x-zip-compressed": ZIP}
+MOST_BRACKETS, MOST_COMMAS = 64, 4096  # in the JSON of one image: 28 rows of 28 numbers, or of what is told apart
+USUAL_NPY_HEAD = 256  # bytes, which numpy writes half of; longer ones take long to evaluate
+
+
+class Bounds(NamedTuple):
+    """What a body may hold."""
+
+    image_pixels: int
+    batch_images: int
+    batch_pixels: int
+    item_bytes: int
+    unpacked_bytes: int
 
 
 class Item(NamedTuple):
@@ -42,9 +49,6 @@ class Item(NamedTuple):
     frame: Frames | None = None  # uint8 [28, 28]
     error: ServiceError | None = None
     name: str | None = None  # the file's, where it came with one
-
-
-Body = Frames | Sequence[Item]  # pixels come as one array: a batch of them never becomes a list
 
 
 def media_type_of(content_type: str) -> str:
@@ -59,6 +63,16 @@ def _plain(content_type: str) -> str:
 _remembered = lru_cache(_plain)
 
 
+def is_read_quickly(content_type: str, body: bytes) -> bool:
+    """Whether `single` takes less than a millisecond, whatever the body holds."""
+    media_type = media_type_of(content_type)
+    if media_type == JSON:
+        return len(body) <= SMALL
+    if media_type == NPY:
+        return len(body) <= SMALL and arrays.npy_head_bytes(body) <= USUAL_NPY_HEAD
+    return media_type != FORM
+
+
 def single(content_type: str, body: bytes) -> Item:
     """The one image of /v1/predict. Raises BadRequest, UnsupportedMediaType, WrongShape, Undecodable."""
     media_type = media_type_of(content_type)
@@ -69,35 +83,73 @@ def single(content_type: str, body: bytes) -> Item:
     if media_type == NPY:
         return Item(frame=_only(arrays.from_npy(_not_empty(body))))
     if media_type == JSON:
-        return _single_json(_json_object(body), booleans=_may_hold_booleans(body))
+        return _single_json(body)
     if media_type == FORM:
-        return _single_form(multipart.parse(content_type, body, most=1))
+        return _single_form(list(multipart.parse(content_type, body, most=1)))
     raise _unsupported(media_type, [*FORMATS, RAW, NPY, FORM, JSON])
 
 
-def batch(content_type: str, body: bytes, settings: Settings) -> Body:
-    """The images of /v1/predict/batch. An item that cannot be read is an item with an error; raises as `single`
-    does where the body as a whole cannot be read, and BatchTooLarge."""
+def plain_batch(content_type: str, body: bytes, bounds: Bounds) -> Frames | None:
+    """The frames of a batch that need no work at all, uint8 [N, 28, 28]; None of any other batch. Raises as `batch`."""
     media_type = media_type_of(content_type)
-    readers: dict[str, Callable[[], Body]] = {
-        RAW: lambda: arrays.from_raw(_not_empty(body)),
-        NPY: lambda: arrays.from_npy(_not_empty(body)),
-        JSON: lambda: _batch_json(_json_object(body), settings.max_batch_images, booleans=_may_hold_booleans(body)),
-        FORM: lambda: _form_items(multipart.parse(content_type, body, most=settings.max_batch_images)),
-        ZIP: lambda: _zip_items(_not_empty(body), settings),
+    if media_type == RAW:
+        frames = arrays.from_raw(_not_empty(body))
+    elif media_type == NPY and arrays.npy_head_bytes(_not_empty(body)) <= USUAL_NPY_HEAD:
+        array = arrays.npy_array(body)
+        if array.dtype != "uint8" or not array.flags.c_contiguous:
+            return None
+        frames = arrays.from_array(array)
+    else:
+        return None
+    check_count(len(frames), bounds)
+    return _some(frames)
+
+
+def batch(content_type: str, body: bytes, bounds: Bounds, budget: Budget) -> Iterator[Item]:
+    """The images of /v1/predict/batch, each read when it is asked for. An item that cannot be read is an item with an
+    error; raises as `single` does where the body as a whole cannot be read, and BatchTooLarge, TooLarge, TooMuchWork.
+    """
+    media_type = media_type_of(content_type)
+    readers: dict[str, Callable[[], Iterable[Item]]] = {
+        RAW: lambda: _ready(arrays.from_raw(_not_empty(body)), bounds),
+        NPY: lambda: _ready(_npy(body, bounds), bounds),
+        JSON: lambda: _batch_json(body),
+        FORM: lambda: _form_items(multipart.parse(content_type, body, most=bounds.batch_images)),
+        ZIP: lambda: _zip_items(_not_empty(body), bounds, budget),
     }
     if media_type not in readers:
         raise _unsupported(media_type, [*readers])
-    items = readers[media_type]()
-    _check_count(len(items), settings.max_batch_images)
-    if not len(items):
+    count = 0
+    for item in readers[media_type]():
+        count += 1
+        check_count(count, bounds)
+        yield item
+    _some(range(count))
+
+
+def check_count(images: int, bounds: Bounds) -> None:
+    """Raises BatchTooLarge."""
+    if images > bounds.batch_images:
+        raise BatchTooLarge(
+            f"a batch holds at most {bounds.batch_images:,} images; {images:,} or more came. Send several batches."
+        )
+
+
+def _some(items: T) -> T:
+    if not len(items):  # type: ignore[arg-type]
         raise BadRequest("the batch holds no image; send at least one")
     return items
 
 
-def _check_count(images: int, most: int) -> None:
-    if images > most:
-        raise BatchTooLarge(f"a batch holds at most {most:,} images; {images:,} came. Send several batches.")
+def _ready(frames: Frames, bounds: Bounds) -> Iterator[Item]:
+    check_count(len(frames), bounds)
+    return (Item(frame=frame) for frame in frames)
+
+
+def _npy(body: bytes, bounds: Bounds) -> Frames:
+    array = arrays.npy_array(_not_empty(body))
+    check_count(len(array) if array.ndim else 0, bounds)
+    return arrays.from_array(array)
 
 
 def _unsupported(media_type: str, expected: list[str]) -> UnsupportedMediaType:
@@ -118,69 +170,42 @@ def _only(frames: Frames) -> Frames:
     return frame
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"the body is no JSON ({error})") from error
-    if not isinstance(document, dict):
-        raise BadRequest(f"expected a JSON object; got {_kind(document)}")
-    return document
-
-
 def _may_hold_booleans(json: bytes) -> bool:
     return b"true" in json or b"false" in json
 
 
-def _single_json(document: dict[str, Any], *, booleans: bool) -> Item:
-    match document:
+def _single_json(body: bytes) -> Item:
+    """Brackets and commas are counted before it is parsed: each could become an object of sixty bytes."""
+    if body.count(b"[") + body.count(b"{") > MOST_BRACKETS or body.count(b",") > MOST_COMMAS:
+        raise WrongShape(f"expected one image, {arrays.EXPECTED}; the JSON has more brackets or commas than that takes")
+    match document := parse_object(body):
         case {"image": image, **rest} if not rest:
             return _encoded(image)
         case {"pixels": pixels, **rest} if not rest:
-            return _pixels(pixels, booleans=booleans)
-    raise _wrong_fields(document, '{"image": base64} or {"pixels": 28 rows of 28 numbers, 0..255}')
+            return _pixels(pixels, booleans=_may_hold_booleans(body))
+    raise json_items.wrong_fields(document, '{"image": base64} or {"pixels": 28 rows of 28 numbers, 0..255}')
 
 
-def _batch_json(document: dict[str, Any], most: int, *, booleans: bool) -> Body:
-    match document:
-        case {"images": list(images), **rest} if not rest:
-            _check_count(len(images), most)
-            return [_guarded(_encoded, image) for image in images]
-        case {"pixels": list(pixels), **rest} if not rest:
-            _check_count(len(pixels), most)
-            return _batch_pixels(pixels, booleans=booleans)
-    raise _wrong_fields(document, '{"images": [base64, ...]} or {"pixels": [28x28 numbers, ...]}')
+def _batch_json(body: bytes) -> Iterator[Item]:
+    elements = Elements(body)
+    if elements.field == "images":
+        return (_guarded(_encoded, image) for image in elements)
+    booleans = _may_hold_booleans(body)
+    return (_guarded(lambda rows: _pixels(rows, booleans=booleans), rows) for rows in elements)
 
 
-def _batch_pixels(pixels: list[Any], *, booleans: bool) -> Body:
-    try:
-        return arrays.from_lists(pixels, booleans=booleans)
-    except ServiceError:  # some of them are wrong: find out which, so that the others are still answered
-        return [_guarded(_pixels, one) for one in pixels]
-
-
-def _wrong_fields(document: dict[str, Any], expected: str) -> BadRequest:
-    fields = ", ".join(repr(name) for name in list(document)[:5]) or "nothing"
-    return BadRequest(f"expected {expected}, alone; got an object with {fields}")
-
-
-def _pixels(numbers: Any, *, booleans: bool = True) -> Item:
+def _pixels(numbers: Any, *, booleans: bool) -> Item:
     return Item(frame=arrays.from_rows(numbers, booleans=booleans))
 
 
 def _encoded(text: Any) -> Item:
     if not isinstance(text, str):
-        raise BadRequest(f"an image in JSON is a base64 string; got {_kind(text)}")
+        raise BadRequest(f"an image in JSON is a base64 string; got {kind_of(text)}")
     encoded = text.partition(",")[2] if text.startswith("data:") else text  # a data: URL is what a canvas gives
     try:
         return Item(_not_empty(base64.b64decode(encoded, validate=True)))
     except (binascii.Error, ValueError) as error:
         raise BadRequest(f"the image is no valid base64 ({error})") from error
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")
 
 
 def _single_form(parts: list[Part]) -> Item:
@@ -190,54 +215,36 @@ def _single_form(parts: list[Part]) -> Item:
     return _part_item(parts[0])
 
 
-def _form_items(parts: list[Part]) -> list[Item]:
-    if others := {part.field for part in parts} - {"files", "file"}:
-        raise BadRequest(f"expected a form with fields named `files` alone; got {', '.join(map(repr, sorted(others)))}")
-    return [_guarded(_part_item, part, part.filename) for part in parts]
+def _form_items(parts: Iterable[Part]) -> Iterator[Item]:
+    for part in parts:
+        if part.field not in {"files", "file"}:
+            raise BadRequest(f"expected a form with fields named `files` alone; got {part.field!r}")
+        yield _guarded(_part_item, part, part.filename)
 
 
 def _part_item(part: Part) -> Item:
     """HTTP libraries guess a part's type by its file's name, so only a type that names a format binds."""
-    data = bytes(part.data)
     media_type = ALIASES.get(part.media_type, part.media_type)
     if media_type in FORMATS:
-        return Item(_not_empty(data), media_type, name=part.filename)
+        return Item(_not_empty(part.data), media_type, name=part.filename)
     if media_type == NPY:
-        return Item(frame=_only(arrays.from_npy(_not_empty(data))), name=part.filename)
-    if len(data) == FRAME_BYTES and media_type == RAW:
-        return Item(frame=_only(arrays.from_raw(data)), name=part.filename)
-    return Item(_not_empty(data), name=part.filename)
+        return Item(frame=_only(arrays.from_npy(_not_empty(part.data))), name=part.filename)
+    if len(part.data) == FRAME_BYTES and media_type == RAW:
+        return Item(frame=_only(arrays.from_raw(part.data)), name=part.filename)
+    return Item(_not_empty(part.data), name=part.filename)
 
 
-def _zip_items(body: bytes, settings: Settings) -> list[Item]:
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(body))
-    except Exception as error:  # zipfile lets struct.error and others through on hostile bytes
-        raise Undecodable(f"the body is no ZIP archive ({error})") from error
-    entries = [entry for entry in archive.infolist() if not _is_litter(entry)]
-    _check_count(len(entries), settings.max_batch_images)
-    unpacked = sum(entry.file_size for entry in entries)
-    if unpacked > settings.max_unpacked_bytes:
-        raise TooLarge(
-            f"the archive unpacks to {unpacked:,} bytes; at most {settings.max_unpacked_bytes:,} are unpacked"
-        )
-    return [_guarded(partial(_zip_item, archive), entry, entry.filename) for entry in entries]
+def _zip_items(body: bytes, bounds: Bounds, budget: Budget) -> Iterator[Item]:
+    files = archive.files(
+        body, budget, most=bounds.batch_images, most_bytes=bounds.item_bytes, most_unpacked=bounds.unpacked_bytes
+    )
+    return (_guarded(_file_item, file, file.name) for file in files)
 
 
-def _zip_item(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Item:
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise Undecodable("this file of the archive is packed by a rare method; pack with deflate, as ZIP does")
-    try:
-        with archive.open(entry) as file:
-            data = file.read(entry.file_size + 1)  # bounded by the directory, which is counted; read() alone is not
-    except Exception as error:  # a wrong checksum, a password, an unknown method, a broken stream
-        raise Undecodable(f"this file of the archive cannot be unpacked ({error})") from error
-    return Item(_not_empty(data), name=entry.filename)
-
-
-def _is_litter(entry: zipfile.ZipInfo) -> bool:
-    """Folders, and what macOS and editors leave in archives."""
-    return entry.is_dir() or entry.filename.startswith("__MACOSX/") or entry.filename.rsplit("/", 1)[-1].startswith(".")
+def _file_item(file: archive.File) -> Item:
+    if isinstance(file.content, ServiceError):
+        raise file.content
+    return Item(_not_empty(file.content), name=file.name)
 
 
 def _guarded(read: Callable[[T], Item], source: T, name: str | None = None) -> Item:

@@ -1,6 +1,7 @@
 """One request and its answer: what all rooms of the API need to know of it."""
 
 import asyncio
+import math
 import os
 import re
 from functools import lru_cache
@@ -54,7 +55,7 @@ class Exchange:
         self.caller: str = scope["client"][0] if scope.get("client") else "unknown"
         self.route = UNMATCHED
         self.held_bytes = 0  # of its body
-        self.deadline: float | None = None
+        self.deadline = math.inf  # on the event loop's clock
         self.stages: dict[str, float] = {}
         self.run_images = 0
         self.status = 0  # 0 until an answer has begun
@@ -66,8 +67,12 @@ class Exchange:
     def header(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")
 
-    def set_deadline(self) -> None:
-        """Read X-Deadline-Ms, milliseconds from the request's arrival. Raises BadRequest where it is none."""
+    def set_deadline(self, most_seconds: float) -> None:
+        """After so many seconds, or the milliseconds that X-Deadline-Ms says where those are fewer. Raises BadRequest
+        where it says none.
+        """
+        now = asyncio.get_running_loop().time()
+        self.deadline = now + most_seconds
         if b"x-deadline-ms" not in self.headers:
             return
         text = self.header(b"x-deadline-ms")
@@ -77,11 +82,11 @@ class Exchange:
             milliseconds = -1.0
         if not 0 < milliseconds < 1e9:
             raise BadRequest(f"X-Deadline-Ms is a positive number of milliseconds; got {text!r}")
-        self.deadline = asyncio.get_running_loop().time() + milliseconds / 1000
+        self.deadline = min(self.deadline, now + milliseconds / 1000)
 
     def check_deadline(self) -> None:
         """Raises DeadlineExceeded where it has passed."""
-        if self.deadline is not None and asyncio.get_running_loop().time() >= self.deadline:
+        if asyncio.get_running_loop().time() >= self.deadline:
             raise self.too_late("before the model was asked")
 
     def check_caller(self) -> None:
@@ -91,10 +96,14 @@ class Exchange:
 
     def too_late(self, when: str) -> DeadlineExceeded:
         """The error to raise where the deadline passed `when`."""
-        spent = self.age() * 1000
+        asked = (
+            f"the deadline of {self.header(b'x-deadline-ms')} ms"
+            if b"x-deadline-ms" in self.headers
+            else "the deadline"
+        )
         return DeadlineExceeded(
-            f"the deadline of {self.header(b'x-deadline-ms')} ms passed {when}, after {spent:.0f} ms; "
-            "allow more with X-Deadline-Ms, or send less at a time"
+            f"{asked} passed {when}, after {self.age() * 1000:.0f} ms; allow more with X-Deadline-Ms, up to the "
+            "service's own deadline, or send less at a time"
         )
 
     def lap(self, stage: str) -> None:

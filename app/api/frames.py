@@ -1,46 +1,25 @@
-"""Items -> the frames that the model sees: a small image on the event loop, a large one or a batch on threads."""
+"""Bodies -> the frames that the model sees: what is proven cheap on the event loop, all else in processes."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from time import perf_counter
-from typing import Any, NamedTuple, TypeVar
+from itertools import count
+from typing import Any, TypeVar
 
 import numpy as np
-from PIL import Image
 
-from app.api.bodies import Body, Item
+from app.api import bodies, work
+from app.api.bodies import Bounds
 from app.api.exchange import Exchange
-from app.api.pool import Pool
+from app.api.pool import Pool, Process
+from app.api.work import Forgotten, Part, Readings, Seen, Sheet, Spent
 from app.config import Settings
 from app.cores import usable_cores
-from app.errors import BatchTooLarge, NoInk, QueueFull, ServiceError
+from app.errors import QueueFull, ServiceError
 from app.imaging.arrays import SIDE, Frames
-from app.imaging.decode import decode, open_image, pixels_of
-from app.imaging.normalise import WORKING, Frame, normalise
-from app.imaging.numbers import Number, find_numbers
+from app.imaging.normalise import Frame
+from app.imaging.readings import Scores
 
 T = TypeVar("T")
-Opened = dict[int, Image.Image | None]  # by place in the batch; None: a frame already
-
-# About a millisecond of work: a thread would gain nothing. Bytes count too, for few pixels can hide in many of them.
-INLINE_PIXELS, INLINE_BYTES = 100_000, 65_536
-GROUP_PIXELS = 1_000_000  # some ten milliseconds
-
-
-class Seen(NamedTuple):
-    """What the model will see of one item, and how it came to be."""
-
-    frame: Frame
-    decoding: float = 0.0  # seconds
-    normalising: float = 0.0  # seconds
-
-
-class Sheet(NamedTuple):
-    """The numbers in one picture, and how many of the picture's pixels are one of those that boxes are counted in."""
-
-    numbers: list[Number]
-    scale: float
 
 
 @dataclass
@@ -73,183 +52,141 @@ class Batch:
 
 
 class Framer:
-    """Turns what came into frames, within the limits on pixels and on what may wait, and times it."""
+    """Turns what came into frames, within the limits on what a body may hold and on how long it may wait."""
 
     def __init__(self, settings: Settings) -> None:
-        self._max_image_pixels = settings.max_image_pixels
-        self._max_batch_pixels = settings.max_batch_pixels
-        self._max_waiting = settings.max_queue_images
+        self._bounds = Bounds(
+            image_pixels=settings.max_image_pixels,
+            batch_images=settings.max_batch_images,
+            batch_pixels=settings.max_batch_pixels,
+            item_bytes=settings.max_body_bytes,
+            unpacked_bytes=settings.max_unpacked_bytes,
+        )
         self._max_wait_seconds = settings.max_wait_seconds
-        self._waiting = 0
         self._pool = Pool(max(1, usable_cores() // settings.workers))
+        self._numbers = count()
 
-    def see_small(self, item: Item, exchange: Exchange) -> Seen | None:
-        """The frame of a single image, or None where making it would hold up the event loop. Raises ServiceError."""
-        if item.image is None:
-            return _see(item, None)
-        if len(item.image) > INLINE_BYTES:
-            return None
-        opened = self._open(item)
-        if _pixels(opened) > INLINE_PIXELS:
-            return None
-        return _spent(_see(item, opened), exchange)
+    def start(self) -> None:
+        """Start the processes; `begin` must follow."""
+        self._pool.start()
 
-    async def see_large(self, item: Item, exchange: Exchange) -> Seen:
-        """The same on a thread, for images of any size."""
-        with self._room_for(1):
-            return _spent(await self._on_thread(exchange, self._open_and_see, item), exchange)
+    async def begin(self) -> None:
+        """Raises StartError where they cannot start."""
+        await self._pool.begin()
 
-    async def numbers(self, item: Item, exchange: Exchange) -> Sheet:
+    async def close(self) -> None:
+        await self._pool.close()
+
+    def see_here(self, body: bytes, exchange: Exchange) -> Seen | None:
+        """The frame of a single image, or None where that could hold up the event loop. Raises ServiceError."""
+        try:
+            seen = work.see_here(body, _content_type(exchange), self._bounds)
+        except ServiceError as error:
+            _spend(error.spent, exchange)
+            raise
+        if seen is not None:
+            _spend(seen.spent, exchange)
+        return seen
+
+    async def see(self, body: bytes, exchange: Exchange) -> Seen:
+        """The same of any image, in a process. Raises ServiceError."""
+        arguments = _content_type(exchange), self._bounds
+        seen = await self._run(self._process(), exchange, work.see, *arguments, body=body)
+        _spend(seen.spent, exchange)
+        return seen
+
+    async def find(self, body: bytes, exchange: Exchange) -> Sheet:
         """Where numbers stand in an image, and all the ways in which they may be cut. Raises ServiceError."""
-        with self._room_for(1):
-            sheet = await self._on_thread(exchange, self._open_and_find, item)
-        exchange.lap("normalise")
+        arguments = _content_type(exchange), self._bounds
+        sheet = await self._run(self._process(), exchange, work.find, *arguments, body=body)
+        _spend(sheet.spent, exchange)
         return sheet
 
-    async def many(self, body: Body, exchange: Exchange) -> Batch:
-        """Raises BatchTooLarge, QueueFull, DeadlineExceeded for the batch as a whole; an item's error stays its own.
+    async def read(self, sheet: Sheet, scores: Scores, best: int, exchange: Exchange) -> list[Readings | None]:
+        """What its numbers say by the scores of their candidates, float32 [N, 11]: their `best` readings."""
+        return await self._run(self._pool.least_busy(), exchange, work.read, sheet.numbers, scores, best)
 
-        The threads get a few images at a time, so that other requests' images come in between.
+    async def many(self, body: bytes, exchange: Exchange) -> Batch:
+        """Raises ServiceError for the batch as a whole; an item's error stays its own.
+
+        The process looks at a few images at a time, so that other requests' images come in between.
         """
-        if isinstance(body, np.ndarray):
-            return _batch_of_frames(body)
-        batch = Batch(len(body), np.empty((0, SIDE, SIDE), np.uint8))
-        batch.names = {place: item.name for place, item in enumerate(body) if item.name is not None}
-        seen: list[Seen] = []
-        with self._room_for(len(body)):
-            opened = await self._on_thread(exchange, self._open_all, body, batch.errors)
-            for group in _groups(opened):
-                exchange.check_caller()
-                seen += await self._on_thread(exchange, _see_group, body, group, batch)
-        if seen:
-            batch.frames = np.stack([one.frame.pixels for one in seen])
-        exchange.spend("decode", sum(one.decoding for one in seen))
-        exchange.spend("normalise", sum(one.normalising for one in seen))
+        plain = bodies.plain_batch(_content_type(exchange), body, self._bounds)
+        if plain is not None:
+            return _batch_of_frames(plain)
+        process, number = self._process(), next(self._numbers)
+        batch = Batch(0, np.empty((0, SIDE, SIDE), np.uint8))
+        frames: list[Frames] = []
+        try:
+            part = await self._begin(process, number, body, batch.count, exchange)
+            while True:
+                _add(part, batch, frames)
+                _spend(part.spent, exchange)
+                if part.is_last:
+                    break
+                try:
+                    part = await self._run(process, exchange, work.go_on, number)
+                except Forgotten:  # another request's picture has broken the process, and ours was in its memory
+                    part = await self._begin(process, number, body, batch.count, exchange)
+        except BaseException:
+            process.send(work.forget, number)
+            raise
+        if frames:
+            batch.frames = np.stack(frames)
         return batch
 
-    def close(self) -> None:
-        self._pool.close()
+    async def _begin(self, process: Process, number: int, body: bytes, done: int, exchange: Exchange) -> Part:
+        arguments = number, _content_type(exchange), self._bounds, done
+        return await self._run(process, exchange, work.begin_batch, *arguments, body=body)
 
-    def _open_and_see(self, item: Item) -> Seen:
-        return _see(item, self._open(item))
-
-    def _open_and_find(self, item: Item) -> Sheet:
-        opened = self._open(item)
-        if opened is None:
-            assert item.frame is not None
-            return Sheet(find_numbers(item.frame), 1.0)
-        longer = max(opened.size)
-        pixels = decode(opened)
-        return Sheet(find_numbers(pixels), longer / max(pixels.shape[:2]))
-
-    def _open(self, item: Item) -> Image.Image | None:
-        if item.image is None:
-            return None
-        return open_image(item.image, item.media_type, max_pixels=self._max_image_pixels)
-
-    def _open_all(self, items: Sequence[Item], errors: dict[int, ServiceError]) -> Opened:
-        """Read every header before any pixel, so that a batch that is too large costs nothing more."""
-        opened: Opened = {}
-        for place, item in enumerate(items):
-            try:
-                if item.error is not None:
-                    raise item.error
-                opened[place] = self._open(item)
-            except ServiceError as error:
-                errors[place] = error.bare()
-        pixels = sum(_pixels(image) for image in opened.values())
-        if pixels > self._max_batch_pixels:
-            raise BatchTooLarge(
-                f"the batch's images hold {pixels:,} pixels together; at most {self._max_batch_pixels:,} are decoded "
-                "for one request. Send fewer at a time, or smaller ones."
-            )
-        return opened
-
-    async def _on_thread(self, exchange: Exchange, work: Callable[..., T], *arguments: Any) -> T:
-        """The deadline holds while the work waits for a thread, and while it runs."""
+    async def _run(
+        self, process: Process, exchange: Exchange, job: Callable[..., T], *arguments: Any, body: bytes = b""
+    ) -> T:
+        """The deadline holds while the job waits for its process, and while it runs."""
         try:
-            return await self._pool.run(work, *arguments, deadline=exchange.deadline)
+            return await process.run(job, *arguments, body=body, deadline=exchange.deadline, is_gone=exchange.is_gone)
         except TimeoutError as error:
             raise exchange.too_late("while images were decoded") from error
+        except ServiceError as error:
+            _spend(error.spent, exchange)
+            raise
 
-    @contextmanager
-    def _room_for(self, images: int) -> Iterator[None]:
-        wait = self._pool.wait_seconds
-        if self._waiting + images > self._max_waiting or wait > self._max_wait_seconds:
+    def _process(self) -> Process:
+        """Where new work waits least. Raises QueueFull where that is too long."""
+        process = self._pool.least_busy()
+        wait = process.wait_seconds
+        if wait > self._max_wait_seconds:
             raise QueueFull(
-                f"{self._waiting} images wait to be decoded, for about {wait:.1f} s, and this request brings {images}; "
-                f"at most {self._max_waiting} may wait, for {self._max_wait_seconds:g} s. "
+                f"requests wait to be decoded, for about {wait:.1f} s; they may for {self._max_wait_seconds:g} s. "
                 "Try again after Retry-After, or send smaller batches.",
                 retry_after=wait,
             )
-        self._waiting += images
-        try:
-            yield
-        finally:
-            self._waiting -= images
+        return process
+
+
+def _content_type(exchange: Exchange) -> str:
+    return exchange.header(b"content-type")
+
+
+def _spend(spent: Spent, exchange: Exchange) -> None:
+    for stage, seconds in spent.items():
+        exchange.spend(stage, seconds)
+
+
+def _add(part: Part, batch: Batch, frames: list[Frames]) -> None:
+    frames += part.frames
+    batch.count += part.count
+    batch.errors |= part.errors
+    batch.made |= part.made
+    batch.names |= part.names
 
 
 def _between(entries: dict[int, T], start: int, stop: int) -> dict[int, T]:
     return {place - start: entries[place] for place in range(start, stop) if place in entries}
 
 
-def _see(item: Item, opened: Image.Image | None) -> Seen:
-    if opened is None:
-        assert item.frame is not None
-        if not np.count_nonzero(item.frame):  # several times faster than any()
-            raise _blank()
-        return Seen(Frame(item.frame, ()))
-    started = perf_counter()
-    pixels = decode(opened, WORKING)
-    decoded = perf_counter()
-    frame = normalise(pixels)
-    return Seen(frame, decoded - started, perf_counter() - decoded)
-
-
-def _see_group(items: Sequence[Item], group: Opened, batch: Batch) -> list[Seen]:
-    seen: list[Seen] = []
-    for place in list(group):
-        try:
-            seen.append(_see(items[place], group.pop(place)))  # popped: a decoded picture goes before the next comes
-        except ServiceError as error:
-            batch.errors[place] = error.bare()
-        else:
-            if seen[-1].frame.steps:
-                batch.made[place] = seen[-1].frame
-    return seen
-
-
-def _groups(opened: Opened) -> Iterator[Opened]:
-    """Take consecutive images of up to GROUP_PIXELS together, at least one, out of those that are opened."""
-    group: Opened = {}
-    pixels = 0
-    for place in list(opened):
-        more = _pixels(opened[place])
-        if group and pixels + more > GROUP_PIXELS:
-            yield group
-            group, pixels = {}, 0
-        group[place] = opened.pop(place)
-        pixels += more
-    if group:
-        yield group
-
-
-def _pixels(image: Image.Image | None) -> int:
-    return SIDE * SIDE if image is None else pixels_of(image)
-
-
 def _batch_of_frames(frames: Frames) -> Batch:
     inked = frames.reshape(len(frames), -1).any(axis=1)
     if inked.all():
         return Batch(len(frames), frames)
-    return Batch(len(frames), frames[inked], {int(place): _blank() for place in np.flatnonzero(~inked)})
-
-
-def _blank() -> NoInk:
-    return NoInk("all 28x28 pixels are 0, the background; expected ink, up to 255")
-
-
-def _spent(seen: Seen, exchange: Exchange) -> Seen:
-    exchange.spend("decode", seen.decoding)
-    exchange.spend("normalise", seen.normalising)
-    return seen
+    return Batch(len(frames), frames[inked], {int(place): work.blank() for place in np.flatnonzero(~inked)})

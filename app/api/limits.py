@@ -21,6 +21,7 @@ class Limits:
         self._max_body_bytes = settings.max_body_bytes
         self._max_held_bytes = settings.max_held_bytes
         self._body_seconds = settings.body_seconds
+        self._deadline_seconds = settings.deadline_seconds
         self._held_bytes = 0
 
     def admit(self, exchange: Exchange) -> None:
@@ -29,7 +30,7 @@ class Limits:
             self._check_key(exchange.path, exchange)
         if length := exchange.headers.get(b"content-length"):
             self._check_length(length)
-        exchange.set_deadline()
+        exchange.set_deadline(self._deadline_seconds)
 
     def release(self, exchange: Exchange) -> None:
         self._held_bytes -= exchange.held_bytes

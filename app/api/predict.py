@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 from starlette.types import Receive
 
-from app.api import answers, bodies, openapi
+from app.api import answers, openapi
 from app.api.admission import Admission
 from app.api.answers import NDJSON, NPY
-from app.api.bodies import Item
 from app.api.exchange import Exchange
-from app.api.frames import Batch, Framer, Seen
+from app.api.frames import Batch, Framer
 from app.api.front import Answer, Begin, Finish, Handler
 from app.api.limits import Limits
 from app.api.openapi import Documented
-from app.config import Settings
+from app.api.work import Seen
 from app.errors import BadRequest, ServiceError
 from app.imaging.arrays import Frames
 from app.inference.occlusion import Occlusion, occlude
@@ -27,17 +26,13 @@ from app.inference.submission import Submission
 from app.metrics import Metrics
 
 SINGLE, BATCH, EXPLAIN = "/v1/predict", "/v1/predict/batch", "/v1/explain"
-SLICE = 512  # images whose answers are encoded in one go
-PARSED_INLINE = 256 * 1024  # bytes of a batch that the event loop itself takes apart
+SLICE, SLICE_SEEN = 512, 64  # images whose answers are encoded in one go, without and with pictures: milliseconds
 
 
 class Predict:
     """The handlers of what reads images of one digit each."""
 
-    def __init__(
-        self, settings: Settings, admission: Admission, framer: Framer, limits: Limits, metrics: Metrics
-    ) -> None:
-        self._settings = settings
+    def __init__(self, admission: Admission, framer: Framer, limits: Limits, metrics: Metrics) -> None:
         self._admission = admission
         self._framer = framer
         self._limits = limits
@@ -60,9 +55,7 @@ class Predict:
     async def single(self, exchange: Exchange, receive: Receive) -> Answer:
         """One image in, one digit out. An image is normalised to MNIST's frame; pixels are taken as they come."""
         model, include = self._admission.admit(exchange, single=True)
-        item = bodies.single(exchange.header(b"content-type"), await self._limits.read_body(exchange, receive))
-        exchange.lap("decode")
-        return await self._single(model, include, item, exchange)
+        return await self._single(model, include, await self._limits.read_body(exchange, receive), exchange)
 
     async def explain(self, exchange: Exchange, receive: Receive) -> Answer:
         """One image in, one digit out, and what in the picture speaks for it and for the runner-up.
@@ -70,12 +63,11 @@ class Predict:
         Each part of the frame is covered in turn, all in one batch: what matters is where that changes the answer.
         """
         model, include = self._admission.admit(exchange, single=False)
-        item = bodies.single(exchange.header(b"content-type"), await self._limits.read_body(exchange, receive))
-        exchange.lap("decode")
-        return await self._single(model, include | {"seen", "heatmap", "runner_up"}, item, exchange)
+        body = await self._limits.read_body(exchange, receive)
+        return await self._single(model, include | {"seen", "heatmap", "runner_up"}, body, exchange)
 
-    async def _single(self, model: LiveModel, include: frozenset[str], item: Item, exchange: Exchange) -> Answer:
-        seen = self._framer.see_small(item, exchange) or await self._framer.see_large(item, exchange)
+    async def _single(self, model: LiveModel, include: frozenset[str], body: bytes, exchange: Exchange) -> Answer:
+        seen = self._framer.see_here(body, exchange) or await self._framer.see(body, exchange)
         occlusion = occlude(seen.frame.pixels) if "heatmap" in include else None
         frames = seen.frame.pixels[np.newaxis] if occlusion is None else occlusion.frames
         exchange.check_deadline()
@@ -88,11 +80,9 @@ class Predict:
         more than all that is done here.
         """
         model, include = self._admission.admit(exchange, single=True)
-        item = bodies.single(exchange.header(b"content-type"), body)
-        exchange.lap("decode")
-        seen = None if "heatmap" in include else self._framer.see_small(item, exchange)
+        seen = None if "heatmap" in include else self._framer.see_here(body, exchange)
         if seen is None:
-            self._finish_later(self._single(model, include, item, exchange), exchange, finish)
+            self._finish_later(self._single(model, include, body, exchange), exchange, finish)
             return
         exchange.check_deadline()
         end = partial(self._end_single, model, include, seen, exchange, finish)
@@ -154,12 +144,8 @@ class Predict:
         model, include = self._admission.admit(exchange, single=False)
         if "heatmap" in include:
             raise BadRequest("?include=heatmap is for one image at a time; send it to /v1/predict or /v1/explain")
-        content = await self._limits.read_body(exchange, receive)
-        read = partial(bodies.batch, exchange.header(b"content-type"), content, self._settings)
-        body = read() if len(content) <= PARSED_INLINE else await asyncio.to_thread(read)
-        exchange.lap("decode")
-        self._admission.charge(exchange, len(body) - 1)
-        batch = await self._framer.many(body, exchange)
+        batch = await self._framer.many(await self._limits.read_body(exchange, receive), exchange)
+        self._admission.charge(exchange, batch.count - 1)
         accepted = _accepted(exchange)
         if NDJSON in accepted:
             return Answer(self._stream(model, batch, include, exchange), NDJSON.encode())
@@ -171,9 +157,10 @@ class Predict:
             answer = Answer(answers.batch_npy(batch, done.scores), NPY.encode())
         else:
             entries: list[bytes] = []
+            size = _slice(include)
             for entry in answers.batch_entries(model, batch, done.scores, decisions, include):
                 entries.append(entry)
-                if len(entries) % SLICE == 0:
+                if len(entries) % size == 0:
                     await asyncio.sleep(0)  # so that a large answer does not hold up small ones
             answer = Answer(answers.batch_document(model, batch, entries))
         exchange.lap("encode")
@@ -183,7 +170,7 @@ class Predict:
         self, model: LiveModel, batch: Batch, include: frozenset[str], exchange: Exchange
     ) -> AsyncIterator[bytes]:
         """Lines of JSON, a few hundred at a time. An error in the middle is the last line: the status has left."""
-        for part in batch.parts(SLICE):
+        for part in batch.parts(_slice(include)):
             try:
                 done = await _run(model, part.frames, exchange)
             except ServiceError as error:
@@ -206,6 +193,10 @@ class Predict:
 async def _run(model: LiveModel, frames: Frames, exchange: Exchange) -> Submission:
     exchange.check_deadline()
     return await model.batcher.run(frames, exchange.deadline, exchange.is_gone)
+
+
+def _slice(include: frozenset[str]) -> int:
+    return SLICE_SEEN if include else SLICE
 
 
 def _accepted(exchange: Exchange) -> set[str]:

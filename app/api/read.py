@@ -1,24 +1,22 @@
 """POST /v1/read: the whole numbers in a photo or a scan."""
 
-import asyncio
 import math
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 from starlette.types import Receive
 
-from app.api import answers, bodies, openapi
+from app.api import answers, openapi
 from app.api.admission import Admission
 from app.api.exchange import Exchange
-from app.api.frames import Framer, Sheet
+from app.api.frames import Framer
 from app.api.front import Answer, Handler
 from app.api.limits import Limits
 from app.api.openapi import Documented
+from app.api.work import Readings, Sheet
 from app.errors import BadRequest
-from app.imaging import readings
 from app.imaging.numbers import Number
 from app.imaging.parts import Box, box_around
-from app.imaging.readings import Reading
 from app.inference.repository import LiveModel
 from app.inference.session import ENERGY, Scores
 from app.metrics import Metrics
@@ -51,17 +49,15 @@ class Read:
         model, include = self._admission.admit(exchange, single=False)
         if include:
             raise BadRequest(f"{PATH} takes no ?include=; got {', '.join(sorted(include))}. Send it to /v1/predict.")
-        item = bodies.single(exchange.header(b"content-type"), await self._limits.read_body(exchange, receive))
-        exchange.lap("decode")
-        sheet = await self._framer.numbers(item, exchange)
-        frames = [candidate.frame for number in sheet.numbers for candidate in number.candidates]
+        sheet = await self._framer.find(await self._limits.read_body(exchange, receive), exchange)
         found = []
-        if frames:
+        if len(sheet.frames):
             exchange.check_deadline()
-            self._admission.charge(exchange, len(frames) - 1)
-            submission = await model.batcher.run(np.stack(frames), exchange.deadline, exchange.is_gone)
+            self._admission.charge(exchange, len(sheet.frames) - 1)
+            submission = await model.batcher.run(sheet.frames, exchange.deadline, exchange.is_gone)
             exchange.ran(submission)
-            found = await asyncio.to_thread(_found, model, sheet, submission.scores)
+            reads = await self._framer.read(sheet, submission.scores, READINGS, exchange)
+            found = list(_entries(model, sheet, submission.scores, reads))
             for entry in found:
                 self._metrics.read(model.manifest.name, model.manifest.version, entry["decision"])
         content = answers.to_json({"numbers": found, "model": model.reference})
@@ -69,22 +65,21 @@ class Read:
         return Answer(content)
 
 
-def _found(model: LiveModel, sheet: Sheet, scores: Scores) -> list[dict[str, Any]]:
-    found, start = [], 0
-    for number in sheet.numbers:
-        own = scores[start : start + len(number.candidates)]
+def _entries(model: LiveModel, sheet: Sheet, scores: Scores, reads: list[Readings | None]) -> Iterator[dict[str, Any]]:
+    start = 0
+    for number, read in zip(sheet.numbers, reads, strict=True):
+        if read is not None:
+            yield _entry(model, number, read, scores[start:, ENERGY], sheet.scale)
         start += len(number.candidates)
-        if ways := readings.read(number, own, READINGS):
-            found.append(_entry(model, number, ways, own, sheet.scale))
-    return found
 
 
-def _entry(model: LiveModel, number: Number, ways: list[Reading], scores: Scores, scale: float) -> dict[str, Any]:
-    best, *others = ways
-    confidence, *of_others = readings.confidences(ways, scores)
+def _entry(model: LiveModel, number: Number, read: Readings, energies: Scores, scale: float) -> dict[str, Any]:
+    """`energies` are float32 [N], of the number's candidates and what follows."""
+    best, *others = read.ways
+    confidence, *of_others = read.confidences
     digits, decisions = [], [model.decide(confidence, -math.inf)]
-    for digit, index, sure in zip(best.digits, best.chosen, readings.of_digits(best, scores), strict=True):
-        decisions.append(model.decide(sure, float(scores[index, ENERGY])))
+    for digit, index, sure in zip(best.digits, best.chosen, read.of_digits, strict=True):
+        decisions.append(model.decide(sure, float(energies[index])))
         digits.append({"digit": digit, "confidence": sure, "box": _box(number.candidates[index].box, scale)})
     return {
         "text": best.text,

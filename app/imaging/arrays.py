@@ -31,7 +31,17 @@ def from_raw(data: bytes) -> Frames:
 
 
 def from_npy(data: bytes) -> Frames:
-    """An .npy file of [28, 28] or [N, 28, 28] -> uint8 [N, 28, 28]. Raises Undecodable, WrongShape.
+    """An .npy file of [28, 28] or [N, 28, 28] -> uint8 [N, 28, 28]. Raises Undecodable, WrongShape."""
+    return from_array(npy_array(data))
+
+
+def npy_head_bytes(data: bytes) -> int:
+    """How long an .npy file says that its header is; 0 of what is too short for one. Source: numpy.lib.format."""
+    return int.from_bytes(data[8:12] if data[6:7] > b"\1" else data[8:10], "little")
+
+
+def npy_array(data: bytes) -> NDArray[Any]:
+    """What an .npy file holds, without a copy. Raises Undecodable.
 
     Source of the format: numpy.lib.format. Pickled objects are refused, and no more is allocated than came.
     """
@@ -42,17 +52,9 @@ def from_npy(data: bytes) -> Frames:
         if dtype.hasobject:
             raise ValueError("it holds Python objects")
         content = np.frombuffer(data, dtype, math.prod(shape), file.tell())
-        array = content.reshape(shape, order="F" if fortran else "C")
+        return content.reshape(shape, order="F" if fortran else "C")
     except Exception as error:  # the header is evaluated as Python literals and can fail in any way
         raise Undecodable(f"the body is no .npy file of plain numbers ({error}); write it with numpy.save") from error
-    return _from_array(array)
-
-
-def from_lists(pixels: Any, *, booleans: bool = True) -> Frames:
-    """A list of frames, each 28 lists of 28 numbers -> uint8 [N, 28, 28]. Raises WrongShape, Undecodable."""
-    if not pixels:
-        return np.empty((0, SIDE, SIDE), np.uint8)
-    return np.stack([from_rows(rows, booleans=booleans) for rows in pixels])
 
 
 def from_rows(rows: Any, *, booleans: bool = True) -> Frames:
@@ -76,7 +78,8 @@ def from_rows(rows: Any, *, booleans: bool = True) -> Frames:
     return _to_bytes(np.array(rows, np.float64))
 
 
-def _from_array(array: NDArray[Any]) -> Frames:
+def from_array(array: NDArray[Any]) -> Frames:
+    """[28, 28] or [N, 28, 28] of any numbers -> uint8 [N, 28, 28]. Raises Undecodable, WrongShape."""
     if array.ndim not in (2, 3) or array.shape[-2:] != (SIDE, SIDE):
         raise WrongShape(f"expected {EXPECTED}, or a list of such; got an array of shape {list(array.shape)}")
     frames = array.reshape(-1, SIDE, SIDE)

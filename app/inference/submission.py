@@ -1,6 +1,7 @@
 """What one request has waiting for the model, and the lines that such things wait in."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from time import perf_counter
@@ -24,6 +25,7 @@ class Submission:
 
     __slots__ = (
         "arrived",
+        "deadline",
         "done",
         "error",
         "finished",
@@ -48,6 +50,7 @@ class Submission:
         self.arrived = self.finished = perf_counter()
         self.ran = 0.0
         self.largest_run = 0
+        self.deadline = math.inf  # on the event loop's clock
         self.timer: asyncio.TimerHandle | None = None
 
     def finish(self, error: Exception | None = None) -> None:

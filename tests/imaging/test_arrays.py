@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays_of
 from numpy.typing import NDArray
 
 from app.errors import ServiceError, Undecodable, WrongShape
-from app.imaging.arrays import from_lists, from_npy, from_raw, from_rows
+from app.imaging.arrays import from_npy, from_raw, from_rows
 from tests.pictures import npy
 
 FRAME = np.arange(784, dtype=np.int64).reshape(28, 28) % 256
@@ -26,7 +26,6 @@ def test_npy_of_every_type_of_number(dtype: str, order: str) -> None:
 def test_many_frames() -> None:
     many = np.stack([FRAME, FRAME]).astype(np.uint8)
     assert np.array_equal(from_npy(npy(many)), many)
-    assert np.array_equal(from_lists(many.tolist()), many)
     assert np.array_equal(from_raw(many.tobytes()), many)
 
 

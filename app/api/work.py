@@ -1,0 +1,259 @@
+"""What is done with a request's body before the model and after it: bytes -> frames, scores -> numbers.
+
+Each function is run by a process of the pool (`child`), or, where `see_here` proves it cheap, by the event loop itself.
+Nothing here knows settings, models or HTTP, so that such a process stays small.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from app.api import bodies
+from app.api.bodies import Bounds, Item
+from app.budget import Budget
+from app.errors import BatchTooLarge, NoInk, ServiceError
+from app.imaging import readings
+from app.imaging.arrays import SIDE, Frames
+from app.imaging.decode import decode, is_plain_png, open_image, pixels_of
+from app.imaging.normalise import WORKING, Frame, normalise
+from app.imaging.numbers import Number, find_numbers
+from app.imaging.readings import Reading, Scores
+
+STEP_SECONDS = 0.03  # of a batch, after which another request's turn comes
+NOTHING = np.zeros((SIDE, SIDE), np.uint8)
+Spent = dict[str, float]  # seconds by stage
+Opened = Callable[[Image.Image], None]  # to be called with an image before it is decoded
+
+
+class Seen(NamedTuple):
+    """What the model will see of one image, and how long that took to make."""
+
+    frame: Frame
+    spent: Spent
+
+
+class Sheet(NamedTuple):
+    """The numbers in one picture, without their candidates' frames, and those, uint8 [N, 28, 28]; and how many of the
+    picture's pixels are one of those that boxes are counted in.
+    """
+
+    numbers: list[Number]
+    frames: Frames
+    scale: float
+    spent: Spent
+
+
+class Readings(NamedTuple):
+    """The most likely readings of one number, the best first; how sure each is; and each digit of the best."""
+
+    ways: list[Reading]
+    confidences: list[float]
+    of_digits: list[float]
+
+
+@dataclass
+class Part:
+    """Consecutive items of a batch; the dictionaries are keyed by place in the whole batch."""
+
+    count: int = 0
+    frames: list[Frames] = field(default_factory=list)
+    errors: dict[int, ServiceError] = field(default_factory=dict)
+    made: dict[int, Frame] = field(default_factory=dict)
+    """The frames that were made of images, as those that came as pixels were not."""
+    names: dict[int, str] = field(default_factory=dict)
+    spent: Spent = field(default_factory=dict)
+    is_last: bool = False
+
+
+class Forgotten(Exception):
+    """Another process than the one that began this batch was asked to go on with it."""
+
+
+def see(body: bytes, content_type: str, bounds: Bounds) -> Seen:
+    """One image of any kind. Raises ServiceError."""
+    spent: Spent = {}
+    with _spending(spent):
+        frame = _frame_of(bodies.single(content_type, body), bounds, Budget(len(body)), spent)
+    return Seen(frame, spent)
+
+
+def see_here(body: bytes, content_type: str, bounds: Bounds) -> Seen | None:
+    """The same where it is proven to take a few milliseconds at most, whatever the body holds; else None."""
+    if not bodies.is_read_quickly(content_type, body):
+        return None
+    item = bodies.single(content_type, body)
+    if item.frame is not None:
+        return Seen(_given(item.frame), {})
+    if not is_plain_png(item.image or b""):
+        return None
+    spent: Spent = {}
+    with _spending(spent):
+        frame = _frame_of(item, bounds, Budget(len(body)), spent)
+    return Seen(frame, spent)
+
+
+def find(body: bytes, content_type: str, bounds: Bounds) -> Sheet:
+    """Where numbers stand in one image, and all the ways in which they may be cut. Raises ServiceError."""
+    spent: Spent = {}
+    with _spending(spent):
+        budget = Budget(len(body))
+        item = bodies.single(content_type, body)
+        with _timed(spent, "decode"):
+            pixels, scale = item.frame, 1.0
+            if item.image is not None:
+                opened = open_image(item.image, item.media_type, max_pixels=bounds.image_pixels)
+                longer = max(opened.size)
+                pixels = decode(opened)
+                scale = longer / max(pixels.shape[:2])
+        assert pixels is not None
+        with _timed(spent, "normalise"):
+            numbers = find_numbers(pixels)
+    frames = [candidate.frame for number in numbers for candidate in number.candidates]
+    return Sheet([_bare(number) for number in numbers], np.stack([*frames, NOTHING])[:-1], scale, spent)
+
+
+def read(_: bytes, numbers: list[Number], scores: Scores, best: int) -> list[Readings | None]:
+    """What each number says, by the scores of its candidates, float32 [N, 11]; None where it is none."""
+    found: list[Readings | None] = []
+    start = 0
+    for number in numbers:
+        own = scores[start : start + len(number.candidates)]
+        start += len(number.candidates)
+        ways = readings.read(number, own, best)
+        found.append(
+            Readings(ways, readings.confidences(ways, own), readings.of_digits(ways[0], own)) if ways else None
+        )
+    return found
+
+
+class _Batch:
+    """A batch that has been begun."""
+
+    def __init__(self, body: bytes, content_type: str, bounds: Bounds) -> None:
+        self.place = 0
+        self._bounds = bounds
+        self._budget = Budget(len(body))
+        self._items = bodies.batch(content_type, body, bounds, self._budget)
+        self._pixels = 0
+
+    def skip(self, items: int) -> None:
+        while self.place < items and next(self._items, None) is not None:
+            self.place += 1
+
+    def step(self) -> Part:
+        """As many of the next items as take STEP_SECONDS, one at least."""
+        part, started = Part(), perf_counter()
+        for item in self._items:
+            self._see(item, part)
+            part.count += 1
+            self.place += 1
+            if perf_counter() - started > STEP_SECONDS:
+                return part
+        part.is_last = True
+        return part
+
+    def _see(self, item: Item, part: Part) -> None:
+        if item.name is not None:
+            part.names[self.place] = item.name
+        try:
+            if item.error is not None:
+                raise item.error
+            frame = _frame_of(item, self._bounds, self._budget, part.spent, self._count)
+        except BatchTooLarge:
+            raise
+        except ServiceError as error:
+            part.errors[self.place] = error.bare()
+            return
+        part.frames.append(frame.pixels)
+        if frame.steps:
+            part.made[self.place] = frame
+
+    def _count(self, image: Image.Image) -> None:
+        self._pixels += pixels_of(image)
+        if self._pixels > self._bounds.batch_pixels:
+            raise BatchTooLarge(
+                f"the batch's images hold more than {self._bounds.batch_pixels:,} pixels together, which is what is "
+                "decoded for one request. Send fewer at a time, or smaller ones."
+            )
+
+
+_begun: dict[int, _Batch] = {}  # by the number that their requests gave them
+
+
+def begin_batch(body: bytes, number: int, content_type: str, bounds: Bounds, done: int) -> Part:
+    """Take a batch apart, of which the first `done` items are not wanted. Gives the next. Raises ServiceError."""
+    _begun[number] = _Batch(body, content_type, bounds)
+    return _stepped(number, done)
+
+
+def go_on(_: bytes, number: int) -> Part:
+    """The next items of a batch, which is forgotten after its last, or an error. Raises Forgotten, ServiceError."""
+    if number not in _begun:
+        raise Forgotten
+    return _stepped(number, _begun[number].place)
+
+
+def _stepped(number: int, done: int) -> Part:
+    part = Part(is_last=True)
+    try:
+        _begun[number].skip(done)
+        part = _begun[number].step()
+    finally:
+        if part.is_last:
+            forget(b"", number)
+    return part
+
+
+def forget(_: bytes, number: int) -> None:
+    """Nobody waits for this batch any more."""
+    _begun.pop(number, None)
+
+
+def _bare(number: Number) -> Number:
+    return number._replace(candidates=[candidate._replace(frame=NOTHING) for candidate in number.candidates])
+
+
+def blank() -> NoInk:
+    return NoInk("all 28x28 pixels are 0, the background; expected ink, up to 255")
+
+
+def _frame_of(item: Item, bounds: Bounds, budget: Budget, spent: Spent, opened: Opened = lambda _: None) -> Frame:
+    if item.frame is not None:
+        return _given(item.frame)
+    assert item.image is not None
+    with _timed(spent, "decode"):
+        image = open_image(item.image, item.media_type, max_pixels=bounds.image_pixels)
+        opened(image)
+        pixels = decode(image, WORKING)
+    with _timed(spent, "normalise"):
+        return normalise(pixels)
+
+
+def _given(frame: Frames) -> Frame:
+    if not np.count_nonzero(frame):  # several times faster than any()
+        raise blank()
+    return Frame(frame, ())
+
+
+@contextmanager
+def _timed(spent: Spent, stage: str) -> Iterator[None]:
+    started = perf_counter()
+    try:
+        yield
+    finally:
+        spent[stage] = spent.get(stage, 0.0) + perf_counter() - started
+
+
+@contextmanager
+def _spending(spent: Spent) -> Iterator[None]:
+    """An error tells as well how long it took to find out."""
+    try:
+        yield
+    except ServiceError as error:
+        error.spent = spent
+        raise

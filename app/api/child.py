@@ -48,7 +48,7 @@ def main() -> None:
         signal.signal(one, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (_statm()[0] + MEMORY,) * 2)
-    os.nice(NICE)
+    os.nice(int(os.environ.get("XNICE", NICE)))
     with socket.socket(fileno=os.dup(0)) as channel, suppress(ConnectionError):
         channel.sendall(READY)
         while head := _receive(channel, LENGTHS.size):

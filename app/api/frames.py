@@ -1,6 +1,7 @@
 """Bodies -> the frames that the model sees: what is proven cheap on the event loop, all else in processes."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from app.api import bodies, work
 from app.api.bodies import Bounds
 from app.api.exchange import Exchange
 from app.api.pool import Pool, Process
-from app.api.work import Forgotten, Part, Readings, Seen, Sheet, Spent
+from app.api.work import Begun, Forgotten, Part, Readings, Seen, Sheet, Spent
 from app.config import Settings
 from app.cores import usable_cores
 from app.errors import QueueFull, ServiceError
@@ -20,6 +21,8 @@ from app.imaging.normalise import Frame
 from app.imaging.readings import Scores
 
 T = TypeVar("T")
+HERE_SECONDS = 0.002  # of a batch, after which the event loop looks after others
+NO_FRAMES = np.empty((0, SIDE, SIDE), np.uint8)
 
 
 @dataclass
@@ -107,33 +110,49 @@ class Framer:
         return await self._run(self._pool.least_busy(), exchange, work.read, sheet.numbers, scores, best)
 
     async def many(self, body: bytes, exchange: Exchange) -> Batch:
-        """Raises ServiceError for the batch as a whole; an item's error stays its own.
-
-        The process looks at a few images at a time, so that other requests' images come in between.
-        """
+        """Raises ServiceError for the batch as a whole; an item's error stays its own."""
         plain = bodies.plain_batch(_content_type(exchange), body, self._bounds)
         if plain is not None:
             return _batch_of_frames(plain)
-        process, number = self._process(), next(self._numbers)
-        batch = Batch(0, np.empty((0, SIDE, SIDE), np.uint8))
-        frames: list[Frames] = []
+        here = bodies.is_batch_of_rows(_content_type(exchange), body)
+        batch, frames = Batch(0, NO_FRAMES), [NO_FRAMES]
+        async for part in self._steps_here(body, exchange) if here else self._steps(body, exchange):
+            frames.append(part.frames)
+            batch.count += part.count
+            batch.errors |= part.errors
+            batch.made |= part.made
+            batch.names |= part.names
+            _spend(part.spent, exchange)
+        batch.frames = np.concatenate(frames)
+        return batch
+
+    async def _steps_here(self, body: bytes, exchange: Exchange) -> AsyncIterator[Part]:
+        """Numbers in JSON, a few milliseconds at a time on the event loop itself: they weigh more than their frames."""
+        begun, part = Begun(body, _content_type(exchange), self._bounds), Part()
+        while not part.is_last:
+            part = begun.step(HERE_SECONDS)
+            yield part
+            await asyncio.sleep(0)
+            exchange.check_caller()
+            exchange.check_deadline()
+
+    async def _steps(self, body: bytes, exchange: Exchange) -> AsyncIterator[Part]:
+        """In a process, a few images at a time, so that other requests' images come in between."""
+        process, number, done = self._process(), next(self._numbers), 0
         try:
-            part = await self._begin(process, number, body, batch.count, exchange)
+            part = await self._begin(process, number, body, done, exchange)
             while True:
-                _add(part, batch, frames)
-                _spend(part.spent, exchange)
+                yield part
                 if part.is_last:
-                    break
+                    return
+                done += part.count
                 try:
                     part = await self._run(process, exchange, work.go_on, number)
                 except Forgotten:  # another request's picture has broken the process, and ours was in its memory
-                    part = await self._begin(process, number, body, batch.count, exchange)
+                    part = await self._begin(process, number, body, done, exchange)
         except BaseException:
             process.send(work.forget, number)
             raise
-        if frames:
-            batch.frames = np.stack(frames)
-        return batch
 
     async def _begin(self, process: Process, number: int, body: bytes, done: int, exchange: Exchange) -> Part:
         arguments = number, _content_type(exchange), self._bounds, done
@@ -171,14 +190,6 @@ def _content_type(exchange: Exchange) -> str:
 def _spend(spent: Spent, exchange: Exchange) -> None:
     for stage, seconds in spent.items():
         exchange.spend(stage, seconds)
-
-
-def _add(part: Part, batch: Batch, frames: list[Frames]) -> None:
-    frames += part.frames
-    batch.count += part.count
-    batch.errors |= part.errors
-    batch.made |= part.made
-    batch.names |= part.names
 
 
 def _between(entries: dict[int, T], start: int, stop: int) -> dict[int, T]:

@@ -18,14 +18,16 @@ ODD = 65_536  # bytes of an element that is neither a frame nor a string: it onl
 BLANK = rb"[ \t\r\n]*+"
 START = re.compile(rb'%b\{%b"(pixels|images)"%b:%b\[%b' % ((BLANK,) * 5))
 BETWEEN = re.compile(rb"%b([,\]])%b" % (BLANK, BLANK))
-END = re.compile(rb"\}%b" % BLANK)
+END = re.compile(rb"%b\}%b" % (BLANK, BLANK))
 SCALAR = re.compile(rb'[^ \t\r\n,\[\]{}"]++')
 STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 STEP = re.compile(rb'[^"\[\]{}]*+(?:([\[{])|([\]}])|"(?:[^"\\]++|\\.)*+")', re.DOTALL)  # to the next bracket or string
 
 
 class Elements:
-    """The one list of a batch: `field` is its name, and iterating gives its elements, parsed."""
+    """The one list of a batch: `field` is its name, and iterating gives its elements, parsed. There are `least` of them
+    or more, as is soon known of strings and of numbers that are no frame's.
+    """
 
     def __init__(self, body: bytes) -> None:
         """Raises BadRequest where the body is no such batch, as far as its beginning tells."""
@@ -33,6 +35,7 @@ class Elements:
         if start is None:
             raise _wrong(body)
         self.field = start[1].decode()
+        self.least = _least_count(body, start.end())
         self._body = body
         self._place = start.end()
 
@@ -51,6 +54,12 @@ class Elements:
             more, place = between[1] == b",", between.end()
         if not END.fullmatch(body, place):
             raise _wrong(body)
+
+
+def begins_with(field: str, body: bytes) -> bool:
+    """Whether it is a batch with that list, as far as its beginning tells."""
+    start = START.match(body)
+    return start is not None and start[1].decode() == field
 
 
 def parse(text: bytes) -> Any:
@@ -77,6 +86,12 @@ def parse_object(body: bytes) -> dict[str, Any]:
 def kind_of(value: Any) -> str:
     names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number")
+
+
+def _least_count(body: bytes, start: int) -> int:
+    if body.startswith(b'"', start):
+        return body.count(b'"', start) // 2
+    return 0 if body.find(b"[", start) > 0 else body.count(b",", start)
 
 
 def _element(body: bytes, place: int) -> tuple[Any, int]:

@@ -61,7 +61,9 @@ class Part:
     """Consecutive items of a batch; the dictionaries are keyed by place in the whole batch."""
 
     count: int = 0
-    frames: list[Frames] = field(default_factory=list)
+    frames: Frames = field(
+        default_factory=lambda: np.empty((0, SIDE, SIDE), np.uint8)
+    )  # uint8 [count - len(errors), 28, 28]
     errors: dict[int, ServiceError] = field(default_factory=dict)
     made: dict[int, Frame] = field(default_factory=dict)
     """The frames that were made of images, as those that came as pixels were not."""
@@ -131,7 +133,7 @@ def read(_: bytes, numbers: list[Number], scores: Scores, best: int) -> list[Rea
     return found
 
 
-class _Batch:
+class Begun:
     """A batch that has been begun."""
 
     def __init__(self, body: bytes, content_type: str, bounds: Bounds) -> None:
@@ -145,19 +147,20 @@ class _Batch:
         while self.place < items and next(self._items, None) is not None:
             self.place += 1
 
-    def step(self) -> Part:
-        """As many of the next items as take STEP_SECONDS, one at least."""
-        part, started = Part(), perf_counter()
+    def step(self, seconds: float) -> Part:
+        """As many of the next items as take so many seconds, one at least. Raises ServiceError."""
+        part, frames, started = Part(is_last=True), list[Frames](), perf_counter()
         for item in self._items:
-            self._see(item, part)
+            self._see(item, part, frames)
             part.count += 1
             self.place += 1
-            if perf_counter() - started > STEP_SECONDS:
-                return part
-        part.is_last = True
+            if perf_counter() - started > seconds:
+                part.is_last = False
+                break
+        part.frames = np.stack([*frames, NOTHING])[:-1]
         return part
 
-    def _see(self, item: Item, part: Part) -> None:
+    def _see(self, item: Item, part: Part, frames: list[Frames]) -> None:
         if item.name is not None:
             part.names[self.place] = item.name
         try:
@@ -169,7 +172,7 @@ class _Batch:
         except ServiceError as error:
             part.errors[self.place] = error.bare()
             return
-        part.frames.append(frame.pixels)
+        frames.append(frame.pixels)
         if frame.steps:
             part.made[self.place] = frame
 
@@ -182,12 +185,12 @@ class _Batch:
             )
 
 
-_begun: dict[int, _Batch] = {}  # by the number that their requests gave them
+_begun: dict[int, Begun] = {}  # by the number that their requests gave them
 
 
 def begin_batch(body: bytes, number: int, content_type: str, bounds: Bounds, done: int) -> Part:
     """Take a batch apart, of which the first `done` items are not wanted. Gives the next. Raises ServiceError."""
-    _begun[number] = _Batch(body, content_type, bounds)
+    _begun[number] = Begun(body, content_type, bounds)
     return _stepped(number, done)
 
 
@@ -202,7 +205,7 @@ def _stepped(number: int, done: int) -> Part:
     part = Part(is_last=True)
     try:
         _begun[number].skip(done)
-        part = _begun[number].step()
+        part = _begun[number].step(STEP_SECONDS)
     finally:
         if part.is_last:
             forget(b"", number)

@@ -3,6 +3,7 @@
 import os
 import re
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self
 
@@ -17,6 +18,11 @@ KUBERNETES_VARIABLE = re.compile(r"DIGITSERVE_(SERVICE_HOST|SERVICE_PORT(_.*)?|P
 SENDABLE_KEY = re.compile(r"[\x21-\x7e]{16,}")
 PREFIX = "DIGITSERVE_"
 TRAINING_VARIABLES = {"DIGITSERVE_DATA"}  # where MNIST is: of no use here, and no mistake
+
+
+def networks(addresses: str) -> list[IPv4Network | IPv6Network]:
+    """The networks that are named with commas between them. Raises ValueError."""
+    return [ip_network(name.strip(), strict=False) for name in addresses.split(",") if name.strip()]
 
 
 class Right(StrEnum):
@@ -90,13 +96,21 @@ class Settings(BaseSettings):
     )
 
     trusted_proxies: str = Field(
-        "", description="Addresses, with commas, of proxies whose X-Forwarded-For names the caller; empty: none."
+        "",
+        description="Addresses or networks (10.0.0.0/8), with commas, of proxies whose X-Forwarded-For names the "
+        "caller; empty: none.",
     )
 
     drain_seconds: float = Field(
         1.0, ge=0, le=300, description="After SIGTERM, how long to go on accepting while callers move away."
     )
     grace_seconds: int = Field(30, ge=1, description="After that, how long requests in flight may take to finish.")
+    access_lines: float = Field(
+        5.0,
+        ge=0,
+        description="Requests that one worker logs a second at most, of each class of status (2xx, 4xx, 5xx); the next "
+        "line says how many it left out. 0: none.",
+    )
     log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 
@@ -115,6 +129,17 @@ class Settings(BaseSettings):
                 "Kubernetes set DIGITSERVE_PORT for a Service called digitserve; set enableServiceLinks: false"
             )
         return port
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, addresses: str) -> str:
+        try:
+            networks(addresses)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}; expected addresses or networks with commas, as in 127.0.0.1, 10.0.0.0/8"
+            ) from error
+        return addresses
 
     @field_validator("api_keys")
     @classmethod

@@ -49,6 +49,10 @@ class Forbidden(ServiceError):
     status, code, title = 403, "key_lacks_right", "API key lacks this right"
 
 
+class CrossSite(ServiceError):
+    status, code, title = 403, "cross_site", "Sent by another website"
+
+
 class NotFound(ServiceError):
     status, code, title = 404, "not_found", "No such path"
 
@@ -108,6 +112,10 @@ class QueueFull(ServiceError):
 
 class RateExceeded(ServiceError):
     status, code, title = 429, "rate_exceeded", "Caller over its rate"
+
+
+class TooManyWrongKeys(ServiceError):
+    status, code, title = 429, "too_many_wrong_keys", "Too many wrong API keys"
 
 
 class Unavailable(ServiceError):

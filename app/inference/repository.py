@@ -36,6 +36,11 @@ class LiveModel:
         """What every answer says of its model."""
         return {"name": self.manifest.name, "version": self.manifest.version}
 
+    @cached_property
+    def label(self) -> str:
+        """What the log says of it."""
+        return f"{self.manifest.name}/{self.manifest.version}"
+
     def decide(self, confidence: float, energy: float) -> str:
         """accept, review or reject, by the thresholds that training chose on its validation split."""
         thresholds = self.manifest.thresholds

@@ -1,14 +1,15 @@
 """One typed Settings. Every field can be set as an environment variable with the prefix DIGITSERVE_."""
 
+import json
 import os
 import re
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.cores import usable_cores
 
@@ -35,7 +36,7 @@ class Right(StrEnum):
 class ApiKey(BaseModel):
     """One caller's key, and what it may do."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     key: SecretStr
     rights: frozenset[Right] = Field(default=frozenset(Right), min_length=1)
@@ -51,7 +52,8 @@ class ApiKey(BaseModel):
 class Settings(BaseSettings):
     """How the service runs. Values that would make it unsafe or useless are refused at start."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    # An error never shows what came: that may be a key.
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
@@ -87,7 +89,7 @@ class Settings(BaseSettings):
     )
     body_seconds: float = Field(30.0, gt=0, description="How long a request's body may take to arrive; beyond, 408.")
 
-    api_keys: tuple[ApiKey, ...] = Field(
+    api_keys: Annotated[tuple[ApiKey, ...], NoDecode] = Field(
         (),
         description='JSON list of {"key", "rights"}; empty: no key is asked for. Rights: predict, metrics.',
     )
@@ -140,6 +142,17 @@ class Settings(BaseSettings):
                 f"{error}; expected addresses or networks with commas, as in 127.0.0.1, 10.0.0.0/8"
             ) from error
         return addresses
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _keys_are_json(cls, keys: object) -> object:
+        if not isinstance(keys, str):
+            return keys
+        try:
+            return json.loads(keys)
+        except json.JSONDecodeError as error:
+            at = f"{error.msg} at character {error.pos}"
+            raise ValueError(f'no JSON ({at}); expected [{{"key": "...", "rights": ["predict"]}}]') from None
 
     @field_validator("api_keys")
     @classmethod

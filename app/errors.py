@@ -126,9 +126,5 @@ class Draining(Unavailable):
     code, title = "draining", "Shutting down"
 
 
-class NoLiveModel(Unavailable):
-    code, title = "no_live_model", "No live model"
-
-
 class DeadlineExceeded(ServiceError):
     status, code, title = 504, "deadline_exceeded", "Deadline exceeded"

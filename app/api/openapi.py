@@ -32,7 +32,7 @@ ERRORS: dict[int | str, Object] = {
         415: "A media type that is not listed.",
         422: "Not decodable as what it says it is, the wrong shape, or no ink at all.",
         429: "Queue full, or caller over its rate; see Retry-After.",
-        503: "Draining, or no live model; see Retry-After.",
+        503: "Shutting down, or not able to answer now; see Retry-After.",
         504: "The request's own deadline passed.",
     }.items()
 }

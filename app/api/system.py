@@ -33,10 +33,9 @@ def router(repository: Repository, metrics: Metrics, lifecycle: Lifecycle, golde
     async def live() -> dict[str, str]:
         return {"status": "live"}
 
-    @routes.get("/health/startup", summary="The default model is loaded", responses=unavailable)
+    @routes.get("/health/startup", summary="The models are loaded")
     @open_to_all
     async def startup() -> dict[str, str]:
-        repository.get()
         return {"status": "started"}
 
     @routes.get("/health/ready", summary="A real inference has just worked", responses=unavailable)

@@ -106,7 +106,7 @@ def _settings(given: dict[str, Any]) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         for problem in error.errors():
-            where = ".".join(map(str, problem["loc"])) or "settings"
+            where = ".".join(map(str, problem["loc"][:2])) or "settings"  # deeper, a name may be a misplaced key
             typer.echo(f"{where}: {problem['msg']}", err=True)
         raise typer.Exit(2) from error
 

@@ -1,13 +1,15 @@
 """One typed Settings. Every field can be set as an environment variable with the prefix DIGITSERVE_."""
 
+import json
 import os
 import re
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.cores import usable_cores
 
@@ -17,6 +19,11 @@ KUBERNETES_VARIABLE = re.compile(r"DIGITSERVE_(SERVICE_HOST|SERVICE_PORT(_.*)?|P
 SENDABLE_KEY = re.compile(r"[\x21-\x7e]{16,}")
 PREFIX = "DIGITSERVE_"
 TRAINING_VARIABLES = {"DIGITSERVE_DATA"}  # where MNIST is: of no use here, and no mistake
+
+
+def networks(addresses: str) -> list[IPv4Network | IPv6Network]:
+    """The networks that are named with commas between them. Raises ValueError."""
+    return [ip_network(name.strip(), strict=False) for name in addresses.split(",") if name.strip()]
 
 
 class Right(StrEnum):
@@ -29,7 +36,7 @@ class Right(StrEnum):
 class ApiKey(BaseModel):
     """One caller's key, and what it may do."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     key: SecretStr
     rights: frozenset[Right] = Field(default=frozenset(Right), min_length=1)
@@ -45,7 +52,8 @@ class ApiKey(BaseModel):
 class Settings(BaseSettings):
     """How the service runs. Values that would make it unsafe or useless are refused at start."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    # An error never shows what came: that may be a key.
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
@@ -84,7 +92,7 @@ class Settings(BaseSettings):
     )
     body_seconds: float = Field(30.0, gt=0, description="How long a request's body may take to arrive; beyond, 408.")
 
-    api_keys: tuple[ApiKey, ...] = Field(
+    api_keys: Annotated[tuple[ApiKey, ...], NoDecode] = Field(
         (),
         description='JSON list of {"key", "rights"}; empty: no key is asked for. Rights: predict, metrics.',
     )
@@ -93,13 +101,21 @@ class Settings(BaseSettings):
     )
 
     trusted_proxies: str = Field(
-        "", description="Addresses, with commas, of proxies whose X-Forwarded-For names the caller; empty: none."
+        "",
+        description="Addresses or networks (10.0.0.0/8), with commas, of proxies whose X-Forwarded-For names the "
+        "caller; empty: none.",
     )
 
     drain_seconds: float = Field(
         1.0, ge=0, le=300, description="After SIGTERM, how long to go on accepting while callers move away."
     )
     grace_seconds: int = Field(30, ge=1, description="After that, how long requests in flight may take to finish.")
+    access_lines: float = Field(
+        5.0,
+        ge=0,
+        description="Requests that one worker logs a second at most, of each class of status (2xx, 4xx, 5xx); the next "
+        "line says how many it left out. 0: none.",
+    )
     log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 
@@ -118,6 +134,28 @@ class Settings(BaseSettings):
                 "Kubernetes set DIGITSERVE_PORT for a Service called digitserve; set enableServiceLinks: false"
             )
         return port
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, addresses: str) -> str:
+        try:
+            networks(addresses)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}; expected addresses or networks with commas, as in 127.0.0.1, 10.0.0.0/8"
+            ) from error
+        return addresses
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _keys_are_json(cls, keys: object) -> object:
+        if not isinstance(keys, str):
+            return keys
+        try:
+            return json.loads(keys)
+        except json.JSONDecodeError as error:
+            at = f"{error.msg} at character {error.pos}"
+            raise ValueError(f'no JSON ({at}); expected [{{"key": "...", "rights": ["predict"]}}]') from None
 
     @field_validator("api_keys")
     @classmethod

@@ -50,6 +50,10 @@ class Forbidden(ServiceError):
     status, code, title = 403, "key_lacks_right", "API key lacks this right"
 
 
+class CrossSite(ServiceError):
+    status, code, title = 403, "cross_site", "Sent by another website"
+
+
 class NotFound(ServiceError):
     status, code, title = 404, "not_found", "No such path"
 
@@ -111,16 +115,16 @@ class RateExceeded(ServiceError):
     status, code, title = 429, "rate_exceeded", "Caller over its rate"
 
 
+class TooManyWrongKeys(ServiceError):
+    status, code, title = 429, "too_many_wrong_keys", "Too many wrong API keys"
+
+
 class Unavailable(ServiceError):
     status, code, title = 503, "unavailable", "Not available now"
 
 
 class Draining(Unavailable):
     code, title = "draining", "Shutting down"
-
-
-class NoLiveModel(Unavailable):
-    code, title = "no_live_model", "No live model"
 
 
 class DeadlineExceeded(ServiceError):

@@ -14,18 +14,21 @@ from fastapi import FastAPI, Request
 from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 
-from app.api import answers, models, system
+from app.api import answers, assets, models, system
+from app.api.access import AccessLog
 from app.api.admission import Admission
+from app.api.doors import Doors
 from app.api.exchange import Exchange
 from app.api.frames import Framer
 from app.api.front import Answer, Front, HandBack
 from app.api.lifecycle import Lifecycle
 from app.api.limits import Limits
-from app.api.openapi import document
+from app.api.openapi import describe, document
 from app.api.predict import Predict
+from app.api.proxies import Proxies
 from app.api.read import Read
-from app.config import Settings
-from app.errors import BadRequest, MethodNotAllowed, NotFound, ServiceError, StartError
+from app.config import Settings, networks
+from app.errors import BadRequest, MethodNotAllowed, ServiceError, StartError
 from app.imaging import strokes
 from app.inference.repository import Repository
 from app.metrics import Metrics, forget_dead_workers
@@ -75,22 +78,31 @@ def create_app(settings: Settings, listener: socket.socket | None = None) -> Fro
         version=version("digitserve"),
         description="Classifies images of handwritten digits.",
         lifespan=lifespan,
-        docs_url=None,  # served by api.system, from its own files
+        openapi_url=None,  # api.openapi makes it once
+        docs_url=None,  # api.assets has its own
         redoc_url=None,
         redirect_slashes=False,  # a redirect would repeat whatever Host the caller made up
     )
-    framework.include_router(document([*predict.documented(), *read.documented()]))
-    framework.include_router(models.router(repository, settings.default_model))
-    framework.include_router(system.router(repository, metrics, lifecycle, golden[7:8]))
-    framework.mount("/static", system.Page(), name="static")
+    routers = [
+        document([*predict.documented(), *read.documented()]),
+        models.router(repository, settings.default_model),
+        system.router(repository, metrics, lifecycle, golden[7:8]),
+        describe(framework),
+        assets.router(),
+    ]
+    for router in routers:
+        framework.include_router(router)
     framework.add_exception_handler(HTTPException, _translate_http)
     framework.add_middleware(HandBack)
     return Front(
         framework,
         predict.whole(),
         {**predict.handlers(), **read.handlers()},
+        doors=Doors(route for router in routers for route in router.routes),
+        proxies=Proxies(proxies) if (proxies := networks(settings.trusted_proxies)) else None,
         limits=limits,
         metrics=metrics,
+        access=AccessLog(settings.access_lines),
         lifecycle=lifecycle,
         render=render,
     )
@@ -112,8 +124,6 @@ def render(error: ServiceError, exchange: Exchange) -> Answer:
 async def _translate_http(request: Request, error: Exception) -> NoReturn:
     """Starlette's own refusals, in the service's words. Raised again, so that `Front` renders them as all others."""
     assert isinstance(error, HTTPException)
-    if error.status_code == 404:
-        raise NotFound(f"there is nothing at {request.url.path}; /docs lists what there is") from error
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "")
         raise MethodNotAllowed(f"{request.url.path} takes {allowed}; {request.method} came", allowed=allowed) from error

@@ -46,8 +46,7 @@ def configure(settings: Settings, app: Callable[..., Any], *, factory: bool = Fa
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies,
+        proxy_headers=False,  # `api.proxies` knows who is calling, without a wrapper around the service
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.grace_seconds,
     )

@@ -23,6 +23,7 @@ import pytest
 import uvicorn
 from numpy.typing import NDArray
 
+from app import log
 from app.config import Settings
 from app.imaging import strokes
 from app.main import create_app
@@ -47,6 +48,8 @@ def committed_bundles() -> Path:
 
 MODELS = committed_bundles()
 DIGITS, MLP = (MODELS / name / version for name, version in SERVED.items())
+
+log.configure(Settings(models=MODELS))  # as the service does: nothing is printed into what a test reads
 
 Serve = Callable[..., AbstractContextManager[httpx.Client]]
 

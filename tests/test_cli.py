@@ -84,6 +84,33 @@ def test_unsafe_settings_are_refused(setting: str, value: object, reason: str) -
         Settings(**{"models": MODELS, setting: value})
 
 
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        ("sesame-open-the-door", "api_keys: Value error, no JSON (Expecting value at character 0)"),
+        ('["sesame-open-the-door"]', "api_keys.0: Input should be a valid dictionary"),
+        ('[{"key": "sesame open the door"}]', "at least 16 printable ASCII"),
+        ('[{"key": ["sesame-open-the-door"]}]', "api_keys.0: Input should be a valid string"),
+        ('[{"sesame-open-the-door": ["predict"]}]', "api_keys.0: Extra inputs are not permitted"),
+        ('{"sesame-open-the-door": ["predict"]}', "api_keys: Input should be a valid tuple"),
+    ],
+)
+def test_malformed_keys_are_refused_in_a_sentence_that_tells_none(
+    monkeypatch: pytest.MonkeyPatch, keys: str, reason: str
+) -> None:
+    monkeypatch.setenv("DIGITSERVE_API_KEYS", keys)
+    status, output = invoke("settings")
+    assert status == 2
+    assert reason in output
+    assert "sesame" not in output
+
+
+def test_an_error_in_a_key_does_not_show_it() -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings(models=MODELS, api_keys=[{"key": "sesame open the door"}])
+    assert "sesame" not in str(refused.value)
+
+
 def test_a_key_without_rights_named_may_do_all() -> None:
     assert {right.value for right in ApiKey.model_validate({"key": "k" * 16}).rights} == {"predict", "metrics"}
 

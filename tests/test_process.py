@@ -163,6 +163,13 @@ def test_an_unsafe_setting_is_refused_in_a_sentence(process: Start, tmp_path: Pa
     assert "is not a folder" in log
 
 
+def test_a_misspelt_model_is_refused_in_a_sentence(process: Start) -> None:
+    status, log = process(DIGITSERVE_DEFAULT_MODEL="digitz").wait()
+    assert status == 3
+    assert "there are digits, mlp-128-64" in log
+    assert "Traceback" not in log
+
+
 @pytest.mark.parametrize("pieces", [1, 2])
 def test_an_offer_to_upgrade_neither_loses_the_body_nor_smuggles_a_request(process: Start, pieces: int) -> None:
     """What Java's HttpClient sends first, whole or cut in the middle of the header."""

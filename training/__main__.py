@@ -219,7 +219,8 @@ def evaluate(folder: BundleFolder, data: Data = None) -> None:
     from training.evaluate import examine
 
     manifest, model = bundle.read(folder.resolve())
-    metrics, _ = examine(Session(model), manifest.thresholds, load(find(data)).test, non_digits.TESTING)
+    session = Session(model, labels=manifest.labels)
+    metrics, _ = examine(session, manifest.thresholds, load(find(data)).test, non_digits.TESTING)
     typer.echo(metrics.model_dump_json(indent=2))
 
 

@@ -77,7 +77,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 def _measure(bundles: Pair, digits: Digits, source: Source) -> list[Side]:
-    sessions = [Session(one.model, threads=1) for one in bundles]
+    sessions = [Session(one.model, threads=1, labels=one.manifest.labels) for one in bundles]
     timed = {images: microseconds(sessions, images) for images in (1, 64)}
     sides = []
     for index, (one, session) in enumerate(zip(bundles, sessions, strict=True)):

@@ -37,6 +37,7 @@ class Admission:
         self._rate.admit(exchange.caller)
         query = _query(exchange.query) if len(exchange.query) < LONG else _query.__wrapped__(exchange.query)
         model = self._repository.get(query.model, query.version)
+        exchange.model = model.label
         model.batcher.check_wait(single=single)  # before anything is read or decoded in vain
         return model, query.include
 

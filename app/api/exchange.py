@@ -10,12 +10,12 @@ from time import perf_counter
 
 from starlette.types import Scope
 
+from app.api.doors import UNMATCHED
 from app.api.wire import IsGone, Wire
 from app.errors import BadRequest, CallerGone, DeadlineExceeded
 from app.inference.submission import Submission
 
 ACCEPTABLE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
-UNMATCHED = "unmatched"  # a route that nobody answers
 _PREFIX = os.urandom(8).hex()  # of this process, so that ids of several workers never meet
 _numbers = count(1)
 
@@ -24,13 +24,16 @@ class Exchange:
     """Identity, deadline and timings of one request."""
 
     __slots__ = (
+        "address",
         "caller",
         "deadline",
+        "decision",
         "headers",
         "held_bytes",
         "is_gone",
         "mark",
         "method",
+        "model",
         "path",
         "query",
         "request_id",
@@ -52,12 +55,15 @@ class Exchange:
         self.is_gone = is_gone
         self.wire: Wire | None = None  # of a request that arrived whole
         self.request_id = _request_id(self.headers.get(b"x-request-id"))
-        self.caller: str = scope["client"][0] if scope.get("client") else "unknown"
+        self.address: str = scope["client"][0] if scope.get("client") else "unknown"
+        self.caller = self.address  # who is counted as one: a key, where one came
         self.route = UNMATCHED
         self.held_bytes = 0  # of its body
         self.deadline = math.inf  # on the event loop's clock
         self.stages: dict[str, float] = {}
         self.run_images = 0
+        self.model = ""  # NAME/VERSION of the one that is asked
+        self.decision = ""  # on a single image
         self.status = 0  # 0 until an answer has begun
 
     def age(self) -> float:

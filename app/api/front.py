@@ -12,16 +12,21 @@ from typing import NamedTuple
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.exchange import UNMATCHED, Exchange
+from app.api.access import AccessLog
+from app.api.doors import Doors
+from app.api.exchange import Exchange
 from app.api.lifecycle import Lifecycle
 from app.api.limits import Limits
-from app.api.wire import Wire, is_gone_of
-from app.errors import CallerGone, ServiceError
+from app.api.proxies import Proxies
+from app.api.wire import IsGone, Wire, is_gone_of
+from app.errors import CallerGone, NotFound, ServiceError
 from app.metrics import Metrics
 
 log = structlog.get_logger()
 
 CALLER_GONE = 499  # nginx's number for a caller that hung up; never sent, only counted
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # that are counted by name
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")  # an answer is what its Content-Type says, nothing else
 
 
 class Answer(NamedTuple):
@@ -47,17 +52,26 @@ class Front:
         whole: Mapping[str, Begin],
         hot: Mapping[str, Handler],
         *,
+        doors: Doors,
+        proxies: Proxies | None,
         limits: Limits,
         metrics: Metrics,
+        access: AccessLog,
         lifecycle: Lifecycle,
         render: Callable[[ServiceError, Exchange], Answer],
     ) -> None:
-        """By path, for POST: `whole` begin a request whose body is there, `hot` handle any; else `framework` does."""
+        """By path, for POST: `whole` begin a request whose body is there, `hot` handle any; else `framework` does.
+
+        None of them is asked for what no door leads to.
+        """
         self._framework = framework
         self._whole = whole
         self._hot = hot
+        self.doors = doors
+        self._proxies = proxies
         self._limits = limits
         self._metrics = metrics
+        self._access = access
         self._lifecycle = lifecycle
         self._render = render
 
@@ -67,11 +81,10 @@ class Front:
 
     def take(self, wire: Wire) -> None:
         """Begin a request that has arrived whole. It is answered here and now, or when its image has been read."""
-        exchange = Exchange(wire.scope, wire.is_gone)
+        exchange = self._exchange(wire.scope, wire.is_gone)
         exchange.wire = wire
-        exchange.route = exchange.path
         try:
-            self._limits.admit(exchange)
+            self._enter(exchange, wire.scope)
             self._limits.hold(exchange, wire.body)
             exchange.lap("read")
             self._whole[exchange.path](exchange, wire.body, self._finish)
@@ -100,14 +113,13 @@ class Front:
         if scope["type"] != "http":
             await self._framework(scope, receive, send)
             return
-        exchange = Exchange(scope, is_gone_of(scope))
+        exchange = self._exchange(scope, is_gone_of(scope))
         handler = self._hot.get(scope["path"]) if scope["method"] == "POST" else None
         try:
-            self._limits.admit(exchange)
+            self._enter(exchange, scope)
             if handler is None:
                 await self._ask_framework(exchange, scope, receive, send)
             else:
-                exchange.route = exchange.path
                 await self._send(await handler(exchange, receive), exchange, send)
         except Exception as error:
             if exchange.status and not isinstance(error, CallerGone):
@@ -120,6 +132,20 @@ class Front:
         finally:
             self._limits.release(exchange)
             self._count(exchange)
+
+    def _exchange(self, scope: Scope, is_gone: IsGone) -> Exchange:
+        exchange = Exchange(scope, is_gone)
+        if self._proxies is not None:
+            exchange.address = exchange.caller = self._proxies.caller(exchange.address, scope["headers"])
+        return exchange
+
+    def _enter(self, exchange: Exchange, scope: Scope) -> None:
+        """Through the door that the path names. Raises NotFound where there is none, and what `Limits.admit` does."""
+        door = self.doors.find(scope)
+        if door is None:
+            raise NotFound(f"there is nothing at {exchange.path}; /docs lists what there is")
+        exchange.route = door.route
+        self._limits.admit(exchange, door.right)
 
     async def _send(self, answer: Answer, exchange: Exchange, send: Send) -> None:
         exchange.status = answer.status
@@ -143,6 +169,7 @@ class Front:
                     *message.get("headers", ()),
                     (b"x-request-id", exchange.request_id),
                     (b"server-timing", exchange.server_timing()),
+                    NO_SNIFFING,
                 ]
                 if self._lifecycle.draining:
                     headers.append((b"connection", b"close"))
@@ -152,7 +179,6 @@ class Front:
         if scope["method"] == "HEAD":  # wherever GET works; the server leaves out the body
             scope = {**scope, "method": "GET"}
         await self._framework(scope, receive, observed)
-        exchange.route = _route(scope)
         if failure := scope.get("failure"):
             raise failure
 
@@ -161,6 +187,7 @@ class Front:
             (b"content-type", answer.media_type),
             (b"x-request-id", exchange.request_id),
             (b"server-timing", exchange.server_timing()),
+            NO_SNIFFING,
             *answer.headers,
         ]
         if isinstance(answer.body, bytes):
@@ -178,8 +205,10 @@ class Front:
         return self._render(error, exchange)
 
     def _count(self, exchange: Exchange) -> None:
-        method = exchange.method if exchange.route != UNMATCHED else "any"
-        self._metrics.answered(exchange.route, method, str(exchange.status), exchange.stages, exchange.age())
+        method = exchange.method if exchange.method in METHODS else "other"
+        seconds = exchange.age()
+        self._metrics.answered(exchange.route, method, str(exchange.status), exchange.stages, seconds)
+        self._access.note(exchange, method, seconds)
 
 
 class HandBack:
@@ -197,10 +226,3 @@ class HandBack:
             if scope["type"] != "http":
                 raise
             scope["failure"] = error
-
-
-def _route(scope: Scope) -> str:
-    """The route's template, so that no caller can make up label values."""
-    if path := getattr(scope.get("route"), "path", None):
-        return str(path)
-    return "/static" if "endpoint" in scope else UNMATCHED

@@ -1,33 +1,32 @@
 """What a request may be and who may send it, decided before its body is held."""
 
 import asyncio
-import hmac
 
 from starlette.types import Receive
 
 from app.api.exchange import Exchange
-from app.config import ApiKey, Right, Settings
-from app.errors import BadRequest, CallerGone, Forbidden, QueueFull, TooLarge, TooSlow, Unauthorized
-
-# The page, the documentation and the probes are open: they show nothing that a key protects.
-PROTECTED = (("/v1/", Right.PREDICT), ("/metrics", Right.METRICS))
+from app.api.guard import Guard
+from app.config import Right, Settings
+from app.errors import BadRequest, CallerGone, QueueFull, TooLarge, TooSlow
 
 
 class Limits:
-    """API key, body size, deadline; raises ServiceError, which `Front` renders."""
+    """Who sent it, body size, deadline; raises ServiceError, which `Front` renders."""
 
     def __init__(self, settings: Settings) -> None:
-        self._keys = settings.api_keys
+        self._guard = Guard(settings.api_keys)
         self._max_body_bytes = settings.max_body_bytes
         self._max_held_bytes = settings.max_held_bytes
         self._body_seconds = settings.body_seconds
         self._deadline_seconds = settings.deadline_seconds
         self._held_bytes = 0
 
-    def admit(self, exchange: Exchange) -> None:
-        """What can be said of a request before its body is read. `release` is to be called in the end."""
-        if self._keys:
-            self._check_key(exchange.path, exchange)
+    def admit(self, exchange: Exchange, right: Right | None) -> None:
+        """What can be said of a request before its body is read. `release` is to be called in the end.
+
+        `right` is what its route needs; None where that is open to all.
+        """
+        self._guard.check(exchange, right)
         if length := exchange.headers.get(b"content-length"):
             self._check_length(length)
         exchange.set_deadline(self._deadline_seconds)
@@ -66,28 +65,6 @@ class Limits:
         exchange.lap("read")
         return b"".join(chunks)
 
-    def _check_key(self, path: str, exchange: Exchange) -> None:
-        needed = next((right for prefix, right in PROTECTED if path.startswith(prefix)), None)
-        if needed is None:
-            return
-        key = self._find_key(_sent_key(exchange))
-        if key is None:
-            raise Unauthorized(
-                "this path needs an API key that the service knows; "
-                "send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
-            )
-        if needed not in key.rights:
-            rights = ", ".join(sorted(key.rights))
-            raise Forbidden(f"this path needs the right {needed.value!r}; the key that came has: {rights}")
-        exchange.caller = f"key {self._keys.index(key)}"
-
-    def _find_key(self, sent: str) -> ApiKey | None:
-        # Every key is compared, each in constant time, so that timing tells nothing of them.
-        matching = [
-            key for key in self._keys if hmac.compare_digest(key.key.get_secret_value().encode(), sent.encode())
-        ]
-        return matching[0] if matching else None
-
     def _check_length(self, length: bytes) -> None:
         if not length.isdigit():
             raise BadRequest(f"Content-Length is a number of bytes; got {length.decode('latin-1')!r}")
@@ -96,8 +73,3 @@ class Limits:
 
     def _too_large(self, what_came: str) -> TooLarge:
         return TooLarge(f"a body holds at most {self._max_body_bytes:,} bytes; {what_came}. Send less at a time.")
-
-
-def _sent_key(exchange: Exchange) -> str:
-    scheme, _, credentials = exchange.header(b"authorization").partition(" ")
-    return credentials.strip() if scheme.lower() == "bearer" else exchange.header(b"x-api-key")

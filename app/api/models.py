@@ -5,7 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from app.api import schemas
+from app.api.doors import needs
 from app.api.openapi import REFUSALS
+from app.config import Right
 from app.inference.bundle import Manifest
 from app.inference.repository import LiveModel, Repository
 
@@ -15,15 +17,18 @@ def router(repository: Repository, default_model: str) -> APIRouter:
     routes = APIRouter(prefix="/v1/models", tags=["models"], responses=REFUSALS)
 
     @routes.get("", summary="What is live")
+    @needs(Right.PREDICT)
     async def models() -> schemas.ModelList:
         newest: set[str] = set()
         return schemas.ModelList(models=[_live(model, default_model, newest) for model in repository.all()])
 
     @routes.get("/{name}", summary="The newest live version's model card")
+    @needs(Right.PREDICT)
     async def newest_version(name: Annotated[str, Path()]) -> Manifest:
         return repository.get(name).manifest
 
     @routes.get("/{name}/versions/{version}", summary="A live version's model card")
+    @needs(Right.PREDICT)
     async def one_version(name: Annotated[str, Path()], version: Annotated[str, Path()]) -> Manifest:
         return repository.get(name, version).manifest
 

@@ -2,12 +2,17 @@
 
 import inspect
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, NamedTuple
 
-from fastapi import APIRouter
+import orjson
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import Response
 
 from app.api import bodies, schemas
 from app.api.answers import NDJSON, NPY
+from app.api.doors import needs, open_to_all
+from app.config import Right
 from app.imaging.decode import FORMATS
 
 Object = dict[str, Any]
@@ -27,7 +32,7 @@ ERRORS: dict[int | str, Object] = {
         415: "A media type that is not listed.",
         422: "Not decodable as what it says it is, the wrong shape, or no ink at all.",
         429: "Queue full, or caller over its rate; see Retry-After.",
-        503: "Draining, or no live model; see Retry-After.",
+        503: "Shutting down, or not able to answer now; see Retry-After.",
         504: "The request's own deadline passed.",
     }.items()
 }
@@ -146,5 +151,22 @@ def document(endpoints: Iterable[Documented]) -> APIRouter:
     return router
 
 
+def describe(framework: FastAPI) -> APIRouter:
+    """GET /openapi.json: the document of all that the framework has been given by then, made when first asked for."""
+    router = APIRouter(include_in_schema=False)
+
+    @cache
+    def document() -> bytes:
+        return orjson.dumps(framework.openapi())
+
+    @router.get("/openapi.json")
+    @open_to_all
+    async def openapi() -> Response:
+        return Response(document(), media_type="application/json")
+
+    return router
+
+
+@needs(Right.PREDICT)
 async def _answered_by_front() -> None:
     raise AssertionError("Front answers this path before FastAPI sees it")

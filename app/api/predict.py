@@ -117,6 +117,7 @@ class Predict:
         decision, entry = answers.prediction(model, submission.scores[0], seen.frame, include)
         if occlusion is not None:
             entry |= answers.explanation(occlusion, submission.scores, runner_up="runner_up" in include)
+        exchange.decision = decision
         self._metrics.read(model.manifest.name, model.manifest.version, decision)
         content = answers.to_json(entry)
         exchange.lap("encode")

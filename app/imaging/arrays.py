@@ -68,14 +68,18 @@ def from_rows(rows: Any, *, booleans: bool = True) -> Frames:
     if len(rows) != SIDE or any(len(row) != SIDE for row in rows):
         lengths = sorted({len(row) for row in rows})
         raise WrongShape(f"expected {EXPECTED}; got {len(rows)} rows of {' and '.join(map(str, lengths[:5]))} values")
+    if booleans:
+        _check_numbers(rows)
+    with suppress(TypeError, ValueError):  # fractions, or what is said below
+        return np.frombuffer(b"".join(map(bytes, rows)), np.uint8).reshape(SIDE, SIDE)
     if not booleans:
-        with suppress(TypeError, ValueError):  # fractions, or what is said below
-            pixels = b"".join(map(bytes, rows))
-            if pixels.translate(None, b"\0\1"):  # else fractions that were rounded, or a blank: seen below
-                return np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE)
+        _check_numbers(rows)
+    return _to_bytes(np.array(rows, np.float64))
+
+
+def _check_numbers(rows: list[list[Any]]) -> None:
     if not all(NUMBERS.issuperset(map(type, row)) for row in rows):
         raise Undecodable(f"expected {EXPECTED}; got values that are no numbers")
-    return _to_bytes(np.array(rows, np.float64))
 
 
 def from_array(array: NDArray[Any]) -> Frames:

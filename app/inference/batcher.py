@@ -143,12 +143,15 @@ class Batcher:
         parts = self._take()
         if not parts:
             return
-        frames = _gather(parts)
         self._busy = True
-        if len(frames) <= self._inline_images:
-            self._end(parts, _timed(self._run, frames), loop)
+        if sum(stop - start for _, start, stop in parts) <= self._inline_images:
+            self._end(parts, _timed(self._run, parts), loop)
+            return
+        try:
+            running = loop.run_in_executor(self._thread, _timed, self._run, parts)
+        except RuntimeError as error:  # no thread could be started
+            self._end(parts, (error, 0.0, perf_counter()), loop)
         else:
-            running = loop.run_in_executor(self._thread, _timed, self._run, frames)
             running.add_done_callback(lambda done: self._end(parts, done.result(), loop))
 
     def _end(self, parts: list[Part], outcome: "Outcome", loop: asyncio.AbstractEventLoop) -> None:
@@ -203,11 +206,11 @@ class Batcher:
         result, seconds, finished = outcome
         images = sum(stop - start for _, start, stop in parts)
         self._run_images.observe(images)
-        # From full runs, as when many wait: small ones take longer an image. Good news is always believed.
-        if 2 * images >= self._chunk_images or seconds / images < self._seconds_per_image:
-            self._learn_speed(seconds / images)
         if not isinstance(result, Exception):
             self.last_success = finished
+            # From full runs, as when many wait: small ones take longer an image. Good news is always believed.
+            if 2 * images >= self._chunk_images or seconds / images < self._seconds_per_image:
+                self._learn_speed(seconds / images)
         row = 0
         for submission, start, stop in parts:
             if not submission.done:
@@ -234,10 +237,10 @@ class Batcher:
 Outcome = tuple[Scores | Exception, float, float]  # result, seconds that it took, when it was there
 
 
-def _timed(run: Callable[[Frames], Scores], frames: Frames) -> Outcome:
+def _timed(run: Callable[[Frames], Scores], parts: list[Part]) -> Outcome:
     started = perf_counter()
     try:
-        result: Scores | Exception = run(frames)
+        result: Scores | Exception = run(_gather(parts))
     except Exception as error:  # whatever it is, those who wait for it must learn of it
         result = error
     finished = perf_counter()

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from app.errors import BundleError
 
@@ -119,7 +119,7 @@ class Manifest(_Record):
     version: str = Field(pattern=r"^[1-9][0-9]{0,8}$")
     created: datetime
     model_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    labels: list[str] = Field(min_length=10, max_length=10)
+    labels: list[str] = Field(description="The digits that the columns of `probabilities` stand for.")
     thresholds: Thresholds
     temperature: float | None = Field(None, description="Divides the logits inside the graph; fitted on validation.")
     architecture: str
@@ -133,6 +133,13 @@ class Manifest(_Record):
     licence: str
     intended_use: str
     limits: str
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_are_the_digits(cls, labels: list[str]) -> list[str]:
+        if sorted(labels) != list("0123456789"):
+            raise ValueError(f"labels are the ten digits '0' to '9', each once, in the model's order; got {labels}")
+        return labels
 
 
 class Bundle(NamedTuple):

@@ -9,7 +9,7 @@ import structlog
 
 from app.config import Settings
 from app.cores import usable_cores
-from app.errors import BundleError, ModelNotFound, NoLiveModel
+from app.errors import BundleError, ModelNotFound, StartError
 from app.inference import bundle
 from app.inference.batcher import Batcher
 from app.inference.bundle import Manifest, Thresholds
@@ -35,6 +35,11 @@ class LiveModel:
     def reference(self) -> dict[str, str]:
         """What every answer says of its model."""
         return {"name": self.manifest.name, "version": self.manifest.version}
+
+    @cached_property
+    def label(self) -> str:
+        """What the log says of it."""
+        return f"{self.manifest.name}/{self.manifest.version}"
 
     def decide(self, confidence: float, energy: float) -> str:
         """accept, review or reject, by the thresholds that training chose on its validation split."""
@@ -62,19 +67,22 @@ class Repository:
     def load(self) -> None:
         """Bring the newest versions of every model live. One that fails any step is logged and left out.
 
-        Raises StartError where the device that was asked for does not work.
+        Raises StartError where the device that was asked for does not work, or no default model is there to answer.
         """
-        for name in bundle.names(self._settings.models):
+        names = list(bundle.names(self._settings.models))
+        for name in names:
             live = self._load_newest(self._settings.models / name)
             if live:
                 self._live[name] = live
+        if self._settings.default_model not in self._live:
+            raise self._nothing_answers(names)
 
     def get(self, name: str | None = None, version: str | None = None) -> LiveModel:
-        """The live model asked for; by default the default model's newest. Raises ModelNotFound, NoLiveModel."""
+        """The live model asked for; by default the default model's newest. Raises ModelNotFound."""
         name = name or self._settings.default_model
         versions = self._live.get(name)
         if not versions:
-            raise self._nothing_called(name)
+            raise ModelNotFound(f"no live model is called {name!r}; live are {', '.join(self._live)}")
         if version is None:
             return next(iter(versions.values()))
         if version not in versions:
@@ -89,13 +97,17 @@ class Repository:
         for model in self.all():
             model.batcher.close()
 
-    def _nothing_called(self, name: str) -> Exception:
-        if name == self._settings.default_model:
-            return NoLiveModel(
-                f"no version of the default model {name!r} could be made live; the service's log says why",
-                retry_after=5,
-            )
-        return ModelNotFound(f"no live model is called {name!r}; live are {', '.join(self._live) or 'none'}")
+    def _nothing_answers(self, names: list[str]) -> StartError:
+        default, models = self._settings.default_model, self._settings.models
+        if default in names:
+            return StartError(f"no version of the default model {default!r} could be made live; the reasons are logged")
+        there = (
+            f"there {'is' if len(names) == 1 else 'are'} {', '.join(names)}" if names else "there is no bundle at all"
+        )
+        return StartError(
+            f"the default model is called {default!r}, but in {models} {there}; set DIGITSERVE_DEFAULT_MODEL to one "
+            "that is there, or --models to its folder"
+        )
 
     def _load_newest(self, folder: Path) -> dict[str, LiveModel]:
         live: dict[str, LiveModel] = {}
@@ -104,14 +116,17 @@ class Repository:
                 break
             try:
                 live[version] = self._open(folder / version)
-            except BundleError as error:
-                log.error("version refused", model=folder.name, version=version, reason=str(error))
+            except StartError:
+                raise
+            except Exception as error:  # whatever a version does, it takes no other down with it
+                reason = str(error) if isinstance(error, BundleError) else f"{type(error).__name__}: {error}"
+                log.error("version refused", model=folder.name, version=version, reason=reason)
         return live
 
     def _open(self, folder: Path) -> LiveModel:
         manifest, model = bundle.read(folder)
         settings = self._settings
-        session = Session(model, device=settings.device, threads=settings.threads)
+        session = Session(model, device=settings.device, threads=settings.threads, labels=manifest.labels)
         _check_golden(session, self._golden, manifest.thresholds)
         spare_core = session.provider != CPU or usable_cores() > settings.workers * settings.threads
         warmed = warm_up(session.run, settings.chunk_images, spare_core=spare_core)

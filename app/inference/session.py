@@ -1,5 +1,6 @@
 """One model opened in ONNX Runtime, on the device that was asked for or not at all."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ Frames = NDArray[np.uint8]  # [N, 28, 28], 0 background, 255 ink
 Probabilities = NDArray[np.float32]  # [N, 10]
 Scores = NDArray[np.float32]  # [N, 11]: ten probabilities, and the energy, which is NaN where the model gives none
 ENERGY = 10  # its column
+DIGITS = tuple("0123456789")
 
 OUTPUTS = {"probabilities": ("tensor(float)", 2), "energy": ("tensor(float)", 1)}
 SHAPES_OF_TWO = (2, ENERGY), (2,)  # images
@@ -30,8 +32,10 @@ FELL_BACK = (
 class Session:
     """`run(frames)` on one opened model. Thread-safe, as ONNX Runtime's own session is."""
 
-    def __init__(self, model: bytes, *, device: Device = "cpu", threads: int = 1) -> None:
-        """Open a verified model with `threads` intra-op threads.
+    def __init__(
+        self, model: bytes, *, device: Device = "cpu", threads: int = 1, labels: Sequence[str] = DIGITS
+    ) -> None:
+        """Open a verified model with `threads` intra-op threads. `labels` are the digits that its columns stand for.
 
         On CUDA every run is padded to a power of two images, so that cuDNN meets few shapes, each seen in the warm-up.
         Raises BundleError where it breaks the model's contract, StartError where `device` is "cuda" and CUDA
@@ -41,18 +45,20 @@ class Session:
         self.provider: str = self._session.get_providers()[0]
         self.threads = threads
         self._padded = self.provider == CUDA
+        # Which digits the model's columns are; where they stand in order, as nearly always, copying them is quicker.
+        self._digits = slice(ENERGY) if tuple(labels) == DIGITS else np.array(labels, np.intp)
         _check_contract(self._session)
         given = {value.name for value in self._session.get_outputs()}
         self._outputs = [name for name in OUTPUTS if name in given]
 
     def run(self, frames: Frames) -> Scores:
-        """uint8 [N, 28, 28] -> float32 [N, 11]: ten probabilities, which sum to 1, and the energy."""
+        """uint8 [N, 28, 28] -> float32 [N, 11]: the probabilities of 0 to 9, which sum to 1, and the energy."""
         images = len(frames)
         if self._padded:
             frames = padded(frames)
         probabilities, *energy = self._session.run(self._outputs, {"image": frames})
         scores = np.empty((len(frames), ENERGY + 1), np.float32)
-        scores[:, :ENERGY] = probabilities
+        scores[:, self._digits] = probabilities
         scores[:, ENERGY] = energy[0] if energy else np.nan
         return scores[:images] if self._padded else scores
 

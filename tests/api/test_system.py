@@ -59,7 +59,7 @@ def test_metrics_count_what_happened(serve: Serve, digits: Digits) -> None:
         expected = {
             'digitserve_requests_total{method="POST",route="/v1/predict",status="200"}': 3,
             'digitserve_requests_total{method="POST",route="/v1/predict",status="422"}': 1,
-            'digitserve_requests_total{method="any",route="unmatched",status="404"}': 1,
+            'digitserve_requests_total{method="GET",route="unmatched",status="404"}': 1,
             f'digitserve_images_total{{decision="accept",model="digits",version="{DIGITS.name}"}}': 23,
             'digitserve_errors_total{code="wrong_shape"}': 1,
             'digitserve_errors_total{code="not_found"}': 1,

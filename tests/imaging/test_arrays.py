@@ -33,6 +33,18 @@ def test_fractions_of_a_shade_are_rounded() -> None:
     assert np.array_equal(from_rows(np.minimum(FRAME + 0.3, 255).tolist()), FRAME)
 
 
+@pytest.mark.parametrize("booleans", [True, False])
+def test_zeros_and_ones_are_faint_ink_as_integers_and_fractions_as_floats(booleans: bool) -> None:
+    faint = FRAME % 2
+    assert np.array_equal(from_rows(faint.tolist(), booleans=booleans), faint)
+    assert np.array_equal(from_npy(npy(faint))[0], faint)
+    for fractions in (faint.astype(float), faint * 0.5):
+        with pytest.raises(Undecodable, match="multiply by 255"):
+            from_rows(fractions.tolist(), booleans=booleans)
+        with pytest.raises(Undecodable, match="multiply by 255"):
+            from_npy(npy(fractions))
+
+
 @pytest.mark.parametrize("length", [0, 1, 783, 785, 1567])
 def test_raw_bytes_of_no_whole_frame(length: int) -> None:
     with pytest.raises(WrongShape, match=f"{length:,} bytes came"):

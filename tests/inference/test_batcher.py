@@ -118,6 +118,31 @@ def test_a_single_image_does_not_wait_for_a_whole_large_batch() -> None:
     assert finished[1].startswith("large")
 
 
+@both_ways
+def test_who_waits_for_a_run_that_cannot_be_put_together_is_told(inline: int) -> None:
+    """Frames of two sizes stand in for a batch that memory has no room for: both fail where they are gathered."""
+
+    async def test(batcher: Batcher, _: Runs) -> Any:
+        odd = np.zeros((1, 5, 5), np.uint8)
+        async with asyncio.timeout(5):
+            told = await asyncio.gather(batcher.run(frames(1)), batcher.run(odd), return_exceptions=True)
+            return told, await batcher.run(frames(2))
+
+    (told, after), _, _ = run(test, inline_images=inline)
+    assert [type(one) for one in told] == [ValueError, ValueError]
+    assert marks(after) == [2]
+
+
+def test_a_run_that_fails_at_once_teaches_no_speed() -> None:
+    async def test(batcher: Batcher, _: Runs) -> float:
+        with pytest.raises(ArithmeticError):
+            await batcher.run(frames(255, 255, 255, 255))
+        return batcher._seconds_per_image
+
+    seconds, _, _ = run(test)
+    assert seconds == 0
+
+
 @given(
     sizes=st.lists(st.integers(1, 30), min_size=1, max_size=12), chunk=st.integers(1, 9), inline=st.sampled_from([0, 9])
 )

@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+import structlog
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
 from app.config import Settings
-from app.errors import BundleError, ModelNotFound, NoLiveModel
+from app.errors import BundleError, ModelNotFound, StartError
 from app.inference import bundle
 from app.inference.bundle import Bundle
 from app.inference.repository import Repository
 from app.metrics import Metrics
 from tests.conftest import DIGITS, MLP
-from tests.inference.test_session import graph
+from tests.inference.test_session import graph, reordered
 
 Digits = NDArray[np.uint8]
 
@@ -63,10 +65,61 @@ def test_a_model_that_cannot_read_the_golden_digits_is_refused(tmp_path: Path, d
     model = graph()  # valid ONNX under the contract, but it reads nothing
     manifest = original.model_copy(update={"model_sha256": bundle.digest(model)})
     bundle.write(tmp_path / "digits", Bundle(manifest, model))
+    with pytest.raises(StartError, match="no version of the default model 'digits' could be made live"):
+        opened(tmp_path, digits)
+
+
+def test_a_model_that_breaks_on_the_golden_digits_is_left_out(tmp_path: Path, digits: Digits) -> None:
+    """It runs two images, as the contract is tried with, and no ten: ONNX Runtime's own error, not a BundleError."""
+    copy(tmp_path)
+    proto = onnx.load_from_string(graph())
+    shape = next(one for one in proto.graph.initializer if one.name == "shape")
+    shape.CopyFrom(onnx.helper.make_tensor("shape", onnx.TensorProto.INT64, [2], [2, 784]))
+    model = proto.SerializeToString()
+    manifest = bundle.read(DIGITS).manifest.model_copy(update={"version": "2", "model_sha256": bundle.digest(model)})
+    bundle.write(tmp_path / "digits", Bundle(manifest, model))
+    with structlog.testing.capture_logs() as logged:
+        assert live(opened(tmp_path, digits)) == ["digits/1"]
+    (refused,) = [line for line in logged if line["event"] == "version refused"]
+    assert refused["version"] == "2"
+    assert "Fail" in refused["reason"] or "Exception" in refused["reason"]
+
+
+def test_labels_say_which_digits_the_columns_are(tmp_path: Path, digits: Digits) -> None:
+    """By the golden digits too, which permuted columns would else fail."""
+    labels = list("3140592687")
+    original = bundle.read(MLP)
+    model = reordered(original.model, labels)
+    manifest = original.manifest.model_copy(
+        update={"name": "digits", "labels": labels, "model_sha256": bundle.digest(model)}
+    )
+    bundle.write(tmp_path / "digits", Bundle(manifest, model))
     repository = opened(tmp_path, digits)
-    assert live(repository) == []
-    with pytest.raises(NoLiveModel, match="the service's log says why"):
-        repository.get()
+    scores = repository.get().session.run(digits)
+    assert (scores[:, :10].argmax(axis=1) == np.arange(10)).sum() >= 8
+
+
+@pytest.mark.parametrize("labels", [list("0123456788"), list("abcdefghij"), list("012345678")])
+def test_labels_that_are_not_the_ten_digits_are_refused(tmp_path: Path, digits: Digits, labels: list[str]) -> None:
+    copy(tmp_path)
+    original = bundle.read(DIGITS)
+    manifest = original.manifest.model_copy(update={"version": "2", "labels": labels})
+    bundle.write(tmp_path / "digits", Bundle(manifest, original.model))
+    assert live(opened(tmp_path, digits)) == ["digits/1"]
+
+
+def test_a_misspelt_default_model_is_no_start(tmp_path: Path, digits: Digits) -> None:
+    copy(tmp_path)
+    copy(tmp_path, "other")
+    with pytest.raises(
+        StartError, match=r"is called 'digitz', but in .* there are digits, other; set DIGITSERVE_DEFAULT"
+    ):
+        opened(tmp_path, digits, default_model="digitz")
+
+
+def test_a_folder_without_bundles_is_no_start(tmp_path: Path, digits: Digits) -> None:
+    with pytest.raises(StartError, match="there is no bundle at all"):
+        opened(tmp_path, digits)
 
 
 def test_what_is_not_live(tmp_path: Path, digits: Digits) -> None:
@@ -104,7 +157,8 @@ def test_a_threshold_for_an_energy_that_the_model_does_not_give_is_refused(tmp_p
     thresholds = original.manifest.thresholds.model_copy(update={"energy": 2.0})
     manifest = original.manifest.model_copy(update={"thresholds": thresholds})
     bundle.write(tmp_path / MLP.parent.name, Bundle(manifest, original.model))
-    assert live(opened(tmp_path, digits)) == []
+    copy(tmp_path)
+    assert live(opened(tmp_path, digits)) == ["digits/1"]
 
 
 def test_a_bundle_without_measurements_serves_too(tmp_path: Path, digits: Digits) -> None:

@@ -63,6 +63,24 @@ def test_a_model_of_other_columns() -> None:
         Session(proto.SerializeToString())
 
 
+def test_columns_in_another_order_are_read_by_their_labels(digits: Digits) -> None:
+    model = bundle.read(MLP).model
+    labels = [str(digit) for digit in (3, 1, 4, 0, 5, 9, 2, 6, 8, 7)]
+    scores = Session(reordered(model, labels), labels=labels).run(digits)
+    assert np.array_equal(scores, Session(model).run(digits), equal_nan=True)
+
+
+def reordered(model: bytes, labels: list[str]) -> bytes:
+    """A model whose columns are the digits 0 to 9, with the same columns in the order of `labels`."""
+    proto = onnx.load_from_string(model)
+    last = next(node for node in proto.graph.node if "probabilities" in node.output)
+    last.output[list(last.output).index("probabilities")] = "in_order"
+    proto.graph.initializer.append(helper.make_tensor("order", TensorProto.INT64, [10], [int(one) for one in labels]))
+    proto.graph.node.append(helper.make_node("Gather", ["in_order", "order"], ["probabilities"], axis=1))
+    changed: bytes = proto.SerializeToString()
+    return changed
+
+
 def test_a_model_without_energy_gives_nan(digits: Digits) -> None:
     assert np.isnan(Session(bundle.read(MLP).model).run(digits)[:, 10]).all()
 

@@ -70,6 +70,10 @@ class TooSlow(ServiceError):
     status, code, title = 408, "body_too_slow", "Body too slow"
 
 
+class HeadTooSlow(TooSlow):
+    code, title = "head_too_slow", "Request's head too slow"
+
+
 class TooLarge(ServiceError):
     status, code, title = 413, "body_too_large", "Body too large"
 
@@ -110,12 +114,24 @@ class RateExceeded(ServiceError):
     status, code, title = 429, "rate_exceeded", "Caller over its rate"
 
 
+class HeadTooLarge(ServiceError):
+    status, code, title = 431, "head_too_large", "Request's head too large"
+
+
+class Unsupported(ServiceError):
+    status, code, title = 501, "not_implemented", "Not implemented"
+
+
 class Unavailable(ServiceError):
     status, code, title = 503, "unavailable", "Not available now"
 
 
 class Draining(Unavailable):
     code, title = "draining", "Shutting down"
+
+
+class TooManyConnections(Unavailable):
+    code, title = "too_many_connections", "Too many connections"
 
 
 class NoLiveModel(Unavailable):

@@ -92,6 +92,20 @@ class Settings(BaseSettings):
     )
     body_seconds: float = Field(30.0, gt=0, description="How long a request's body may take to arrive; beyond, 408.")
 
+    head_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="How long a request's head may take, from connecting or its first byte; beyond, 408.",
+    )
+    write_seconds: float = Field(
+        30.0, gt=0, description="How long a caller may read nothing of its answer; beyond, the connection is cut."
+    )
+    max_connections: int | None = Field(
+        None,
+        ge=1,
+        description="Connections of one worker at a time; unset: as file descriptors allow, up to 2,048.",
+    )
+
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode] = Field(
         (),
         description='JSON list of {"key", "rights"}; empty: no key is asked for. Rights: predict, metrics.',

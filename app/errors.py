@@ -75,6 +75,10 @@ class TooSlow(ServiceError):
     status, code, title = 408, "body_too_slow", "Body too slow"
 
 
+class HeadTooSlow(TooSlow):
+    code, title = "head_too_slow", "Request's head too slow"
+
+
 class TooLarge(ServiceError):
     status, code, title = 413, "body_too_large", "Body too large"
 
@@ -119,12 +123,24 @@ class TooManyWrongKeys(ServiceError):
     status, code, title = 429, "too_many_wrong_keys", "Too many wrong API keys"
 
 
+class HeadTooLarge(ServiceError):
+    status, code, title = 431, "head_too_large", "Request's head too large"
+
+
+class Unsupported(ServiceError):
+    status, code, title = 501, "not_implemented", "Not implemented"
+
+
 class Unavailable(ServiceError):
     status, code, title = 503, "unavailable", "Not available now"
 
 
 class Draining(Unavailable):
     code, title = "draining", "Shutting down"
+
+
+class TooManyConnections(Unavailable):
+    code, title = "too_many_connections", "Too many connections"
 
 
 class DeadlineExceeded(ServiceError):

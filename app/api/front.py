@@ -18,7 +18,7 @@ from app.api.exchange import Exchange
 from app.api.lifecycle import Lifecycle
 from app.api.limits import Limits
 from app.api.proxies import Proxies
-from app.api.wire import IsGone, Wire, is_gone_of
+from app.api.wire import Headers, IsGone, Wire, is_gone_of
 from app.errors import CallerGone, NotFound, ServiceError
 from app.metrics import Metrics
 
@@ -90,6 +90,17 @@ class Front:
             self._whole[exchange.path](exchange, wire.body, self._finish)
         except Exception as error:
             self._finish(exchange, error)
+
+    def refusal(self, error: ServiceError, client: tuple[str, int] | None) -> tuple[int, Headers, bytes]:
+        """Status, headers and body for a caller of whom no request could be read; counted as all are."""
+        nothing = {"method": "", "path": "", "query_string": b"", "headers": (), "client": client}
+        exchange = Exchange(nothing, is_gone_of(nothing))
+        answer = self._rendered(error, exchange)
+        assert answer is not None
+        assert isinstance(answer.body, bytes)
+        exchange.status = answer.status
+        self._count(exchange)
+        return answer.status, self._headers(answer, exchange), answer.body
 
     def _finish(self, exchange: Exchange, outcome: Answer | Exception) -> None:
         try:

@@ -97,6 +97,9 @@ class Settings(BaseSettings):
         1.0, ge=0, le=300, description="After SIGTERM, how long to go on accepting while callers move away."
     )
     grace_seconds: int = Field(30, ge=1, description="After that, how long requests in flight may take to finish.")
+    stall_seconds: float = Field(
+        30.0, ge=1, description="How long a worker's event loop may stand still before the worker is replaced."
+    )
     log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 

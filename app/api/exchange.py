@@ -15,8 +15,16 @@ from app.inference.submission import Submission
 
 ACCEPTABLE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 UNMATCHED = "unmatched"  # a route that nobody answers
-_PREFIX = os.urandom(8).hex()  # of this process, so that ids of several workers never meet
+_prefix = os.urandom(8).hex()  # of this process, so that ids of several workers never meet
 _numbers = count(1)
+
+
+def _choose_prefix() -> None:
+    global _prefix
+    _prefix = os.urandom(8).hex()
+
+
+os.register_at_fork(after_in_child=_choose_prefix)
 
 
 class Exchange:
@@ -132,4 +140,4 @@ def _request_id(sent: bytes | None) -> bytes:
     """The caller's own id where it is one that can be sent back safely, else a new one."""
     if sent and ACCEPTABLE_ID.fullmatch(sent):
         return sent
-    return f"{_PREFIX}-{next(_numbers):x}".encode()
+    return f"{_prefix}-{next(_numbers):x}".encode()

@@ -67,7 +67,7 @@ def router(repository: Repository, metrics: Metrics, lifecycle: Lifecycle, golde
 
     @routes.get("/metrics", summary="Prometheus text, over all workers", response_class=Response)
     async def prometheus() -> Response:
-        return Response(metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        return Response(await metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     @routes.get("/", include_in_schema=False)
     async def page() -> FileResponse:

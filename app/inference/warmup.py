@@ -10,7 +10,7 @@ import numpy as np
 
 from app.inference.session import Frames
 
-TRIES = 5
+TRIES = 3
 # With a core to spare, a thread lets the event loop go on meanwhile, and pays once its hop is a tenth of the run.
 WORTH_A_THREAD = 10
 # Without one, a thread only divides the same core: a run is on the event loop unless it holds that up for too long.

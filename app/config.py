@@ -130,6 +130,9 @@ class Settings(BaseSettings):
         description="Requests that one worker logs a second at most, of each class of status (2xx, 4xx, 5xx); the next "
         "line says how many it left out. 0: none.",
     )
+    stall_seconds: float = Field(
+        30.0, ge=1, description="How long a worker's event loop may stand still before the worker is replaced."
+    )
     log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 

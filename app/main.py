@@ -2,8 +2,7 @@
 
 import gc
 import math
-import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import NoReturn
@@ -31,7 +30,7 @@ from app.config import Settings, networks
 from app.errors import BadRequest, MethodNotAllowed, ServiceError, StartError
 from app.imaging import strokes
 from app.inference.repository import Repository
-from app.metrics import Metrics, forget_dead_workers
+from app.metrics import Metrics
 
 log = structlog.get_logger()
 
@@ -39,13 +38,13 @@ GARBAGE_BEFORE_COLLECTION = 20_000  # objects; requests leave no cycles, so that
 PROBLEM = b"application/problem+json"
 
 
-def create_app(settings: Settings, listener: socket.socket | None = None) -> Front:
+def create_app(settings: Settings, join: Callable[[Mapping[str, str]], None] | None = None) -> Front:
     """The whole service. Its models are loaded when it starts up: raises StartError, there, where they cannot be.
 
-    `listener` is the socket that the server accepts from, so that the end can be orderly.
+    `join` is then told their digests, and raises StartError where this process must not serve them.
     """
     metrics = Metrics(CollectorRegistry())
-    lifecycle = Lifecycle(settings.drain_seconds, listener)
+    lifecycle = Lifecycle(settings.drain_seconds)
     golden = np.stack([strokes.render(digit) for digit in range(10)])
     repository = Repository(settings, metrics, golden)
     framer = Framer(settings)
@@ -56,18 +55,20 @@ def create_app(settings: Settings, listener: socket.socket | None = None) -> Fro
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        forget_dead_workers()
         framer.start()  # while the models are loaded
         try:
             repository.load()
             await framer.begin()
+            if join is not None:
+                join(repository.digests())
         except StartError as error:
             log.critical("refused to start", reason=str(error))
+            await framer.close()
             raise
         gc.collect()
         gc.freeze()  # what stands now stays: no collection needs to look at it again
         gc.set_threshold(GARBAGE_BEFORE_COLLECTION)
-        lifecycle.delay_sigterm()
+        lifecycle.handle_signals()
         yield
         await framer.close()
         repository.close()

@@ -1,23 +1,29 @@
-"""Every metric of the service, on a registry that is passed in; summed over the workers when they are several.
+"""Every metric of the service, on a registry that is passed in; summed over all workers where a parent has them.
 
-prometheus_client decides at import, by PROMETHEUS_MULTIPROC_DIR, whether values live in this process or in files
-that all workers share: `share_between_workers` runs in the parent, before any worker imports this module.
+Such workers keep their values in files, one of each kind a worker, in a folder that they share. The files of those that
+have ended are folded into one, which readers see before or after that, but never during it: they share a lock.
 """
 
 import asyncio
-import contextlib
+import fcntl
 import os
 import tempfile
 from collections import defaultdict
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import prometheus_client
+import structlog
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest, values
+from prometheus_client.mmap_dict import MmapedDict
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from app.errors import StartError
+
+log = structlog.get_logger()
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -25,6 +31,10 @@ disable_created_metrics()  # a second series for each, of no use to anyone here
 
 IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 PENDING_SECONDS = 0.05  # for which a worker may know of requests that the others' /metrics does not show yet
+SUMMED = "counter", "histogram"
+KINDS = (*SUMMED, "gauge_livesum", "gauge_livemax")  # as prometheus_client names a worker's files: KIND_PID.db
+ROOM_BYTES = 1 << 18  # of each: some hundred series of a histogram
+NOBODY = 0  # in place of a process id: those that have ended
 
 
 class Histogram(prometheus_client.Histogram):
@@ -128,13 +138,18 @@ class Metrics:
         for labels, images in read.items():
             self.images.labels(*labels).inc(images)
 
-    def exposition(self) -> bytes:
-        """The Prometheus text format, over all workers."""
+    async def exposition(self) -> bytes:
+        """The Prometheus text format, over all workers. Their files are read on a thread."""
         self.flush()
         if SHARED not in os.environ:
             return generate_latest(self.registry)
-        together = CollectorRegistry()
-        MultiProcessCollector(together)
+        return await asyncio.to_thread(_over_all_workers)
+
+
+def _over_all_workers() -> bytes:
+    together = CollectorRegistry()
+    MultiProcessCollector(together)
+    with _locked(fcntl.LOCK_SH):
         return generate_latest(together)
 
 
@@ -146,27 +161,82 @@ def share_between_workers() -> "tempfile.TemporaryDirectory[str]":
     try:
         folder = tempfile.TemporaryDirectory(prefix="digitserve-metrics-")
     except OSError as error:
-        advice = "set TMPDIR to a folder that can be written, or --workers 1"
-        raise StartError(f"workers share their metrics in a temporary folder: {error}; {advice}") from error
+        raise _no_room(error) from error
     os.environ[SHARED] = folder.name
+    values.ValueClass = values.get_value_class()  # which looked at that when it was imported
     return folder
 
 
-def forget_dead_workers() -> None:
-    """Remove the gauges of workers that are gone. Their counters stay: a sum must not shrink."""
-    if SHARED not in os.environ:
-        return
-    for pid in {int(file.stem.rsplit("_", 1)[1]) for file in Path(os.environ[SHARED]).glob("gauge_live*.db")}:
-        if not _alive(pid):
-            with contextlib.suppress(FileNotFoundError):  # another worker that starts has been quicker
-                mark_process_dead(pid)
-
-
-def _alive(pid: int) -> bool:
+def reserve_room() -> None:
+    """Give this worker's files their space on disk. Else they would be sparse, and to write a value where there is no
+    room left ends a process by SIGBUS. Raises StartError where there is none.
+    """
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        for kind in KINDS:
+            _make(_file(kind, os.getpid()), {})
+    except OSError as error:
+        raise _no_room(error) from error
+
+
+def fold(living: Collection[int]) -> bool:
+    """Add what workers that have ended counted to one file of each kind, and forget their gauges. `living` are the
+    process ids of the others. Whether that is done: not while someone reads, who must not be waited for.
+    """
+    ended: dict[str, list[Path]] = {kind: [] for kind in KINDS}
+    for file in Path(os.environ[SHARED]).glob("*.db"):
+        kind, pid = file.stem.rsplit("_", 1)
+        if int(pid) not in (NOBODY, *living):
+            ended[kind].append(file)
+    try:
+        with _locked(fcntl.LOCK_EX | fcntl.LOCK_NB):
+            for kind, files in ended.items():
+                if files and kind in SUMMED:
+                    _make(total := _file(kind, NOBODY), _sums([*files, *([total] if total.exists() else [])]))
+                for file in files:
+                    file.unlink()
+    except BlockingIOError:
         return False
-    except PermissionError:
-        return True
+    except OSError as error:
+        log.warning("the counts of a worker that has ended stay in files of their own", reason=str(error))
     return True
+
+
+def _sums(files: list[Path]) -> dict[str, float]:
+    sums: defaultdict[str, float] = defaultdict(float)
+    for file in files:
+        for key, value, _, _ in MmapedDict.read_all_values_from_file(file):
+            sums[key] += value
+    return sums
+
+
+def _make(path: Path, content: dict[str, float]) -> None:
+    """Write a file of values, whole or not at all. Raises OSError where there is no room for it."""
+    new = path.with_suffix(".new")  # which no reader looks at
+    with new.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, ROOM_BYTES + sum(len(key.encode()) + 32 for key in content))
+    held = MmapedDict(str(new))
+    for key, value in content.items():
+        held.write_value(key, value, 0.0)
+    held.close()
+    new.replace(path)
+
+
+def _file(kind: str, pid: int) -> Path:
+    return Path(os.environ[SHARED], f"{kind}_{pid}.db")
+
+
+def _no_room(error: OSError) -> StartError:
+    return StartError(
+        f"workers keep their metrics in a temporary folder: {error}; set TMPDIR to one with room for them"
+    )
+
+
+@contextmanager
+def _locked(how: int) -> Iterator[None]:
+    """The folder's lock, shared or exclusive. Raises BlockingIOError where it is not to be waited for."""
+    folder = os.open(os.environ[SHARED], os.O_RDONLY)
+    try:
+        fcntl.flock(folder, how)
+        yield
+    finally:
+        os.close(folder)

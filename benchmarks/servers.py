@@ -36,7 +36,9 @@ class Running(NamedTuple):
     pid: int
 
     def resident_bytes(self) -> int:
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        """Of its only child where it has one, as digitserve's one worker is; else its own."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        pages = int(Path(f"/proc/{children[0] if children else self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -49,8 +51,8 @@ def cores() -> tuple[int, int]:
 
 
 @contextmanager
-def digitserve(core: int, **settings: str) -> Iterator[Running]:
-    """The service as `digitserve serve` starts it on one core."""
+def digitserve(core: int | str, **settings: str) -> Iterator[Running]:
+    """The service as `digitserve serve` starts it on one core, or on a list of them as taskset takes it."""
     own = {"DIGITSERVE_LOG_LEVEL": "warning", "DIGITSERVE_DRAIN_SECONDS": "0", **settings}
     command = [sys.executable, "-m", "app", "serve", "--models", str(MODELS), "--port"]
     with _running("digitserve", command, own, core, _digitserve_is_ready) as running:
@@ -82,7 +84,7 @@ def post(port: int, request: Request) -> bytes:
 
 @contextmanager
 def _running(
-    name: str, command: list[str], environment: dict[str, str], core: int, is_ready: IsReady
+    name: str, command: list[str], environment: dict[str, str], core: int | str, is_ready: IsReady
 ) -> Iterator[Running]:
     port = _free_port()
     process = subprocess.Popen(

@@ -95,6 +95,11 @@ class Process:
         )
         self.pid = self._process.pid
 
+    def workers(self) -> set[int]:
+        """Ids of the processes that serve."""
+        children = psutil.Process(self.pid).children()
+        return {one.pid for one in children if one.status() != psutil.STATUS_ZOMBIE}
+
     def wait_until_ready(self) -> float:
         """Seconds from the start until readiness, or sooner where the process ended."""
         wait_until(lambda: self._process.poll() is not None or self.is_ready())
@@ -108,9 +113,10 @@ class Process:
 
     @contextmanager
     def peak_growth(self) -> Iterator[Callable[[], int]]:
-        """Gives a function that says by how many bytes the resident memory has grown at its highest since here."""
-        folder = Path(f"/proc/{self.pid}")
-        before = psutil.Process(self.pid).memory_info().rss
+        """Gives a function that says by how many bytes the worker's resident memory has grown at most since here."""
+        (worker,) = self.workers()
+        folder = Path(f"/proc/{worker}")
+        before = psutil.Process(worker).memory_info().rss
         (folder / "clear_refs").write_text("5")  # the peak starts anew: Linux Documentation/filesystems/proc.rst
 
         def grown() -> int:

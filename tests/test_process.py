@@ -25,14 +25,6 @@ READY_WITHIN = 2.0  # seconds
 RESIDENT = 200e6  # bytes
 
 
-def workers_of(running: Process) -> set[int]:
-    """Ids of the processes that serve; the parent of several has a resource tracker too."""
-    children = psutil.Process(running.pid).children()
-    return {
-        one.pid for one in children if one.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(one.cmdline())
-    }
-
-
 def requests_counted(running: Process) -> float:
     pattern = re.compile(r'^digitserve_requests_total\{method="POST",route="/v1/predict",status="200"\} (\S+)$', re.M)
     found = pattern.search(httpx.get(f"{running.url}/metrics").text)
@@ -57,7 +49,8 @@ def test_ready_soon_and_small(process: Start) -> None:
     running = process()
     seconds = running.wait_until_ready()
     send(running, 50)
-    resident = psutil.Process(running.pid).memory_info().rss
+    (worker,) = running.workers()
+    resident = psutil.Process(worker).memory_info().rss
     print(f"ready after {seconds:.2f} s, {resident / 1e6:.0f} MB resident")
     assert seconds < READY_WITHIN
     assert resident < RESIDENT
@@ -66,15 +59,15 @@ def test_ready_soon_and_small(process: Start) -> None:
 def test_workers_count_together_and_lose_no_count_with_a_worker(process: Start) -> None:
     running = process("--workers", "2")
     running.wait_until_ready()
-    wait_until(lambda: len(workers_of(running)) == 2)
+    wait_until(lambda: len(running.workers()) == 2)
     send(running, 1000)
     wait_until(lambda: requests_counted(running) == 1000)  # the others' counts come a moment later
     scrapes = [requests_counted(running) for _ in range(20)]
     assert scrapes == [1000] * 20
 
-    victim = min(workers_of(running))
+    victim = min(running.workers())
     os.kill(victim, signal.SIGKILL)
-    wait_until(lambda: len(workers_of(running) - {victim}) == 2)
+    wait_until(lambda: len(running.workers() - {victim}) == 2)
     wait_until(running.is_ready)
     scrapes = [requests_counted(running) for _ in range(20)]
     assert scrapes == [1000] * 20
@@ -85,10 +78,10 @@ def test_workers_count_together_and_lose_no_count_with_a_worker(process: Start) 
 def test_a_worker_that_is_told_to_stop_is_replaced_and_the_others_go_on(process: Start) -> None:
     running = process("--workers", "2", DIGITSERVE_DRAIN_SECONDS="0.2")
     running.wait_until_ready()
-    wait_until(lambda: len(workers_of(running)) == 2)
-    stopped = min(workers_of(running))
+    wait_until(lambda: len(running.workers()) == 2)
+    stopped = min(running.workers())
     os.kill(stopped, signal.SIGTERM)
-    wait_until(lambda: len(workers_of(running) - {stopped}) == 2)
+    wait_until(lambda: len(running.workers() - {stopped}) == 2)
     send(running, 100)
 
 

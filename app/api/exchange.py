@@ -16,8 +16,16 @@ from app.errors import BadRequest, CallerGone, DeadlineExceeded
 from app.inference.submission import Submission
 
 ACCEPTABLE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
-_PREFIX = os.urandom(8).hex()  # of this process, so that ids of several workers never meet
+_prefix = os.urandom(8).hex()  # of this process, so that ids of several workers never meet
 _numbers = count(1)
+
+
+def _choose_prefix() -> None:
+    global _prefix
+    _prefix = os.urandom(8).hex()
+
+
+os.register_at_fork(after_in_child=_choose_prefix)
 
 
 class Exchange:
@@ -147,4 +155,4 @@ def _request_id(sent: bytes | None) -> bytes:
     """The caller's own id where it is one that can be sent back safely, else a new one."""
     if sent and ACCEPTABLE_ID.fullmatch(sent):
         return sent
-    return f"{_PREFIX}-{next(_numbers):x}".encode()
+    return f"{_prefix}-{next(_numbers):x}".encode()

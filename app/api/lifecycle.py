@@ -10,6 +10,8 @@ import threading
 from types import FrameType
 
 LAST_ACCEPTS_SECONDS = 0.1  # for what connected before the door was shut to be accepted and to send its request
+ORPHANED = signal.SIGUSR1  # to a worker whose parent was killed; until it is handled, it ends the process
+ORPHAN_SECONDS = 1.5  # for such a worker to finish what is in flight, for its port is wanted
 SO_ATTACH_FILTER = 26  # of Linux' asm-generic/socket.h; Python has no name for it
 
 
@@ -18,16 +20,15 @@ class Lifecycle:
 
     While it drains, readiness fails, so that a load balancer looks elsewhere, and every answer says
     `Connection: close`, so that no caller writes its next request into a connection that is going away.
-    Then the door is shut, those already inside are let finish, and the server's own handler takes over.
+    Then the door is shut, by the parent of all workers where all of them stop; those already inside are let finish, and
+    the server's own handler takes over.
     """
 
-    def __init__(self, drain_seconds: float, listener: socket.socket | None = None) -> None:
-        """`listener` is the socket whose door is shut at the end, where no other process accepts from it too."""
+    def __init__(self, drain_seconds: float) -> None:
         self.draining = False
         self._drain_seconds = drain_seconds
-        self._listener = listener
 
-    def delay_sigterm(self) -> None:
+    def handle_signals(self) -> None:
         """Put the draining in front of the server's own handler for SIGTERM. Needs the running loop's main thread."""
         if threading.current_thread() is not threading.main_thread():
             return  # a server in a thread, as in tests, gets no signals
@@ -39,18 +40,20 @@ class Lifecycle:
                 hand_over(number, frame)
                 return
             self.draining = True
-            loop.call_soon_threadsafe(loop.call_later, self._drain_seconds, last_accepts, number, frame)
+            wait = self._drain_seconds + LAST_ACCEPTS_SECONDS
+            loop.call_soon_threadsafe(loop.call_later, wait, hand_over, number, frame)
 
-        def last_accepts(number: int, frame: FrameType | None) -> None:
-            if self._listener is not None:
-                shut_door(self._listener)
-            loop.call_later(LAST_ACCEPTS_SECONDS, hand_over, number, frame)
+        def be_quick(_: int, frame: FrameType | None) -> None:
+            signal.setitimer(signal.ITIMER_REAL, ORPHAN_SECONDS)  # then SIGALRM ends the process
+            self.draining = True
+            hand_over(signal.SIGTERM, frame)
 
         def hand_over(number: int, frame: FrameType | None) -> None:
             if callable(stop):
                 stop(number, frame)
 
         signal.signal(signal.SIGTERM, begin)
+        signal.signal(ORPHANED, be_quick)
 
 
 def shut_door(listener: socket.socket) -> None:

@@ -49,6 +49,7 @@ class Process:
         self._queued = asyncio.Event()
         self._job_seconds = 0.0
         self._running_since: float | None = None
+        self._serving: asyncio.Task[None] | None = None
 
     @property
     def wait_seconds(self) -> float:
@@ -103,8 +104,9 @@ class Process:
 
     async def close(self) -> None:
         """End it; what it was doing is cut off."""
-        self._serving.cancel()
-        await asyncio.wait([self._serving])
+        if self._serving is not None:
+            self._serving.cancel()
+            await asyncio.wait([self._serving])
         self._end()
 
     async def _ready(self) -> None:

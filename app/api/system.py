@@ -57,6 +57,6 @@ def router(repository: Repository, metrics: Metrics, lifecycle: Lifecycle, golde
     @routes.get("/metrics", summary="Prometheus text, over all workers", response_class=Response)
     @needs(Right.METRICS)
     async def prometheus() -> Response:
-        return Response(metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        return Response(await metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return routes

@@ -93,6 +93,13 @@ class Repository:
         """Every live model: by name, newest version first."""
         return [model for versions in self._live.values() for model in versions.values()]
 
+    def digests(self) -> dict[str, str]:
+        """By NAME/VERSION, of the manifest, which has the model's own: what makes two processes answer alike."""
+        return {
+            f"{model.manifest.name}/{model.manifest.version}": bundle.digest(model.manifest.model_dump_json().encode())
+            for model in self.all()
+        }
+
     def close(self) -> None:
         for model in self.all():
             model.batcher.close()

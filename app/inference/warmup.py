@@ -10,7 +10,7 @@ import numpy as np
 
 from app.inference.session import Frames
 
-TRIES = 5
+TRIES = 3
 # With a core to spare, a thread lets the event loop go on meanwhile, and pays once its hop is a tenth of the run.
 WORTH_A_THREAD = 10
 # Without one, a thread only divides the same core: a run is on the event loop unless it holds that up for too long.
@@ -18,7 +18,7 @@ LONGEST_HOLD_SECONDS = 0.005
 
 
 class WarmUp(NamedTuple):
-    """What the warm-up measured: medians, in seconds."""
+    """What the warm-up measured, in seconds: medians, where a run may be inline."""
 
     run_seconds: dict[int, float]  # by images in the run
     hop_seconds: float  # to a thread and back
@@ -26,21 +26,30 @@ class WarmUp(NamedTuple):
 
 
 def warm_up(run: Callable[[Frames], object], chunk_images: int, *, spare_core: bool) -> WarmUp:
-    """Run each batch size 1, 2, 4, ... chunk. `spare_core`: whether a thread has a core, or a GPU, for itself."""
-    sizes = [2**power for power in range((chunk_images - 1).bit_length())] + [chunk_images]
-    run_seconds = {size: _median_seconds(run, np.zeros((size, 28, 28), np.uint8)) for size in sizes}
+    """Run each batch size 1, 2, 4, ... chunk; once where smaller ones took too long for the event loop already.
+
+    `spare_core`: whether a thread has a core, or a GPU, for itself.
+    """
     with ThreadPoolExecutor(1) as thread:
         hop_seconds = _median_seconds(lambda _: thread.submit(int).result(), None)
     longest = hop_seconds * WORTH_A_THREAD if spare_core else LONGEST_HOLD_SECONDS
+    run_seconds: dict[int, float] = {}
+    for size in [*(2**power for power in range((chunk_images - 1).bit_length())), chunk_images]:
+        frames = np.zeros((size, 28, 28), np.uint8)
+        beyond = any(
+            seconds > longest for seconds in run_seconds.values()
+        )  # how exactly need not be known, nor waited for
+        run_seconds[size] = _seconds(run, frames) if beyond else _median_seconds(run, frames)
     inline = max((size for size, seconds in run_seconds.items() if seconds <= longest), default=0)
     return WarmUp(run_seconds, hop_seconds, inline)
 
 
 def _median_seconds(work: Callable[..., object], argument: object) -> float:
     work(argument)  # the first of a size allocates
-    seconds = []
-    for _ in range(TRIES):
-        started = perf_counter()
-        work(argument)
-        seconds.append(perf_counter() - started)
-    return median(seconds)
+    return median(_seconds(work, argument) for _ in range(TRIES))
+
+
+def _seconds(work: Callable[..., object], argument: object) -> float:
+    started = perf_counter()
+    work(argument)
+    return perf_counter() - started

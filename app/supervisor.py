@@ -1,0 +1,298 @@
+"""The processes that serve: forked from one parent, watched, replaced, and gone when it is.
+
+The parent has imported the service, which takes longest, but opens no session and no event loop and starts no thread:
+so each fork of it is a sound worker at once, and shares its pages. A worker has a line to its parent, a pair of
+sockets. On it, it says first what it is about to serve, and waits for consent; from then on it sends a beat a second.
+"""
+
+import asyncio
+import ctypes
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from time import monotonic
+from typing import NoReturn
+
+import structlog
+from uvicorn.config import STARTUP_FAILURE
+
+from app import metrics
+from app.api.lifecycle import ORPHANED, shut_door
+from app.errors import StartError
+
+log = structlog.get_logger()
+
+BEAT_SECONDS = 1.0
+LOADING = 10  # times as long as it may be silent may a worker take to load its models
+YOUNG_SECONDS = 1.0  # after which a worker that served has proved that one can
+TRIES = 5  # workers in a row that end before they serve, none other being there: then the service ends too
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds before the next try, doubled from one to the next
+TOLD, ENDED = (signal.SIGTERM, signal.SIGINT), signal.SIGCHLD
+WELCOME = b"welcome"
+MESSAGE_BYTES = 1 << 16
+PR_SET_PDEATHSIG = 1  # of Linux' sys/prctl.h
+HINTS = {signal.SIGKILL: "by hand, or for want of memory", signal.SIGBUS: "as when a file system is full"}
+
+Served = Mapping[str, str]  # digests by NAME/VERSION
+
+
+class Line:
+    """A worker's end of the line to its parent."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+
+    def join(self, served: Served) -> None:
+        """Say what this worker is about to serve, wait for consent, and beat from then on. On the event loop.
+
+        Raises StartError where the workers that serve already serve something else.
+        """
+        self._end.sendall(json.dumps(served).encode())
+        answer = self._end.recv(MESSAGE_BYTES)
+        if answer != WELCOME:
+            raise StartError(answer.decode())
+        self._end.setblocking(False)
+        self._beat(asyncio.get_running_loop())
+
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(OSError):  # a parent that does not listen now; whether it is gone, the kernel tells
+            self._end.send(b".")
+        loop.call_later(BEAT_SECONDS, self._beat, loop)
+
+
+@dataclass
+class Worker:
+    """What the parent knows of one."""
+
+    line: socket.socket
+    started: float = field(default_factory=monotonic)
+    served: Served | None = None  # None until it was let in
+    serving_since: float = 0.0
+    silent: int = 0  # ticks of the parent since its last beat
+
+
+class Supervisor:
+    """`workers` processes that each do `work`, until told to stop."""
+
+    def __init__(
+        self,
+        work: Callable[[Line], None],
+        listener: socket.socket,
+        *,
+        workers: int,
+        drain_seconds: float,
+        stall_seconds: float,
+    ) -> None:
+        """`listener` is the socket that all accept from, whose door is shut `drain_seconds` after the end has begun.
+        A worker that gives no beat for `stall_seconds` is killed, and replaced.
+        """
+        self._work = work
+        self._listener = listener
+        self._wanted = workers
+        self._drain_seconds = drain_seconds
+        self._patience = max(1, round(stall_seconds / BEAT_SECONDS))
+        self._workers: dict[int, Worker] = {}  # by process id
+        self._ever_served = False
+        self._failures = 0  # in a row
+        self._next_start = self._next_tick = 0.0
+        self._stopping = False
+        self._shut_at: float | None = None
+        self._unfolded = False
+        self._failure: StartError | None = None
+        self._told, self._tell = socket.socketpair()
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT. Raises StartError where the workers cannot serve; each has logged why."""
+        for end in (self._told, self._tell):
+            end.setblocking(False)
+        for number in (*TOLD, ENDED):
+            signal.signal(number, _noted)
+        signal.set_wakeup_fd(self._tell.fileno(), warn_on_full_buffer=False)
+        gc.collect()
+        gc.freeze()  # what the workers share is not to be touched by their collectors
+        while self._workers or not self._stopping:
+            self._start_missing()
+            if self._unfolded:
+                self._unfolded = not metrics.fold(set(self._workers))
+            self._hear()
+            self._bury()
+            self._tick()
+        if self._failure is not None:
+            raise self._failure
+
+    def _start_missing(self) -> None:
+        while not self._stopping and len(self._workers) < self._wanted and monotonic() >= self._next_start:
+            try:
+                self._start()
+            except OSError as error:  # no memory, or too many processes
+                log.error("no worker could be started", reason=str(error))
+                self._failed(str(error))
+
+    def _start(self) -> None:
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with mine, theirs:
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, (*TOLD, ENDED))  # else a child might note one here
+            parent = os.getpid()
+            pid = os.fork()
+            if not pid:
+                self._become_worker(theirs, parent, before)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            self._workers[pid] = Worker(mine.dup())
+
+    def _become_worker(self, end: socket.socket, parent: int, mask: set[int | signal.Signals]) -> NoReturn:
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (*TOLD, ENDED):
+                signal.signal(number, signal.SIG_DFL)
+            _end_with(parent)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            for sibling in self._workers.values():
+                sibling.line.close()
+            self._told.close()
+            self._tell.close()
+            self._work(Line(end))
+            status = 0
+        except StartError as error:
+            log.critical("refused to start", reason=str(error))
+            status = STARTUP_FAILURE
+        except SystemExit as error:
+            status = error.code if isinstance(error.code, int) else 1
+        except BaseException:
+            log.critical("a worker failed", exc_info=True)
+        finally:
+            os._exit(status)  # what the parent has yet to do at its end is not for a fork of it to do
+
+    def _hear(self) -> None:
+        """Wait until something happens or is due, and take in what workers say."""
+        lines = {worker.line: worker for worker in self._workers.values() if worker.line.fileno() >= 0}
+        for end in wait([self._told, *lines], self._seconds_left()):
+            if end is self._told:
+                for number in self._told.recv(MESSAGE_BYTES):
+                    if number in TOLD:
+                        self._stop()
+            elif isinstance(end, socket.socket):
+                self._take(lines[end])
+
+    def _seconds_left(self) -> float:
+        due = [self._next_tick]
+        if self._shut_at is not None:
+            due.append(self._shut_at)
+        if not self._stopping and len(self._workers) < self._wanted:
+            due.append(self._next_start)
+        return max(0.0, min(due) - monotonic())
+
+    def _take(self, worker: Worker) -> None:
+        try:
+            message = worker.line.recv(MESSAGE_BYTES)
+        except OSError:  # it ended with an answer of its parent unread
+            message = b""
+        worker.silent = 0
+        if not message:
+            worker.line.close()
+        elif worker.served is None:
+            self._let_in(worker, json.loads(message))
+
+    def _let_in(self, worker: Worker, served: Served) -> None:
+        """Only where it serves what the others serve: the files may have changed since they started."""
+        others = next((other.served for other in self._workers.values() if other.served is not None), served)
+        with suppress(OSError):  # it ended meanwhile
+            if served != others:
+                differing = ", ".join(sorted({name for name, _ in served.items() ^ others.items()}))
+                worker.line.send(
+                    f"the workers that serve have other models than this one found on disk ({differing}); restart the "
+                    "service to serve what is there now".encode()
+                )
+                return
+            worker.line.send(WELCOME)
+        worker.served, worker.serving_since = served, monotonic()
+        self._ever_served = True
+        pid = next(pid for pid, one in self._workers.items() if one is worker)
+        log.info("a worker serves", pid=pid, after=round(monotonic() - worker.started, 3))
+
+    def _bury(self) -> None:
+        """Take leave of all that have ended; also of orphans, which a container's first process inherits."""
+        with suppress(ChildProcessError):  # there is no child at all
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                worker = self._workers.pop(ended[0], None)
+                if worker is not None:
+                    worker.line.close()
+                    self._unfolded = True
+                    if not self._stopping:
+                        self._replace(ended[0], worker, os.waitstatus_to_exitcode(ended[1]))
+
+    def _replace(self, pid: int, worker: Worker, code: int) -> None:
+        served = worker.served is not None
+        reason = _told_of(code)
+        log.warning("a worker ended", pid=pid, reason=reason, served=served)
+        if served and monotonic() - worker.serving_since > YOUNG_SECONDS:
+            self._failures = 0
+            self._next_start = 0.0
+        elif code == STARTUP_FAILURE and not self._ever_served:
+            self._give_up("the workers could not start; the reason is logged above")
+        else:
+            self._failed(reason)
+
+    def _failed(self, reason: str) -> None:
+        """Try again later, each time later than before; or not at all, where nothing has served for long."""
+        self._failures += 1
+        doubled = FIRST_WAIT * 2 ** min(self._failures - 2, 16) if self._failures > 1 else 0.0
+        self._next_start = monotonic() + min(doubled, LONGEST_WAIT)
+        if self._failures >= TRIES and not any(worker.served is not None for worker in self._workers.values()):
+            self._give_up(f"the workers could not start: {TRIES} in a row ended early, the last one so: {reason}")
+
+    def _give_up(self, why: str) -> None:
+        self._failure = StartError(why)
+        self._stop()
+
+    def _tick(self) -> None:
+        """Look for what is due. Silence is counted in ticks: of time for which this process stood still, too, no worker
+        is to blame."""
+        now = monotonic()
+        if self._shut_at is not None and now >= self._shut_at:
+            self._shut_at = None
+            shut_door(self._listener)
+        if now < self._next_tick:
+            return
+        self._next_tick = now + BEAT_SECONDS
+        for pid, worker in self._workers.items():
+            worker.silent += 1
+            waits = self._patience if worker.served is not None or self._stopping else self._patience * LOADING
+            if worker.silent > waits:
+                log.error("a worker stands still, and is killed", pid=pid, silent_seconds=worker.silent * BEAT_SECONDS)
+                os.kill(pid, signal.SIGKILL)
+
+    def _stop(self) -> None:
+        """Let all workers drain. Told twice: at once."""
+        self._shut_at = monotonic() + (0.0 if self._stopping else self._drain_seconds)
+        self._stopping = True
+        for pid in self._workers:
+            os.kill(pid, signal.SIGTERM)
+
+
+def _noted(*_: object) -> None:
+    """A signal's handler; what it means is read from the wake-up descriptor."""
+
+
+def _end_with(parent: int) -> None:
+    """Let the kernel tell this process when its parent has ended. Source: Linux prctl(2), PR_SET_PDEATHSIG."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, ORPHANED)
+    if os.getppid() != parent:  # it has ended just now
+        os._exit(1)
+
+
+def _told_of(code: int) -> str:
+    """An exit code in words."""
+    if code >= 0:
+        return f"exit status {code}"
+    number = signal.Signals(-code)
+    hint = HINTS.get(number)
+    return number.name + (f" ({hint})" if hint else "")

@@ -85,7 +85,7 @@ class Settings(BaseSettings):
         2.0, gt=0, description="How long a request may be expected to wait for its turn; beyond, 429."
     )
     max_held_bytes: int = Field(
-        512 * MIB, ge=784, description="Bytes of all requests' bodies that one worker holds at a time; beyond, 429."
+        64 * MIB, ge=784, description="Bytes of all requests' bodies that one worker holds at a time; beyond, 429."
     )
     deadline_seconds: float = Field(
         20.0, gt=0, description="How long a request may take from its head to its answer; beyond, 504."

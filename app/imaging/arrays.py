@@ -63,10 +63,10 @@ def from_rows(rows: Any, *, booleans: bool = True) -> Frames:
     `booleans`: whether there may be some among the numbers; to rule them out takes longer. Looked at before NumPy is:
     of a list with one long string it would make an array of such strings.
     """
-    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+    if not isinstance(rows, list) or not {list}.issuperset(map(type, rows)):
         raise WrongShape(f"expected {EXPECTED}: a list of 28 lists of 28 numbers")
-    if len(rows) != SIDE or any(len(row) != SIDE for row in rows):
-        lengths = sorted({len(row) for row in rows})
+    if len(rows) != SIDE or set(map(len, rows)) != {SIDE}:
+        lengths = sorted(set(map(len, rows)))
         raise WrongShape(f"expected {EXPECTED}; got {len(rows)} rows of {' and '.join(map(str, lengths[:5]))} values")
     if booleans:
         _check_numbers(rows)

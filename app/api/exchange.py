@@ -15,6 +15,7 @@ from app.errors import BadRequest, CallerGone, DeadlineExceeded
 from app.inference.submission import Submission
 
 ACCEPTABLE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+MOST_DEADLINE_MS = 1e9
 _PREFIX = os.urandom(8).hex()  # of this process, so that ids of several workers never meet
 _numbers = count(1)
 
@@ -81,7 +82,7 @@ class Exchange:
             milliseconds = float(text)
         except ValueError:
             milliseconds = -1.0
-        if not 0 < milliseconds < 1e9:
+        if not 0 < milliseconds < MOST_DEADLINE_MS:
             raise BadRequest(f"X-Deadline-Ms is a positive number of milliseconds; got {text!r}")
         self.deadline = asyncio.get_running_loop().time() + milliseconds / 1000
 

@@ -16,6 +16,7 @@ from app.errors import BadRequest, CallerGone, DeadlineExceeded
 from app.inference.submission import Submission
 
 ACCEPTABLE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+MOST_DEADLINE_MS = 1e9
 _prefix = os.urandom(8).hex()  # of this process, so that ids of several workers never meet
 _numbers = count(1)
 
@@ -94,7 +95,7 @@ class Exchange:
             milliseconds = float(text)
         except ValueError:
             milliseconds = -1.0
-        if not 0 < milliseconds < 1e9:
+        if not 0 < milliseconds < MOST_DEADLINE_MS:
             raise BadRequest(f"X-Deadline-Ms is a positive number of milliseconds; got {text!r}")
         self.deadline = min(self.deadline, now + milliseconds / 1000)
 

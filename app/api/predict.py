@@ -46,7 +46,7 @@ class Predict:
         return [
             Documented(SINGLE, self.single, "Read one digit", openapi.SINGLE_ANSWERS, openapi.SINGLE),
             Documented(BATCH, self.batch, "Read many digits", openapi.BATCH_ANSWERS, openapi.BATCH),
-            Documented(EXPLAIN, self.explain, "Read one digit, and say why", openapi.EXPLAIN_ANSWERS, openapi.SINGLE),
+            Documented(EXPLAIN, self.explain, "Read one digit, and say why", openapi.EXPLAIN_ANSWERS, openapi.EXPLAIN),
         ]
 
     def handlers(self) -> dict[str, Handler]:

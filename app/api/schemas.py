@@ -1,9 +1,10 @@
 """The answers' shapes, for the OpenAPI document and whoever generates a client from it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from app.errors import ServiceError
 from app.imaging.verdicts import Verdict
 
 
@@ -85,13 +86,20 @@ class Sheet(BaseModel):
     model: ModelRef
 
 
+def _codes(of: type[ServiceError]) -> list[str]:
+    return sorted({of.code}.union(*map(_codes, of.__subclasses__())))
+
+
+Code = Annotated[str, Field(json_schema_extra={"enum": list[Any](_codes(ServiceError))})]
+
+
 class Problem(BaseModel):
     """RFC 9457, with the service's own code, and the request's id for its log."""
 
     type: str = "about:blank"
     title: str
     status: int
-    code: str
+    code: Code
     detail: str
     request_id: str
     verdict: Verdict | None = Field(None, description="`blank`, where the code is no_ink.")
@@ -100,7 +108,7 @@ class Problem(BaseModel):
 class ItemProblem(BaseModel):
     title: str
     status: int
-    code: str
+    code: Code
     detail: str
     verdict: Verdict | None = Field(None, description="`blank`, where the code is no_ink.")
 

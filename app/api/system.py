@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from app.api.doors import needs, open_to_all
 from app.api.lifecycle import Lifecycle
-from app.api.openapi import ERRORS, Object
+from app.api.openapi import REFUSALS, UNAVAILABLE, Object
 from app.config import Right
 from app.errors import Draining, Unavailable
 from app.imaging.arrays import Frames
@@ -21,12 +21,12 @@ log = structlog.get_logger()
 
 JUST_NOW = 1.0  # seconds for which an inference that worked shows readiness
 READY_WITHIN = 2.0  # seconds that a probe's own inference may take
+EXPOSITION: Object = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
 def router(repository: Repository, metrics: Metrics, lifecycle: Lifecycle, golden: Frames) -> APIRouter:
     """Probes and metrics. `golden` is the frame of a digit, uint8 [1, 28, 28], for readiness to read."""
-    routes = APIRouter(tags=["system"])
-    unavailable: dict[int | str, Object] = {503: ERRORS[503]}
+    routes = APIRouter(tags=["system"], responses=REFUSALS)
 
     @routes.get("/health/live", summary="The process answers")
     @open_to_all
@@ -38,7 +38,7 @@ def router(repository: Repository, metrics: Metrics, lifecycle: Lifecycle, golde
     async def startup() -> dict[str, str]:
         return {"status": "started"}
 
-    @routes.get("/health/ready", summary="A real inference has just worked", responses=unavailable)
+    @routes.get("/health/ready", summary="A real inference has just worked", responses=UNAVAILABLE)
     @open_to_all
     async def ready() -> dict[str, str]:
         if lifecycle.draining:
@@ -54,7 +54,9 @@ def router(repository: Repository, metrics: Metrics, lifecycle: Lifecycle, golde
                 ) from error
         return {"status": "ready", "model": model.manifest.name, "version": model.manifest.version}
 
-    @routes.get("/metrics", summary="Prometheus text, over all workers", response_class=Response)
+    @routes.get(
+        "/metrics", summary="Prometheus text, over all workers", response_class=Response, responses={200: EXPOSITION}
+    )
     @needs(Right.METRICS)
     async def prometheus() -> Response:
         return Response(await metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

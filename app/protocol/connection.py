@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from app.api.wire import IS_GONE, Headers
 from app.errors import HeadTooSlow, ServiceError, TooManyConnections
 from app.protocol.chunks import Chunks
-from app.protocol.head import CHUNKED, MOST_BYTES, parse, too_large
+from app.protocol.head import CHUNKED, MOST_BYTES, Head, parse, too_large
 from app.protocol.request import Cycle, Wire, head_of
 
 if TYPE_CHECKING:
     from app.protocol.door import Door
 
 HIGH_WATER = 65_536  # bytes that wait, of a body for the app or of requests for their turn; beyond, none are read
-LINGER_SECONDS = 2.0  # for which a caller that has its last answer may go on sending, so that it comes to read it
+LINGER_SECONDS = 5.0  # for which a caller that has its last answer may go on sending, so that it comes to read it
 LINGER_BYTES = 64 * 1024**2  # that it may send meanwhile; they are dropped as they come
+REMEMBERED_BYTES = 2048  # of a head
 REST_BYTES = 1024**2  # of a body that was refused: worth waiting for, so that the connection can be kept
 EMPTY_LINES = re.compile(rb"[\r\n]*")  # that may stand before a request (RFC 9112, 2.2)
 
@@ -53,6 +54,8 @@ class Connection(asyncio.Protocol):
         self._transport: Any = None  # asyncio.Transport
         self._of_scope: dict[str, Any] = {}
         self._held = bytearray()  # what came and has not been read
+        self._last_text = b""  # a head that has been read
+        self._last_head: Head
         self._searched = 0  # bytes of it in which a head does not end
         self._goes_on_soon = False
         self._reads = True
@@ -60,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._chunks: Chunks | None = None  # or where in its chunks the reading is
         self._cycle: Cycle | None = None  # that the body is for
         self._answering = False
+        self._has_answer = False  # the request whose body comes or whose answer is due: at least its head
         self._keeps_alive = True
         self._dropped = 0  # bytes that came for nobody
         self._written = 0
@@ -74,6 +78,10 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         client, server = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         self._of_scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "scheme": "http",
+            "root_path": "",
             "client": client[:2] if client else None,
             "server": server[:2] if server else None,
             "extensions": {IS_GONE: self.is_gone},
@@ -162,7 +170,13 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, data: bytes | bytearray, end: int) -> int:
         """Begin the request whose head ends there; where the reading ended."""
-        head = parse(bytes(data[:end]))
+        text = bytes(data[:end])
+        if text == self._last_text:  # as a caller's next one mostly is
+            head = self._last_head
+        else:
+            head = parse(text)
+            if end <= REMEMBERED_BYTES:
+                self._last_text, self._last_head = text, head
         scope = {**head.scope, **self._of_scope, "state": self._door.app_state.copy()}
         self._keeps_alive = head.keeps_alive and self._keeps_alive
         self._answering = True
@@ -242,6 +256,7 @@ class Connection(asyncio.Protocol):
         """
         if close or (self.waits is Waits.BODY and self._left > REST_BYTES):
             self._keeps_alive = False
+        self._has_answer = True
         return head_of(status, (*self._door.default_headers(), *headers), close=not self._keeps_alive)
 
     def answered(self) -> None:
@@ -260,16 +275,17 @@ class Connection(asyncio.Protocol):
             self._await_next()
 
     def _await_next(self) -> None:
+        self._has_answer = False
         self._wait(Waits.HEAD, self._bounds.keep_alive_seconds)
-        if self._held:
-            self._go_on_soon()
+        self._go_on_soon()
 
     def refuse(self, error: ServiceError) -> None:
-        """Say why nothing more is taken from this caller, unless it has been answered already."""
-        has_answer = self.waits is Waits.BODY and not self._answering
+        """Say why nothing more is taken from this caller, unless that would come amid or after its answer."""
+        if self._has_answer and self._answering:
+            self.abort()
+            return
         self._leave_caller()
-        self._keeps_alive = False
-        if not has_answer:
+        if not self._has_answer:
             status, headers, body = self._door.refusal(error, self._of_scope.get("client"))
             self.write(b"".join((*self.head(status, headers, close=True), body)))
         self._end()

@@ -17,8 +17,7 @@ from app.errors import BadRequest, HeadTooLarge, Unsupported
 MOST_BYTES = 65_536
 MOST_LINES = 100
 CHUNKED = -1  # in place of a length
-REMEMBERED_BYTES = 1024  # of heads that are not read again when they come again, as a caller's next mostly does
-UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
+VERSIONS = ("1.1", "1.0")
 HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 ONCE = (b"host", b"content-length", b"transfer-encoding")
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -35,48 +34,43 @@ class Head(NamedTuple):
 
 def parse(head: bytes) -> Head:
     """`head` ends with its empty line. Raises BadRequest, HeadTooLarge, Unsupported."""
-    return _remembered(head) if len(head) <= REMEMBERED_BYTES else _parse(head)
-
-
-def _parse(head: bytes) -> Head:
     if len(head) > MOST_BYTES or head.count(b"\r\n") > MOST_LINES + 2:  # the request line's end, and the empty line
         raise too_large()
     said = _Said()
     parser = httptools.HttpRequestParser(said)
-    parser.set_dangerous_leniencies(lenient_transfer_encoding=True, lenient_chunked_length=True)  # `_length` refuses
     try:
-        # A server may ignore an offer to upgrade (RFC 9110, 7.8), such as Java's clients make with every first request.
-        parser.feed_data(UPGRADE.sub(b"", head))
-    except httptools.HttpParserUpgrade as error:
-        raise Unsupported("CONNECT came; this is no proxy. Ask for a path.") from error
+        parser.feed_data(head)
+    except httptools.HttpParserUpgrade:
+        pass  # a server may ignore the offer (RFC 9110, 7.8), such as Java's clients make with every first request
     except httptools.HttpParserError as error:
-        raise BadRequest(f"what came is no HTTP/1.1 request: {error}") from error
-    version, headers = parser.get_http_version(), tuple(said.headers)
-    if not said.complete or version not in ("1.1", "1.0"):
+        if not said.complete:  # else it is about the body, which `_length` looks at
+            raise BadRequest(f"what came is no HTTP/1.1 request: {error}") from error
+    method = parser.get_method()
+    version = "1.1" if head.startswith(b"1.1\r\n", head.index(b"\r\n") - 3) else parser.get_http_version()
+    if not said.complete or version not in VERSIONS:
         raise BadRequest("HTTP/1.1 and HTTP/1.0 are spoken here; another version came")
+    if method == b"CONNECT":
+        raise Unsupported("CONNECT came; this is no proxy. Ask for a path.")
+    headers = tuple(said.headers)
     fields = dict(headers)
     if len(fields) < len(headers):
         _check_once(headers)
-    _check_host(fields.get(b"host"), version)
-    options = b",".join(value for name, value in headers if name == b"connection").lower().split(b",")
-    return Head(
-        {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": version,
-            "scheme": "http",
-            "root_path": "",
-            "method": parser.get_method().decode(),
-            "headers": headers,
-            **_target(said.url),
-        },
-        _length(fields, version),
-        version == "1.1" and not any(option.strip() == b"close" for option in options),
-        fields.get(b"expect", b"").lower() == b"100-continue" and version == "1.1",
-    )
-
-
-_remembered = lru_cache(256)(_parse)
+    host = fields.get(b"host")
+    if (host is not None or version == "1.1") and not _is_host(host):
+        came = "none" if host is None else repr(host[:100].decode("latin-1"))
+        raise BadRequest(f"a request has one Host header, a name or an address with or without a port; {came} came")
+    path, raw_path, query = _target(said.url)
+    scope = {
+        "http_version": version,
+        "method": method.decode(),
+        "path": path,
+        "raw_path": raw_path,
+        "query_string": query,
+        "headers": headers,
+    }
+    keeps_alive = version == "1.1" and (b"connection" not in fields or not _is_last(headers))
+    expects_continue = b"expect" in fields and fields[b"expect"].lower() == b"100-continue" and version == "1.1"
+    return Head(scope, _length(fields, version), keeps_alive, expects_continue)
 
 
 def too_large() -> HeadTooLarge:
@@ -113,11 +107,14 @@ def _check_once(headers: Headers) -> None:
             raise BadRequest(f"the header {name.decode().title()} stands in a request once; it came more than once")
 
 
-def _check_host(host: bytes | None, version: str) -> None:
-    if host is None and version == "1.1":
-        raise BadRequest("an HTTP/1.1 request has a Host header; none came")
-    if host is not None and not HOST.fullmatch(host):
-        raise BadRequest(f"the Host header is a name or an address, with or without a port; {host[:100]!r} came")
+@lru_cache(16)
+def _is_host(host: bytes | None) -> bool:
+    return host is not None and HOST.fullmatch(host) is not None
+
+
+def _is_last(headers: Headers) -> bool:
+    options = b",".join(value for name, value in headers if name == b"connection")
+    return any(option.strip() == b"close" for option in options.lower().split(b","))
 
 
 def _length(fields: dict[bytes, bytes], version: str) -> int:
@@ -133,12 +130,17 @@ def _length(fields: dict[bytes, bytes], version: str) -> int:
     return CHUNKED
 
 
-def _target(target: bytes) -> dict[str, Any]:
-    """The path and the query, of any of the forms of RFC 9112, 3.2."""
-    if target.startswith(b"/") or target == b"*":
-        raw_path, _, query = target.partition(b"#")[0].partition(b"?")
-    else:
-        url = httptools.parse_url(target)
-        raw_path, query = url.path or b"/", url.query or b""
+@lru_cache(64)
+def _target(target: bytes) -> tuple[str, bytes, bytes]:
+    """Path, path as it came, and query, of any of the forms of RFC 9112, 3.2."""
+    if not target.startswith(b"/") and target != b"*":
+        try:
+            url = httptools.parse_url(target)
+        except httptools.HttpParserInvalidURLError as error:
+            raise BadRequest("the request's target is no path, and no URL with one") from error
+        target = (url.path or b"/") + (b"?" + url.query if url.query else b"")
+    if b"#" in target:
+        target = target[: target.index(b"#")]
+    raw_path, _, query = target.partition(b"?")
     path = raw_path.decode("ascii")  # httptools lets no other characters through
-    return {"path": unquote(path) if "%" in path else path, "raw_path": raw_path, "query_string": query}
+    return unquote(path) if "%" in path else path, raw_path, query

@@ -63,6 +63,7 @@ def create_app(settings: Settings, listener: socket.socket | None = None) -> Fro
         gc.freeze()  # what stands now stays: no collection needs to look at it again
         gc.set_threshold(GARBAGE_BEFORE_COLLECTION)
         lifecycle.delay_sigterm()
+        metrics.watch_loop()
         yield
         framer.close()
         repository.close()

@@ -40,7 +40,7 @@ def image_of(grey: Grey, mode: str) -> Image.Image:
 
 
 def png(grey: Grey, mode: str, trick: str, pieces: int, effort: int) -> bytes:
-    """`pieces`: IDAT or other chunks. The filters Paeth and Average make another picture of the pixels: that is fine."""
+    """`pieces`: IDAT or other chunks. Filters such as Paeth's make another picture of the pixels: that is fine."""
     colour, channels, depth = COLOUR_TYPES[mode]
     interlaced = trick == "interlaced"
     filtering = {"paeth": 4, "average": 3}.get(trick, 0)
@@ -66,10 +66,7 @@ def _scanlines(grey: Grey, channels: int, depth: int, filtering: int) -> bytes:
     height = len(grey)
     if not grey.size:
         return b""
-    if depth == 1:
-        packed: Grey = np.packbits(grey > 127, axis=1)
-    else:
-        packed = np.repeat(grey, channels * depth // 8, axis=1)
+    packed = np.packbits(grey > 127, axis=1) if depth == 1 else np.repeat(grey, channels * depth // 8, axis=1)
     return np.hstack([np.full((height, 1), filtering, np.uint8), packed]).tobytes()
 
 
@@ -111,7 +108,8 @@ def _scan(first: int, last: int) -> bytes:
 
 def _stuffed(bits: str) -> bytes:
     padded = bits + "1" * (-len(bits) % 8)
-    return int("1" + padded, 2).to_bytes(len(padded) // 8 + 1, "big")[1:].replace(b"\xff", b"\xff\0")
+    data = int("1" + padded, 2).to_bytes(len(padded) // 8 + 1, "big")[1:]
+    return data.replace(b"\xff", b"\xff\0")
 
 
 def _marker(code: int, content: bytes) -> bytes:
@@ -143,7 +141,8 @@ def bmp(grey: Grey, mode: str, trick: str, _: int, __: int) -> bytes:
         return saved(image_of(grey, mode if mode in ("1", "P8", "RGB") else "L").convert("RGB"), "BMP")
     height, width = grey.shape
     row = b"".join(bytes([min(255, width - at), 255 * (at // 255 % 2)]) for at in range(0, width, 255)) + b"\0\0"
-    data, palette = row * height + b"\0\1", bytes(range(256)) * 4
+    palette = bytes(range(256)) * 4
+    data: bytes = row * height + b"\0\1"
     start = 54 + len(palette)
     head = struct.pack("<2sIHHI", b"BM", start + len(data), 0, 0, start)
     return head + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(data), 0, 0, 256, 0) + palette + data

@@ -22,7 +22,7 @@ LEAST_SECONDS = 0.005  # for which a request may take, however small its body is
 GET_SECONDS = 0.02  # of a request without a body
 ELITES = 6  # of a niche
 CORPUS = 1000  # requests that are remembered
-CONFIRMED_FROM = 0.6  # of what is allowed: from there on a cost is measured again
+CONFIRMED_FROM, BEYOND_DOUBT = 0.6, 5.0  # of what is allowed: between these a cost is measured again
 FROM_SCRATCH, FROM_TWO = 0.25, 0.15  # of the requests that are tried
 REFUSED_WELL = {400, 404, 405, 408, 413, 415, 422, 429, 431, 501, 503, 504}
 
@@ -108,7 +108,7 @@ class Search:
     def _measured(self, genome: Genome, request: Request) -> Cost:
         """The least of three, where it matters: what else the machine does can make a request dearer, never cheaper."""
         seconds, answer = self._service.cost(request)
-        if seconds > CONFIRMED_FROM * allowed_seconds(len(request.body)):
+        if CONFIRMED_FROM < seconds / allowed_seconds(len(request.body)) < BEYOND_DOUBT:
             seconds = min(seconds, *(self._service.cost(request)[0] for _ in range(2)))
         return Cost(genome, seconds, len(request.body), answer.status)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.attack import search, service
+from benchmarks.attack import table as tables
 from benchmarks.attack.genomes import named
 from benchmarks.servers import ROOT
 
@@ -36,6 +37,18 @@ def fuzz(
     over = hunt.over_budget()
     typer.echo(f"{len(over):,} over budget, {len(hunt.failures):,} answered otherwise than 200 or a refusal")
     raise typer.Exit(1 if over or hunt.failures else 0)
+
+
+@command.command()
+def table(
+    seconds: Annotated[float, typer.Option(envvar="ATTACK_SECONDS", min=1, help="Of each attack.")] = 15,
+    worst: Annotated[int, typer.Option(min=0, help="How many of the corpus' requests to send, dearest first.")] = 1000,
+    corpus: Annotated[Path, typer.Option(help="What `fuzz` found.")] = FOLDER / "corpus.jsonl",
+    out: Annotated[Path, typer.Option(help="Where the table goes.")] = ROOT / "benchmarks" / "ATTACK.md",
+) -> None:
+    """Measure a calm caller beside every known attack, and write the table."""
+    out.write_text(tables.measure(FOLDER / "service.log", seconds, search.load(corpus)[:worst], typer.echo))
+    typer.echo(f"written: {out}")
 
 
 @command.command()

@@ -84,10 +84,10 @@ def jpeg(grey: Grey, mode: str, trick: str, pieces: int, effort: int) -> bytes:
     return saved(image, "JPEG", progressive=trick == "progressive", subsampling=effort % 3, **options)
 
 
-def scans(width: int, height: int, count: int, *, with_first: bool = False) -> bytes:
+def scans(width: int, height: int, count: int, *, with_means: bool = False) -> bytes:
     """A progressive grey JPEG of `count` scans that say, in runs, that nothing changes. Source: ITU-T T.81, annex G.
 
-    `with_first` begins with a scan of every block's mean, as a careful reader expects: a bit for each.
+    `with_means` begins with two scans of every block's mean, as a careful reader expects: a bit for each block.
     """
     tables = _marker(0xDB, bytes(1) + bytes([1]) * 64)
     frame = _marker(0xC2, struct.pack(">BHHB", 8, height, width, 1) + bytes([1, 0x11, 0]))
@@ -98,12 +98,13 @@ def scans(width: int, height: int, count: int, *, with_first: bool = False) -> b
     lengths = [MOST_BLOCKS_A_RUN] * whole + [rest] * (rest >= LEAST_BLOCKS_A_RUN)  # what is left out reads as nothing
     bits = "".join(f"0{length - LEAST_BLOCKS_A_RUN:014b}" for length in lengths)
     nothing = _stuffed(bits)
-    first = _scan(0, 0) + bytes(-(-blocks // 8)) if with_first else b""
-    return b"\xff\xd8" + tables + frame + means + runs + first + (_scan(1, 63) + nothing) * count + b"\xff\xd9"
+    bit_each = bytes(-(-blocks // 8))
+    first = _scan(0, 0, 0x01) + bit_each + _scan(0, 0, 0x10) + bit_each if with_means else b""
+    return b"\xff\xd8" + tables + frame + means + runs + first + (_scan(1, 63, 0) + nothing) * count + b"\xff\xd9"
 
 
-def _scan(first: int, last: int) -> bytes:
-    return _marker(0xDA, bytes([1, 1, 0, first, last, 0]))
+def _scan(first: int, last: int, precision: int) -> bytes:
+    return _marker(0xDA, bytes([1, 1, 0, first, last, precision]))
 
 
 def _stuffed(bits: str) -> bytes:
@@ -133,7 +134,8 @@ def webp(grey: Grey, mode: str, trick: str, pieces: int, effort: int) -> bytes:
         return saved(
             image, "WEBP", save_all=True, append_images=[_turned(image), image] * min(9, pieces), lossless=True
         )
-    return saved(image, "WEBP", lossless=trick == "lossless", quality=effort, method=0)
+    lossless = trick == "lossless"  # which the writer takes seconds for, unless told to hurry
+    return saved(image, "WEBP", lossless=lossless, quality=0 if lossless else effort, method=0)
 
 
 def bmp(grey: Grey, mode: str, trick: str, _: int, __: int) -> bytes:

@@ -11,7 +11,7 @@ from benchmarks.attack import containers, pictures, wrappings
 from benchmarks.attack.service import Request
 
 MOST_BYTES = 64 * 1024  # of a body: the search is for small ones
-MOST_PIXELS = 40_000_000  # that the search itself draws
+MOST_PIXELS, MOST_UNPACKED = 40_000_000, 4_000_000  # that the search itself draws, and packs
 GETS = (
     "/",
     "/docs",
@@ -116,7 +116,9 @@ class Genome:
                 body = wrappings.json_of_image(self._image(self.inner))
             case "json":
                 shape = _pick(tuple(wrappings.JSON_PIECES), self.trick)
-                body = wrappings.json_pixels(shape, "images" if self.seed % 3 == 2 else "pixels", self.pieces)
+                fitting = (MOST_BYTES - 20) // max(1, len(wrappings.JSON_PIECES[shape]))
+                field = "images" if self.seed % 3 == 2 else "pixels"
+                body = wrappings.json_pixels(shape, field, min(self.pieces, fitting))
             case "npy":
                 head = _pick(tuple(wrappings.NPY_HEADS), self.trick)
                 body = wrappings.npy(head, self.items, wrappings.frames(min(self.items, 84), self.seed))
@@ -127,14 +129,17 @@ class Genome:
         return MEDIA[self.kind], body
 
     def _images(self) -> list[bytes]:
-        return [self._image(self.inner)] * min(self.items, MOST_BYTES // 60)
+        image, count = self._image(self.inner), min(self.items, MOST_BYTES // 60)
+        if len(image) * count > MOST_UNPACKED:
+            raise ValueError("too much to pack")
+        return [image] * count
 
     def _image(self, kind: str) -> bytes:
         if kind == "raw":
             return wrappings.frames(1, self.seed)
         trick = _pick(containers.TRICKS[kind], self.trick)
         if (kind, trick) == ("jpeg", "scans"):  # needs no pixels to be drawn
-            return containers.scans(self.width, self.height, self.pieces, with_first=self.packed)
+            return containers.scans(self.width, self.height, self.pieces, with_means=self.packed)
         if self.width * self.height > MOST_PIXELS:
             raise ValueError("too large to draw")
         grey = pictures.draw(

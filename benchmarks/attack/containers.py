@@ -128,13 +128,16 @@ def _turned(image: Image.Image) -> Image.Image:
     return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 
 
+SOON_WRITTEN = 500_000  # pixels; more take WebP's writer seconds
+
+
 def webp(grey: Grey, mode: str, trick: str, pieces: int, effort: int) -> bytes:
     image = image_of(grey, mode if mode in ("RGB", "RGBA") else "RGB")
     if trick == "frames":
         return saved(
             image, "WEBP", save_all=True, append_images=[_turned(image), image] * min(9, pieces), lossless=True
         )
-    lossless = trick == "lossless"  # which the writer takes seconds for, unless told to hurry
+    lossless = trick == "lossless" or grey.size > SOON_WRITTEN
     return saved(image, "WEBP", lossless=lossless, quality=0 if lossless else effort, method=0)
 
 

@@ -137,6 +137,8 @@ def webp(grey: Grey, mode: str, trick: str, pieces: int, effort: int) -> bytes:
         return saved(
             image, "WEBP", save_all=True, append_images=[_turned(image), image] * min(9, pieces), lossless=True
         )
+    if grey.size > 4 * SOON_WRITTEN and grey.min() != grey.max():
+        raise ValueError("too large to write")
     lossless = trick == "lossless" or grey.size > SOON_WRITTEN
     return saved(image, "WEBP", lossless=lossless, quality=0 if lossless else effort, method=0)
 

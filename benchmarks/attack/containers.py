@@ -133,13 +133,12 @@ SOON_WRITTEN = 500_000  # pixels; more take WebP's writer seconds
 
 def webp(grey: Grey, mode: str, trick: str, pieces: int, effort: int) -> bytes:
     image = image_of(grey, mode if mode in ("RGB", "RGBA") else "RGB")
-    if trick == "frames":
-        return saved(
-            image, "WEBP", save_all=True, append_images=[_turned(image), image] * min(9, pieces), lossless=True
-        )
     if grey.size > 4 * SOON_WRITTEN and grey.min() != grey.max():
         raise ValueError("too large to write")
-    lossless = trick == "lossless" or grey.size > SOON_WRITTEN
+    lossless = trick != "lossy" or grey.size > SOON_WRITTEN
+    if trick == "frames" and grey.size < SOON_WRITTEN:
+        others = [_turned(image), image] * min(9, pieces)
+        return saved(image, "WEBP", save_all=True, append_images=others, lossless=True)
     return saved(image, "WEBP", lossless=lossless, quality=0 if lossless else effort, method=0)
 
 

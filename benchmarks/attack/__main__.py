@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.attack import search, service
+from benchmarks.attack import soak as soaking
 from benchmarks.attack import table as tables
 from benchmarks.attack.genomes import named
 from benchmarks.servers import ROOT
@@ -14,7 +15,6 @@ FOLDER = ROOT / ".fuzz"
 WORST = 20  # that are shown
 
 command = typer.Typer(add_completion=False, no_args_is_help=True)
-Seconds = Annotated[float, typer.Option(min=1, help="How long it goes on.")]
 
 
 @command.command()
@@ -49,6 +49,20 @@ def table(
     """Measure a calm caller beside every known attack, and write the table."""
     out.write_text(tables.measure(FOLDER / "service.log", seconds, search.load(corpus)[:worst], typer.echo))
     typer.echo(f"written: {out}")
+
+
+@command.command()
+def soak(
+    seconds: Annotated[float, typer.Option(envvar="SOAK_SECONDS", min=1, help="How long it goes on.")] = 600,
+    seed: Annotated[int, typer.Option(help="Of what happens when.")] = 0,
+    corpus: Annotated[Path, typer.Option(help="What `fuzz` found.")] = FOLDER / "corpus.jsonl",
+) -> None:
+    """Mix honest requests of all kinds with attackers and faults; fail if any honest caller is wronged."""
+    wrong = soaking.soak(FOLDER / "service.log", seconds, search.load(corpus), seed, typer.echo)
+    for one in wrong[:WORST]:
+        typer.echo(f"WRONG: {one}")
+    typer.echo(f"{len(wrong)} things went wrong")
+    raise typer.Exit(1 if wrong else 0)
 
 
 @command.command()

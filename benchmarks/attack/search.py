@@ -21,8 +21,9 @@ SECONDS_A_KB, SECONDS_A_REQUEST = 0.05, 1.0  # the goals
 LEAST_SECONDS = 0.005  # for which a request may take, however small its body is
 GET_SECONDS = 0.02  # of a request without a body
 ELITES = 6  # of a niche
+TOURNAMENT = 2
 CORPUS = 1000  # requests that are remembered
-CONFIRMED_FROM, BEYOND_DOUBT = 0.6, 5.0  # of what is allowed: between these a cost is measured again
+CONFIRMED_FROM = 0.6  # of what is allowed: from there on a cost is measured again
 FROM_SCRATCH, FROM_TWO = 0.25, 0.15  # of the requests that are tried
 REFUSED_WELL = {400, 404, 405, 408, 413, 415, 422, 429, 431, 501, 503, 504}
 
@@ -84,8 +85,8 @@ class Search:
     def worst(self, count: int) -> list[Cost]:
         return nlargest(count, self._seen.values(), key=lambda cost: cost.share)
 
-    def over_budget(self) -> list[Cost]:
-        return [cost for cost in self.worst(CORPUS) if cost.share > 1]
+    def over_budget(self, times: float = 1.0) -> list[Cost]:
+        return [cost for cost in self.worst(CORPUS) if cost.share > times]
 
     def try_out(self, genome: Genome) -> Cost | None:
         """What it costs; None where nothing comes of the genome, or it is known."""
@@ -108,7 +109,7 @@ class Search:
     def _measured(self, genome: Genome, request: Request) -> Cost:
         """The least of three, where it matters: what else the machine does can make a request dearer, never cheaper."""
         seconds, answer = self._service.cost(request)
-        if CONFIRMED_FROM < seconds / allowed_seconds(len(request.body)) < BEYOND_DOUBT:
+        if CONFIRMED_FROM * allowed_seconds(len(request.body)) < seconds < SECONDS_A_REQUEST:
             seconds = min(seconds, *(self._service.cost(request)[0] for _ in range(2)))
         return Cost(genome, seconds, len(request.body), answer.status)
 
@@ -119,16 +120,16 @@ class Search:
             if choice < FROM_SCRATCH or not self._elites:
                 yield any_genome(self._random)
                 continue
-            niches = list(self._elites)
-            elites = self._elites[niches[self._random.integers(len(niches))]]
-            parent = self._one_of(elites)
+            parent = self._elite()
             if choice < FROM_SCRATCH + FROM_TWO:
-                others = self._elites[niches[self._random.integers(len(niches))]]
-                parent = crossed(parent, self._one_of(others), self._random)
+                parent = crossed(parent, self._elite(), self._random)
             yield mutated(parent, self._random)
 
-    def _one_of(self, elites: list[Cost]) -> Genome:
-        return elites[self._random.integers(len(elites))].genome
+    def _elite(self) -> Genome:
+        """The dearest of a few, each of a niche of its own."""
+        niches = list(self._elites.values())
+        chosen = [niches[self._random.integers(len(niches))] for _ in range(TOURNAMENT)]
+        return max((elites[self._random.integers(len(elites))] for elites in chosen), key=lambda one: one.share).genome
 
 
 def load(corpus: Path) -> list[Genome]:

@@ -22,6 +22,7 @@ MOST_BYTES = 700_000_000
 BACK_WITHIN = 0.1  # of the memory at the start
 COST_WITHIN = 20.0  # seconds, for which one answer is waited to measure its cost
 A_MINUTE = 60.0
+FOUND_TOO = 100  # of the requests that the search found, in the test of memory
 LAG = re.compile(r'^digitserve_event_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
 
 Say = Callable[[str], None]
@@ -62,7 +63,7 @@ def measure(log: Path, seconds: float, corpus: Sequence[Genome], say: Say) -> st
         of_connections = [*_connections(service, say)]
     with running(log, None, workers=2) as service:
         memory = _memory(service, seconds, found, say)
-    return _document(rows, of_connections, memory, found)
+    return document(rows, of_connections, memory, len(found))
 
 
 def _rows(service: Service, seconds: float, found: Sequence[Request], say: Say) -> Iterator[Row]:
@@ -82,7 +83,7 @@ def _row(service: Service, name: str, attacks: Sequence[Request], seconds: float
         service.ask(attacks[0], within=COST_WITHIN)
         cost = settled_seconds(service.tree) - before
     lags = _lags(service)
-    calmly, _ = asyncio.run(calm.beside(service.port, [one.wire() for one in attacks], seconds))
+    calmly = asyncio.run(calm.beside(service.port, [one.wire() for one in attacks], seconds))
     settled_seconds(service.tree, A_MINUTE)
     stall = _longest(lags, _lags(service))
     p50, p95, most = (calmly.percentile(percent) for percent in (50, 95, 100))
@@ -124,7 +125,7 @@ def _connections(service: Service, say: Say) -> Iterator[tuple[str, str, str]]:
 def _memory(service: Service, seconds: float, found: Sequence[Request], say: Say) -> Memory:
     """Under all attacks in turn, with two workers, as compose has it."""
     asyncio.run(calm.beside(service.port, [], 5))
-    attacks = [make().wire() for make in ATTACKS.values()] + [one.wire() for one in found[:100]]
+    attacks = [make().wire() for make in ATTACKS.values()] + [one.wire() for one in found[:FOUND_TOO]]
     with service.tree.peak() as peak:
         asyncio.run(calm.beside(service.port, attacks, max(4 * seconds, len(attacks) / calm.ATTACKS_A_SECOND)))
     time.sleep(A_MINUTE)
@@ -138,9 +139,7 @@ def _said(row: Row, say: Say) -> Row:
     return row
 
 
-def _document(
-    rows: Sequence[Row], of_connections: Sequence[tuple[str, str, str]], memory: Memory, found: Sequence[Request]
-) -> str:
+def document(rows: Sequence[Row], of_connections: Sequence[tuple[str, str, str]], memory: Memory, found: int) -> str:
     quiet = rows[0].p95
     goal = max(CALM_SECONDS, TIMES_QUIET * quiet)
     dearest = max((row for row in rows if row.cost == row.cost), key=lambda row: row.seconds_a_kb)
@@ -165,7 +164,7 @@ def _document(
         "## Connections",
         _table(("what", "goal", "measured"), of_connections),
         "## Memory",
-        f"Of two workers and all their processes (proportional set size), all attacks and {min(100, len(found))} that "
+        f"Of two workers and all their processes (proportional set size); all attacks and {min(FOUND_TOO, found)} that "
         f"`make fuzz` found in turn, {calm.ATTACKS_A_SECOND} a second.",
         _table(("when", "goal", "measured"), memory_rows),
     ]

@@ -26,9 +26,12 @@ class Tree:
         while waiting:
             pid = waiting.pop()
             found.append(pid)
-            for task in _listed(PROC / str(pid) / "task"):
-                waiting += map(int, _text(PROC / str(pid) / "task" / task / "children").split())
+            waiting += _children(pid)
         return found
+
+    def children(self) -> list[int]:
+        """Of the first alone."""
+        return _children(self.root)
 
     def cpu_seconds(self) -> float:
         """Of all that run and of all that have been waited for: these to 10 ms, the others to nanoseconds."""
@@ -81,6 +84,11 @@ def settled_seconds(tree: Tree, at_most: float = 30.0) -> float:
             return now
         before = now
     return before
+
+
+def _children(pid: int) -> list[int]:
+    tasks = PROC / str(pid) / "task"
+    return [int(child) for task in _listed(tasks) for child in _text(tasks / task / "children").split()]
 
 
 def _own_seconds(pid: int) -> float:

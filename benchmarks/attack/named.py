@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.attack import containers, pictures, wrappings
+from benchmarks.attack.genomes import Genome
 from benchmarks.attack.service import Request
 
 JSON, ZIP = "application/json", "application/zip"
@@ -61,8 +62,23 @@ ATTACKS: dict[str, Callable[[], Request]] = {
     "JSON: 32 MiB of {}": lambda: _post(BATCH, JSON, json_of_objects()),
     "a JPEG of 8000x8000 in 99 scans": lambda: _post("/v1/predict", "image/jpeg", many_scans()),
     "a TIFF of 60,000 strips": lambda: _post("/v1/predict", "image/tiff", containers.strips(100, 60_000)),
-    "?include=seen on 1,000 drawings": lambda: _post(f"{BATCH}?include=seen", ZIP, drawings(1000)),
+    "?include=seen on 200 drawings": lambda: _post(f"{BATCH}?include=seen", ZIP, drawings(200)),
 }
+
+# What the search itself found there first, each the dearest of its niche: where a short search begins.
+FOUND = (
+    Genome("/v1/predict", "png", pattern="dots", width=316, height=316, pitch=2),
+    Genome("/v1/read", "tiff", pattern="comb", width=307, height=20, pitch=3, mode="I;16", trick=2),
+    Genome("/v1/predict", "webp", pattern="checkers", width=206, height=379, thick=16, trick=1),
+    Genome("/v1/explain", "webp", pattern="grid", width=3331, height=2148, pitch=9, thick=19, trick=1),
+    Genome("/v1/predict", "gif", query="include=heatmap", pattern="checkers", width=6, height=12, thick=6),
+    Genome("/v1/predict/batch", "shared zip", inner="webp", items=586, pattern="comb", width=73, height=4709, pitch=11),
+    Genome("/v1/predict/batch", "zip", inner="webp", pattern="stripes", width=700, height=2800, pitch=4, thick=2),
+    Genome("/v1/predict", "jpeg", width=8000, height=8000, pieces=99, trick=3, packed=False),
+    Genome("/v1/predict", "tiff", width=100, pieces=9000, trick=7),
+    Genome("/v1/predict/batch", "json", pieces=20_000, trick=4),
+    Genome("/openapi.json", ""),
+)
 
 
 def _post(target: str, media_type: str, body: bytes) -> Request:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.attack.named import ATTACKS
+from benchmarks.attack.named import ATTACKS, FOUND
 from benchmarks.attack.search import Search, allowed_seconds
 from benchmarks.attack.service import Service, running
 
@@ -30,7 +30,7 @@ def test_a_known_attack_is_within_budget(service: Service, name: str) -> None:
 
 def test_a_short_search_finds_nothing_over_budget(service: Service) -> None:
     search = Search(service, SEED)
-    search.run(SECONDS)
+    search.run(SECONDS, FOUND)
     print(*search.worst(5), sep="\n")
     assert search.tried > SECONDS
     assert [f"{one}\n{one.genome.text()}" for one in search.over_budget(BUSY_MACHINE)] == []

@@ -5,7 +5,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format train bench lock clean
+.PHONY: help serve test check format train bench fuzz attack soak lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,15 @@ train: .venv/train ## train its teacher and the default model, export and bundle
 
 bench: .venv/dev ## digitserve against its peers, side by side: writes benchmarks/RESULTS.md; needs wrk and two cores
 	$(BIN)/python -m benchmarks
+
+fuzz: .venv/dev ## search for the dearest requests under 64 KB, 10 minutes or FUZZ_SECONDS; fails on one over budget
+	$(BIN)/python -m benchmarks.attack fuzz
+
+attack: .venv/dev ## a calm caller beside each known attack: writes benchmarks/ATTACK.md; needs two cores
+	$(BIN)/python -m benchmarks.attack table
+
+soak: .venv/dev ## honest callers, attackers and faults at once, 10 minutes or SOAK_SECONDS; fails if a caller is wronged
+	$(BIN)/python -m benchmarks.attack soak
 
 lock: .venv/dev ## resolve the lock files anew: names, versions and hashes, no index
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./requirements/lock

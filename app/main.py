@@ -69,6 +69,7 @@ def create_app(settings: Settings, join: Callable[[Mapping[str, str]], None] | N
         gc.freeze()  # what stands now stays: no collection needs to look at it again
         gc.set_threshold(GARBAGE_BEFORE_COLLECTION)
         lifecycle.handle_signals()
+        metrics.watch_loop()
         yield
         await framer.close()
         repository.close()

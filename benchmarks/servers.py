@@ -86,7 +86,7 @@ def post(port: int, request: Request) -> bytes:
 def _running(
     name: str, command: list[str], environment: dict[str, str], core: int | str, is_ready: IsReady
 ) -> Iterator[Running]:
-    port = _free_port()
+    port = free_port()
     process = subprocess.Popen(
         ["taskset", "-c", str(core), *command, str(port)],
         env=os.environ | QUIET | environment,
@@ -133,7 +133,7 @@ def _digitserve_is_ready(port: int) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.budget import Budget
 from app.imaging.decode import Grey, Pixels
 
 Ink = NDArray[np.float32]  # [H, W], 0 bare paper .. 1 where none of the paper's light is left
@@ -24,6 +25,12 @@ ALONG = 0.4  # of a side of the picture
 BEYOND = 0.35  # of such a stroke: more would make a shadow of a digit that is cut off, less a digit of a shadow
 FINEST = 0.004  # of the longer side: what is smaller has no colour in a JPEG
 NOISE, LEAST_INK = 3.0, 0.02  # standard deviations, and the share of the paper's light, that ink must exceed
+
+# What a look costs, in seconds: upper bounds, measured on an ordinary server; they cover all that follows but what is
+# charged for on its own.
+FIXED_SECONDS, FLAT_PIXEL = 1e-3, 15e-9
+UNEVEN_SECONDS, UNEVEN_PIXEL = 1e-3, 20e-9
+COLOUR_PIXEL = 100e-9
 
 
 class Inked(NamedTuple):
@@ -60,13 +67,16 @@ class Separated(NamedTuple):
         return ((ink - self.least + step / 2) / (1.5 * step)).clip(0, 1)
 
 
-def ink_of(pixels: Pixels, widest: float = WIDEST_STROKE) -> Inked:
+def ink_of(pixels: Pixels, budget: Budget, widest: float = WIDEST_STROKE) -> Inked:
     """In the channel that shows it best, with the light evened out where it is uneven.
 
     What is wider than `widest`, in parts of the shorter side, is taken for a shadow then.
     """
+    budget.charge(FIXED_SECONDS + FLAT_PIXEL * pixels[..., :1].size, f"looking at {_size_of(pixels)}")
     grey, channel = strongest_channel(pixels)
     shades = two_shades(grey)
+    if not shades.flat:
+        budget.charge(UNEVEN_SECONDS + UNEVEN_PIXEL * grey.size, f"evening out the light on {_size_of(pixels)}")
     dark = is_ink_dark_on_flat(grey, shades) if shades.flat else is_ink_dark(grey)
     ink = on_flat_paper(grey, shades, dark=dark) if shades.flat else on_uneven_paper(grey, widest, dark=dark)
     names = (channel and f"{channel} channel", not shades.flat and "even light", dark and "invert")
@@ -174,11 +184,12 @@ def on_uneven_paper(grey: Grey, widest: float, *, dark: bool) -> Ink:
     return ink
 
 
-def by_colour(pixels: Pixels) -> Inked:
+def by_colour(pixels: Pixels, budget: Budget) -> Inked:
     """How far each pixel's colour is from the paper's, uint8 [H, W, 3]: light and shadow change the brightness alone.
 
     Colour is the logarithms of red and of blue over green; of both dimensions, the one along which most stands out.
     """
+    budget.charge(FIXED_SECONDS + COLOUR_PIXEL * pixels[..., 0].size, f"looking at the colours of {_size_of(pixels)}")
     smooth = cv2.GaussianBlur(pixels, (0, 0), max(1, FINEST * max(pixels.shape)))
     light = np.log1p(smooth.astype(np.float32))
     colour = light[..., ::2] - light[..., 1:2]
@@ -256,6 +267,10 @@ def _paper(grey: Grey) -> Grey:
     padded = cv2.copyMakeBorder(grey, *(margin,) * 4, cv2.BORDER_REFLECT_101)
     blurred: Grey = cv2.medianBlur(padded, size)[margin : margin + grey.shape[0], margin : margin + grey.shape[1]]
     return blurred
+
+
+def _size_of(pixels: Pixels) -> str:
+    return f"{pixels.shape[1]:,}x{pixels.shape[0]:,} pixels"
 
 
 def _reach(mask: Mask) -> float:

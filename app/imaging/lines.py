@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.budget import Budget
 from app.imaging.ink import Mask
-from app.imaging.parts import Part, Parts, components
+from app.imaging.parts import Parts, components, has_few
 
 Point = tuple[float, float]  # x, y
 Coordinates = NDArray[np.float64]
@@ -29,6 +30,14 @@ DIVIDING, LEANING = 0.95, np.arange(-4, 5, 2)  # of a divider must lie on ink; b
 CONTENT = 0.12  # of a box's own ink: what must lie inside for it to be one
 SLACK = 4  # pixels that a line may be off, both sides together
 
+# What it costs, in seconds: upper bounds, measured on an ordinary server.
+OUTLINE, OUTLINE_POINT = 20e-6, 0.3e-6
+PART_PIXEL = 3e-9  # of the picture
+HOUGH_PIXEL = 1.3e-6  # of the part
+STRETCH = 120e-6
+DIVIDER = 10e-6  # for each pixel of a box's side
+REMAINDER, REMAINDER_PIXEL = 25e-6, 10e-9
+
 
 class Line(NamedTuple):
     start: Point
@@ -40,27 +49,41 @@ class Line(NamedTuple):
         return abs(self.start[0] - self.end[0]) >= abs(self.start[1] - self.end[1])
 
 
-def find_lines(mask: Mask) -> list[Line]:
-    """Straight lines that cross the whole picture, and the four sides of boxes that have something inside."""
+def find_lines(mask: Mask, budget: Budget) -> list[Line]:
+    """Straight lines that cross the whole picture, and the four sides of boxes that have something inside.
+
+    Raises TooMuchWork.
+    """
     if min(mask.shape) < SMALLEST_PICTURE:
         return []
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((BROKEN, BROKEN), np.uint8))
-    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    least = LONG / 3 * min(mask.shape)
-    large = [outline for outline in outlines if max(cv2.boundingRect(outline)[2:]) >= least]
+    large = _large_outlines(mask)
+    budget.charge(OUTLINE * len(large) + OUTLINE_POINT * sum(map(len, large)), "looking for printed lines")
     likely = [outline for outline in large if _reaches_far(outline, mask.shape) or _corners(outline) is not None]
     if not likely:
         return []
     labels, _ = components(mask)
     lines: list[Line] = []
     for outline in sorted(likely, key=cv2.contourArea, reverse=True)[:MOST_PARTS]:
+        budget.charge(PART_PIXEL * mask.size, "looking for printed lines")
         x, y = outline[0, 0]
         part = (labels == labels[y, x]).astype(np.uint8)
         if _reaches_far(outline, mask.shape):
-            lines += _crossing(part)
+            lines += _crossing(part, budget)
         if (corners := _corners(outline)) is not None:
-            lines += _box(part, corners, mask)
+            lines += _box(part, corners, mask, budget)
     return lines
+
+
+def _large_outlines(mask: Mask) -> list[Outline]:
+    least = LONG / 3 * min(mask.shape)
+    if not has_few(mask):
+        labels, stats = components(mask)
+        large = stats[:, 2:4].max(axis=1) >= least
+        large[0] = False  # the background
+        mask = large.astype(np.uint8)[labels]
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return [outline for outline in outlines if max(cv2.boundingRect(outline)[2:]) >= least]
 
 
 def _reaches_far(outline: Outline, shape: tuple[int, ...]) -> bool:
@@ -100,23 +123,30 @@ def remove_lines(mask: Mask, lines: list[Line]) -> Mask:
     return left
 
 
-def without_remains(parts: Parts) -> Parts:
-    """Without what is long, straight and thin and ends at the picture's border: part of a line that fades away."""
-    return Parts(parts.labels, [part for part in parts.found if not _is_remainder(part, parts)])
+def without_remains(parts: Parts, budget: Budget) -> Parts:
+    """Without what is long, straight and thin and ends at the picture's border: part of a line that fades away.
+
+    Raises TooMuchWork.
+    """
+    _, _, width, height, area = parts.stats.T
+    length = np.hypot(width, height)
+    suspects = np.flatnonzero((parts.borders > 0) & (area <= THIN * length**2))
+    pixels = int((width[suspects] * height[suspects]).sum(dtype=np.int64))
+    budget.charge(REMAINDER * len(suspects) + REMAINDER_PIXEL * pixels, f"looking at {len(suspects):,} thin parts")
+    remains = [place for place in suspects.tolist() if _is_remainder(parts, place, float(length[place]))]
+    return parts.only(np.delete(np.arange(len(length)), remains)) if remains else parts
 
 
-def _is_remainder(part: Part, parts: Parts) -> bool:
-    box = part.box
-    length = math.hypot(box.width, box.height)
-    if not part.borders or part.area > THIN * length**2:
-        return False
-    points = np.argwhere(parts.labels[box.cut] == part.label)
+def _is_remainder(parts: Parts, place: int, length: float) -> bool:
+    x, y, width, height, _ = parts.stats[place].tolist()
+    points = np.argwhere(parts.labels[y : y + height, x : x + width] == parts.names[place])
     return bool(min(cv2.minAreaRect(points.astype(np.float32))[1]) < THIN * length)
 
 
-def _crossing(part: Mask) -> Iterator[Line]:
+def _crossing(part: Mask, budget: Budget) -> Iterator[Line]:
     """Lines from border to border of the picture in one connected part of the ink."""
     shorter = min(part.shape)
+    budget.charge(HOUGH_PIXEL * cv2.countNonZero(part), "looking for straight lines")
     stretches = cv2.HoughLinesP(
         part, 1, math.pi / 360, round(0.7 * LONG * shorter), minLineLength=LONG * shorter, maxLineGap=0.04 * shorter
     )
@@ -125,6 +155,7 @@ def _crossing(part: Mask) -> Iterator[Line]:
     near = cv2.dilate(part, np.ones((5, 5), np.uint8))
     taken = np.zeros_like(part)
     stretches = stretches.reshape(-1, 4)
+    budget.charge(STRETCH * min(len(stretches), MOST_STRETCHES), "looking along straight lines")
     lengths = np.hypot(stretches[:, 0] - stretches[:, 2], stretches[:, 1] - stretches[:, 3])
     for x1, y1, x2, y2 in stretches[np.argsort(-lengths)][:MOST_STRETCHES].tolist():
         if _covered(taken, (x1, y1), (x2, y2)) > 0.5:
@@ -138,9 +169,9 @@ def _crossing(part: Mask) -> Iterator[Line]:
             yield Line(start, end, width)
 
 
-def _box(part: Mask, corners: Outline, mask: Mask) -> list[Line]:
+def _box(part: Mask, corners: Outline, mask: Mask, budget: Budget) -> list[Line]:
     """The sides of one connected part, if it is the border of a box with something inside."""
-    area, enclosed = int(part.sum()), cv2.contourArea(corners)
+    area, enclosed = cv2.countNonZero(part), cv2.contourArea(corners)
     if area > HOLLOW * enclosed:
         return []
     points: list[Point] = [(float(x), float(y)) for x, y in corners]
@@ -152,10 +183,11 @@ def _box(part: Mask, corners: Outline, mask: Mask) -> list[Line]:
     inside = np.zeros_like(part)
     cv2.fillConvexPoly(inside, corners.astype(np.int32), 1)
     cv2.polylines(inside, [corners.astype(np.int32)], True, 0, round(0.12 * math.sqrt(enclosed)) | 1)
-    if (mask & inside).sum() < CONTENT * area:
+    if cv2.countNonZero(mask & inside) < CONTENT * area:
         return []
     width = float(np.median([_width(part, *side) for side in seen]))
     a, b, c, d = points
+    budget.charge(DIVIDER * (math.dist(a, b) + math.dist(b, c)), "looking for cells of boxes")
     dividers = [*_dividers(near, a, b, c, d), *_dividers(near, b, c, d, a)]
     return [Line(start, end, width) for start, end in [*seen, *dividers]]
 
@@ -163,15 +195,18 @@ def _box(part: Mask, corners: Outline, mask: Mask) -> list[Line]:
 def _dividers(near: Mask, a: Point, b: Point, c: Point, d: Point) -> Iterator[tuple[Point, Point]]:
     """What divides the box a, b, c, d into cells: lines from its side a-b to its side d-c."""
     first, last = (np.linspace(*side, round(math.dist(*side)) + 1) for side in ((a, b), (d, c)))
+    first_at = np.arange(SLACK + 1, len(first) - SLACK)
+    last_at = np.rint(first_at * len(last) / len(first)).astype(int)[:, None] + LEANING
+    ends = last[last_at.clip(0, len(last) - 1)]  # [N, leaning, x and y]
+    starts = first[first_at][:, None]
     across = np.linspace(0, 1, 60)
-    at = SLACK
-    while (at := at + 1) < len(first) - SLACK:
-        ends = last[(round(at * len(last) / len(first)) + LEANING).clip(0, len(last) - 1)]
-        x, y = (first[at, axis] + across * (ends[:, axis, None] - first[at, axis]) for axis in (0, 1))
-        covered = _at(near, x, y).mean(axis=1)
-        if covered.max() >= DIVIDING:
-            yield tuple(first[at].tolist()), tuple(ends[covered.argmax()].tolist())
-            at += 2 * SLACK
+    x, y = (starts[..., axis, None] + across * (ends[..., axis] - starts[..., axis])[..., None] for axis in (0, 1))
+    covered = _at(near, x, y).mean(axis=2)
+    free = 0
+    for place in np.flatnonzero(covered.max(axis=1) >= DIVIDING).tolist():
+        if place >= free:
+            yield tuple(starts[place, 0].tolist()), tuple(ends[place, covered[place].argmax()].tolist())
+            free = place + 2 * SLACK + 1
 
 
 def _extended(start: Point, end: Point, shape: tuple[int, ...]) -> tuple[Point, Point]:

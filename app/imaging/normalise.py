@@ -4,11 +4,13 @@ Source of the last steps: LeCun, Cortes, Burges, "The MNIST database": fit into 
 then shift the centre of mass to the middle of 28x28.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from app.budget import UNLIMITED, Budget
 from app.errors import NoInk
 from app.imaging.arrays import SIDE
 from app.imaging.decode import Grey, Pixels
@@ -20,6 +22,7 @@ from app.imaging.writing import NOTHING, Writing, find_writing
 
 NARROWER = 0.15  # of the shorter side: a stroke, where faint ink is told from shadows
 LEAST_SHARE = 0.25  # of all ink: what has less in a second look is grain
+MOST_PARTS = 200  # of which the digit is sought; of more, the largest
 WORKING = 480  # pixels a side; more tell nothing of one digit
 BOX = 20  # pixels, of the longer side
 MIDDLE = 14.5  # where MNIST has its centre of mass: the middle of pixel 14, in pixels from the edge
@@ -50,15 +53,15 @@ class Found(NamedTuple):
     """As `believed_if_faint` has it."""
 
 
-def normalise(pixels: Pixels) -> Frame:
-    """uint8 [H, W] or [H, W, 3] -> Frame. Raises NoInk where nothing stands out from the paper."""
+def normalise(pixels: Pixels, budget: Budget = UNLIMITED) -> Frame:
+    """uint8 [H, W] or [H, W, 3] -> Frame. Raises NoInk where nothing stands out from the paper, TooMuchWork."""
     if is_mnist_like(pixels):
         if not np.count_nonzero(pixels):
             raise NoInk("the 28x28 frame is all 0, the background; expected ink, up to 255")
         return Frame(pixels, ("untouched",))
     small = shrink(pixels, WORKING)
     sheet = paint_around(small)
-    found = find_digit(sheet)
+    found = find_digit(sheet, budget)
     if found is None:
         raise NoInk(NOTHING)
     writing, cut = found.writing, found.box.cut
@@ -66,7 +69,7 @@ def normalise(pixels: Pixels) -> Frame:
     names = (
         *([] if sheet is small else ["paint around"]),
         *writing.steps,
-        *(["remove specks"] if len(found.digit) < len(writing.parts.found) else []),
+        *(["remove specks"] if len(found.digit) < len(writing.parts.names) else []),
         "crop",
         *(["thin"] if thinned else []),
         "fit",
@@ -75,13 +78,12 @@ def normalise(pixels: Pixels) -> Frame:
     return Frame(centre(boxed), names, judge(writing.separated, writing.parts, found.digit, found.believed))
 
 
-def find_digit(pixels: Pixels) -> Found | None:
+def find_digit(pixels: Pixels, budget: Budget) -> Found | None:
     """Look at faint ink in other ways, too, and take the one in which most speaks for a digit."""
-    found = _look(ink_of(pixels))
+    found = _look(ink_of(pixels, budget), budget)
     if found is not None and found.believed is None:
         return found
-    ways = [ink_of(pixels, NARROWER)] + ([by_colour(pixels)] if pixels.ndim == 3 else [])
-    for other in map(_look, ways):
+    for other in _other_looks(pixels, budget):
         if other is None or other.believed is None or other.share < LEAST_SHARE:
             continue
         if found is None or found.believed is None or other.believed > found.believed:
@@ -89,8 +91,14 @@ def find_digit(pixels: Pixels) -> Found | None:
     return found
 
 
-def _look(inked: Inked) -> Found | None:
-    writing = find_writing(inked)
+def _other_looks(pixels: Pixels, budget: Budget) -> Iterator[Found | None]:
+    yield _look(ink_of(pixels, budget, NARROWER), budget)
+    if pixels.ndim == 3:
+        yield _look(by_colour(pixels, budget), budget)
+
+
+def _look(inked: Inked, budget: Budget) -> Found | None:
+    writing = find_writing(inked, budget, MOST_PARTS)
     if writing is None:
         return None
     digit = digit_among(writing.parts, writing.ink)

@@ -6,12 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.budget import Budget
 from app.imaging.ink import Ink
 
 GAP, MOST_INK = 0.08, 0.45  # of the digits' height: between seams at least, on a seam at most
 CROSSED = 0.3, 0.5, 0.7  # of a blob's height: the rows in which seams are told apart
 PIXEL, ASLANT = 0.004, 0.04  # what a step of a seam costs beside the ink on it
 ROWS = 64  # to which a blob is shrunk while its seams are sought
+SECONDS, COLUMN = 4e-3, 4e-6  # what that costs, as an upper bound, measured on an ordinary server
 
 
 class Seam(NamedTuple):
@@ -21,34 +23,36 @@ class Seam(NamedTuple):
     """What lies on it, as a share of the digits' height."""
 
 
-def find_seams(blob: Ink, height: float) -> list[Seam]:
+def find_seams(blob: Ink, height: float, budget: Budget) -> list[Seam]:
     """Ways from top to bottom through little ink, from left to right: where a blob may be two digits.
 
     For each column of a few rows it is the best way that crosses the row there; of those that cross close by, the best
     is kept. One row is not enough: where strokes lean, ways that lie apart above may be the same below.
+    Raises TooMuchWork.
     """
     scale = min(1.0, ROWS / blob.shape[0])
     size = max(3, round(blob.shape[1] * scale)), max(3, round(blob.shape[0] * scale))
+    budget.charge(SECONDS + COLUMN * size[0], "looking for places where digits touch")
     small = cv2.resize(blob, size, interpolation=cv2.INTER_AREA)
     gap = max(1, round(GAP * height * scale))
     above, below = _Ways(small), _Ways(small[::-1])
-    found: list[tuple[float, NDArray[np.intp]]] = []
+    costs_, ways_ = [], []
     for share in CROSSED:
         row = round(share * (len(small) - 1))
         costs = above.costs[row] + below.costs[-1 - row] - small[row]
         around = np.lib.stride_tricks.sliding_window_view(np.pad(costs, gap, constant_values=np.inf), 2 * gap + 1)
         least = (costs <= around.min(axis=1)) & (costs < MOST_INK * len(small))
-        for x in np.flatnonzero(least).tolist():
-            if gap <= x < len(costs) - gap:
-                way = np.concatenate([above.to(row, x), below.to(len(small) - 1 - row, x)[-2::-1]])
-                found.append((float(costs[x]), way))
-    chosen: list[tuple[float, NDArray[np.intp]]] = []
-    for cost, way in sorted(found, key=lambda one: one[0]):
-        if all(np.abs(way - other).mean() >= gap for _, other in chosen):
-            chosen.append((cost, way))
-    chosen.sort(key=lambda one: float(one[1].mean()))
-    at = (np.arange(blob.shape[0]) + 0.5) * scale - 0.5
-    return [Seam(np.interp(at, np.arange(len(small)), way) / scale, cost / (height * scale)) for cost, way in chosen]
+        crossed = np.flatnonzero(least[gap : len(costs) - gap]) + gap
+        costs_.append(costs[crossed])
+        ways_.append(np.hstack([above.to(row, crossed), below.to(len(small) - 1 - row, crossed)[:, -2::-1]]))
+    found, ways = np.concatenate(costs_), np.concatenate(ways_)
+    chosen: list[int] = []
+    for place in np.argsort(found, kind="stable").tolist():
+        if not chosen or (np.abs(ways[chosen] - ways[place]).mean(axis=1) >= gap).all():
+            chosen.append(place)
+    chosen.sort(key=lambda place: float(ways[place].mean()))
+    at, rows = (np.arange(blob.shape[0]) + 0.5) * scale - 0.5, np.arange(len(small))
+    return [Seam(np.interp(at, rows, ways[place]) / scale, float(found[place]) / (height * scale)) for place in chosen]
 
 
 class _Ways:
@@ -66,10 +70,10 @@ class _Ways:
             costs[y, 1:-1] = least + ink[y] + PIXEL
         self.costs, self._steps = costs[:, 1:-1], steps
 
-    def to(self, row: int, column: int) -> NDArray[np.intp]:
-        """The columns of the way to a pixel, [row + 1]."""
-        way = np.empty(row + 1, np.intp)
+    def to(self, row: int, columns: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The columns of the ways to some pixels of a row, [N, row + 1]."""
+        ways = np.empty((len(columns), row + 1), np.intp)
         for y in range(row, -1, -1):
-            way[y] = column
-            column += self._steps[y, column]
-        return way
+            ways[:, y] = columns
+            columns = columns + self._steps[y, columns]
+        return ways

@@ -77,7 +77,8 @@ def judge(separated: Separated, parts: Parts, digit: list[Part], believed: float
 def _of_clear_ink(parts: Parts, digit: list[Part]) -> Verdict:
     box = box_around([part.box for part in digit])
     cut = _is_cut(box, parts.labels.shape)
-    others = [part for part in parts.found if part not in digit and _is_digit(part, digit[0])]
+    own = {part.label for part in digit}
+    others = [part for part in parts.found if part.label not in own and _is_digit(part, digit[0])]
     if any(not part.borders for part in others) or (others and not cut):  # else it may be of the same digit
         return "several_digits"
     if cut:

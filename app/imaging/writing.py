@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from app.budget import Budget
 from app.imaging.ink import Ink, Inked, Separated, separate
 from app.imaging.lines import find_lines, remove_lines, without_remains
 from app.imaging.parts import Parts, parts_of
@@ -19,13 +20,16 @@ class Writing(NamedTuple):
     steps: tuple[str, ...]
 
 
-def find_writing(inked: Inked) -> Writing | None:
-    """None where there is no ink, or only lines."""
+def find_writing(inked: Inked, budget: Budget, most: int | None = None) -> Writing | None:
+    """None where there is no ink, or only lines. Of more parts than `most` the largest are kept. Raises TooMuchWork."""
     separated = separate(inked.ink)
-    lines = find_lines(separated.mask)
+    lines = find_lines(separated.mask, budget)
     mask = remove_lines(separated.mask, lines)
-    parts = without_remains(parts_of(mask))
-    if not parts.found:
+    parts = parts_of(mask)
+    if most is not None:
+        parts = parts.largest(most)
+    parts = without_remains(parts, budget)
+    if not len(parts.names):
         return None
     soft = separated.soften(inked.ink)
     if lines:

@@ -303,7 +303,7 @@ def ruled(sheet: Picture, pitch: float, line: float, random: Random, *, squared:
     sheet = blended(sheet, lines, RULES[random.integers(len(RULES))], random.uniform(0.35, 0.9))
     if random.random() < 0.3:
         margin = (line / 2 + 0.5 - np.abs(np.arange(width) + 0.5 - random.uniform(0.02, 0.3) * width)).clip(0, 1)
-        sheet = blended(sheet, margin[None].repeat(height, axis=0), (215, 90, 100), 0.8)
+        sheet = blended(sheet, margin[None].repeat(height, axis=0).astype(np.float32), (215, 90, 100), 0.8)
     return sheet
 
 
@@ -343,8 +343,12 @@ def photographed(sheet: Picture, random: Random, *, light: float, camera: float)
     """Lit unevenly, out of focus a little, with a tint and noise; both amounts are 0 for none and 1 for much."""
     lit = sheet * lighting(sheet.shape[:2], light, random)[..., None]
     blur = max(0.01, random.uniform(0.2, 1.3) * camera * max(1, min(sheet.shape[:2]) / 400))
-    seen = cv2.GaussianBlur(lit.astype(np.float32), (0, 0), blur) * (1 + random.uniform(-0.06, 0.06, 3) * camera)
-    return _bytes(seen + random.standard_normal(seen.shape, np.float32) * random.uniform(0, 9) * camera)
+    seen = cv2.GaussianBlur(lit.astype(np.float32), (0, 0), blur)
+    seen *= (1 + random.uniform(-0.06, 0.06, 3) * camera).astype(np.float32)
+    noise = random.standard_normal(seen.shape, np.float32)
+    noise *= random.uniform(0, 9) * camera
+    seen += noise
+    return _bytes(seen)
 
 
 def lighting(shape: tuple[int, ...], strength: float, random: Random) -> Mask:

@@ -13,8 +13,8 @@ help: ## this list
 serve: .venv/serve ## the service on http://127.0.0.1:8000 with the bundled models
 	$(BIN)/digitserve serve --host $(HOST) --port $(PORT)
 
-test: .venv/dev ## all tests
-	$(BIN)/pytest
+test: .venv/dev ## all tests, in as many processes as there are cores
+	$(BIN)/pytest -n logical --dist loadfile
 
 check: .venv/dev ## lint, types, import rule
 	$(BIN)/ruff check .

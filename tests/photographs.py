@@ -292,7 +292,7 @@ def paper(shape: tuple[int, ...], colour: Any, random: Random) -> Picture:
     grain = clouds(shape, max(shape) / 2, random) * random.uniform(0, 3) + clouds(shape, 12, random) * random.uniform(
         0, 3
     )
-    return np.broadcast_to(np.asarray(colour, np.float32), (3,)) + grain[..., None]
+    return _deep(grain) + np.asarray(colour, np.float32)
 
 
 def ruled(sheet: Picture, pitch: float, line: float, random: Random, *, squared: bool) -> Picture:
@@ -303,7 +303,7 @@ def ruled(sheet: Picture, pitch: float, line: float, random: Random, *, squared:
     sheet = blended(sheet, lines, RULES[random.integers(len(RULES))], random.uniform(0.35, 0.9))
     if random.random() < 0.3:
         margin = (line / 2 + 0.5 - np.abs(np.arange(width) + 0.5 - random.uniform(0.02, 0.3) * width)).clip(0, 1)
-        sheet = blended(sheet, margin[None].repeat(height, axis=0), (215, 90, 100), 0.8)
+        sheet = blended(sheet, margin[None].repeat(height, axis=0).astype(np.float32), (215, 90, 100), 0.8)
     return sheet
 
 
@@ -341,10 +341,14 @@ def in_perspective(sheet: Picture, random: Random) -> Picture:
 
 def photographed(sheet: Picture, random: Random, *, light: float, camera: float) -> NDArray[np.uint8]:
     """Lit unevenly, out of focus a little, with a tint and noise; both amounts are 0 for none and 1 for much."""
-    lit = sheet * lighting(sheet.shape[:2], light, random)[..., None]
+    lit = sheet * _deep(lighting(sheet.shape[:2], light, random))
     blur = max(0.01, random.uniform(0.2, 1.3) * camera * max(1, min(sheet.shape[:2]) / 400))
-    seen = cv2.GaussianBlur(lit.astype(np.float32), (0, 0), blur) * (1 + random.uniform(-0.06, 0.06, 3) * camera)
-    return _bytes(seen + random.standard_normal(seen.shape, np.float32) * random.uniform(0, 9) * camera)
+    seen = cv2.GaussianBlur(lit.astype(np.float32), (0, 0), blur)
+    seen *= (1 + random.uniform(-0.06, 0.06, 3) * camera).astype(np.float32)
+    noise = random.standard_normal(seen.shape, np.float32)
+    noise *= random.uniform(0, 9) * camera
+    seen += noise
+    return _bytes(seen)
 
 
 def lighting(shape: tuple[int, ...], strength: float, random: Random) -> Mask:
@@ -373,7 +377,7 @@ def clouds(shape: tuple[int, ...], cells: float, random: Random) -> Mask:
 
 
 def blended(sheet: Picture, layer: Mask, colour: Any, opacity: float) -> Picture:
-    mixed: Picture = sheet + (np.asarray(colour, np.float32) - sheet) * (layer * opacity)[..., None]
+    mixed: Picture = sheet + (np.asarray(colour, np.float32) - sheet) * _deep(layer * np.float32(opacity))
     return mixed
 
 
@@ -383,7 +387,7 @@ def encoded(pixels: NDArray[np.uint8], kind: str, random: Random) -> bytes:
     if kind in PHOTOGRAPHED or (kind == "scan" and random.random() < 0.5):
         Image.fromarray(pixels).save(file, "JPEG", quality=int(random.integers(45, 95)))
     else:
-        Image.fromarray(pixels).save(file, "PNG")
+        Image.fromarray(pixels).save(file, "PNG", compress_level=1)  # quick, and of the same pixels
     return file.getvalue()
 
 
@@ -412,6 +416,11 @@ def _rules(length: int, pitch: float, line: float, random: Random) -> Mask:
 
 def _pen(random: Random) -> tuple[int, int, int]:
     return list(PENS.values())[random.integers(len(PENS))]
+
+
+def _deep(layer: Mask) -> Picture:
+    """The same in all three colours: what broadcasting does too, but in a fifth of the time."""
+    return cv2.merge((layer, layer, layer))
 
 
 def _bytes(sheet: Picture) -> NDArray[np.uint8]:

@@ -86,11 +86,20 @@ def _coverage(strokes: list[Points], size: int, pen: float) -> Points:
     """Share of each pixel under a round pen: float64 [size, size], sloping over one pixel at its edge."""
     y, x = np.mgrid[:size, :size] + 0.5
     pixels = np.stack([x, y], axis=-1)
-    distance = np.full((size, size), np.inf)
+    reach = pen / 2 + 0.5
+    distance = np.full((size, size), reach)
     for stroke in strokes:
-        for start, end in pairwise(stroke):
-            distance = np.minimum(distance, _distance(pixels, start, end))
-    return np.clip(pen / 2 + 0.5 - distance, 0, 1)
+        for chord in pairwise(stroke):
+            near = _around(np.stack(chord), reach)
+            distance[near] = np.minimum(distance[near], _distance(pixels[near], *chord))
+    return np.clip(reach - distance, 0, 1)
+
+
+def _around(points: Points, reach: float) -> tuple[slice, slice]:
+    """The rows and columns of the box that the points and their surroundings lie in."""
+    left, top = np.floor(points.min(axis=0) - reach).clip(0).astype(int)
+    right, bottom = np.ceil(points.max(axis=0) + reach).astype(int)
+    return slice(top, bottom), slice(left, right)
 
 
 def _distance(pixels: Points, start: Points, end: Points) -> Points:

@@ -1,6 +1,6 @@
 # Two images from one file: `docker build .` serves on the CPU, `docker build --target cuda .` on NVIDIA GPUs.
 
-FROM python:3.11-slim-bookworm AS build
+FROM python:3.11.15-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv --without-pip /venv
 ENV PIP="python -m pip --python /venv/bin/python --disable-pip-version-check install --no-cache-dir"
@@ -18,7 +18,7 @@ COPY requirements/gpu.lock ./
 RUN $PIP --require-hashes -r gpu.lock && $PIP --no-deps --no-build-isolation . && $TRIM
 
 # Nothing here writes to disk but several workers' metrics, to /tmp: run it --read-only with --tmpfs /tmp.
-FROM python:3.11-slim-bookworm AS base
+FROM python:3.11.15-slim-bookworm AS base
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin digitserve
 COPY models /models
 ENV PATH=/venv/bin:$PATH \

@@ -16,11 +16,12 @@ serve: .venv/serve ## the service on http://127.0.0.1:8000 with the bundled mode
 test: .venv/dev ## all tests, in as many processes as there are cores
 	$(BIN)/pytest -n logical --dist loadfile
 
-check: .venv/dev ## lint, types, import rule
+check: .venv/dev ## lint, types, import rule, known vulnerabilities where they can be looked up; writes build/sbom.json
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python requirements/audit.py
 
 format: .venv/dev ## rewrite the code in the house style
 	$(BIN)/ruff check --fix .

@@ -114,7 +114,7 @@ def find(body: bytes, content_type: str, bounds: Bounds) -> Sheet:
                 scale = longer / max(pixels.shape[:2])
         assert pixels is not None
         with _timed(spent, "normalise"):
-            numbers = find_numbers(pixels)
+            numbers = find_numbers(pixels, budget)
     frames = [candidate.frame for number in numbers for candidate in number.candidates]
     return Sheet([_bare(number) for number in numbers], np.stack([*frames, NOTHING])[:-1], scale, spent)
 
@@ -234,7 +234,7 @@ def _frame_of(item: Item, bounds: Bounds, budget: Budget, spent: Spent, opened: 
         opened(image)
         pixels = decode(image, WORKING)
     with _timed(spent, "normalise"):
-        return normalise(pixels)
+        return normalise(pixels, budget)
 
 
 def _given(frame: Frames) -> Frame:

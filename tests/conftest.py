@@ -49,7 +49,7 @@ def committed_bundles() -> Path:
 MODELS = committed_bundles()
 DIGITS, MLP = (MODELS / name / version for name, version in SERVED.items())
 
-log.configure(Settings(models=MODELS))  # as the service does: nothing is printed into what a test reads
+log.configure(Settings(models=MODELS, log_level="warning"))  # nothing is printed into what a test reads
 
 Serve = Callable[..., AbstractContextManager[httpx.Client]]
 

@@ -1,6 +1,7 @@
 """Who may come in: by key where keys are set, else whoever is no foreign website."""
 
 import hmac
+from ipaddress import ip_network
 
 from app.api.exchange import Exchange
 from app.api.rate import MOST_CALLERS, Buckets
@@ -43,7 +44,7 @@ class Guard:
             self._check_guesses(address)
         if key is None:
             if sent:
-                self._guesses.take(address, 1)
+                self._guesses.take(_network(address), 1)
             raise Unauthorized(
                 "this path needs an API key that the service knows; "
                 "send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
@@ -63,7 +64,7 @@ class Guard:
         """Refuses an address that has sent too many wrong keys, whatever it sends now, so that going on tells it
         nothing. Keys that have come from there before are let in all the same: others may share the address.
         """
-        if wait := self._guesses.wait_seconds(address):
+        if wait := self._guesses.wait_seconds(_network(address)):
             raise TooManyWrongKeys(
                 f"{WRONG_KEYS} wrong API keys came from this address; it may try {WRONG_KEYS} a minute. "
                 "Wait for Retry-After, and check the key.",
@@ -75,6 +76,11 @@ class Guard:
             if len(self._known) >= MOST_CALLERS:
                 del self._known[next(iter(self._known))]
             self._known[address, key] = None
+
+
+def _network(address: str) -> str:
+    """What one caller has to itself: of IPv6 the whole /64."""
+    return str(ip_network((address, 64), strict=False)) if ":" in address else address
 
 
 def _is_foreign(headers: dict[bytes, bytes]) -> bool:

@@ -72,7 +72,8 @@ async function ask(path, options = {}, signal = undefined) {
   const body = await response.json().catch(() => ({}));
   if (response.ok) return { ...body, timing: stages(response.headers.get("Server-Timing") ?? "") };
   const problem = refusal(response, body);
-  if (KEY_WANTED.includes(response.status) && (await askForKey())) return ask(path, options, signal);
+  const keyWanted = KEY_WANTED.includes(response.status) && body.code !== "cross_site"; // where no key would help
+  if (keyWanted && (await askForKey())) return ask(path, options, signal);
   throw problem;
 }
 

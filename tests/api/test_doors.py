@@ -182,6 +182,16 @@ class TestWrongKeys:
             assert {client.get("/v1/models").status_code for _ in range(3 * guard.WRONG_KEYS)} == {401}
             assert self.guess(client, KEY).status_code == 200
 
+    def test_who_has_many_addresses_is_one(self, serve: Serve) -> None:
+        with serve(api_keys=KEYS, trusted_proxies="127.0.0.1") as client:
+
+            def guess(address: str) -> int:
+                headers = RAW | bearer("wrong") | {"X-Forwarded-For": address}
+                return client.post(PREDICT, content=FRAME, headers=headers).status_code
+
+            assert {guess(f"2001:db8::{number}") for number in range(guard.WRONG_KEYS)} == {401}
+            assert (guess("2001:db8::ffff"), guess("2001:db8:0:1::1")) == (429, 401)
+
     def test_the_memory_of_addresses_is_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(guard, "MOST_CALLERS", 2)
         one = Guard(Settings(models=MODELS, api_keys=KEYS).api_keys)

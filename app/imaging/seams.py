@@ -13,7 +13,7 @@ GAP, MOST_INK = 0.08, 0.45  # of the digits' height: between seams at least, on 
 CROSSED = 0.3, 0.5, 0.7  # of a blob's height: the rows in which seams are told apart
 PIXEL, ASLANT = 0.004, 0.04  # what a step of a seam costs beside the ink on it
 ROWS = 64  # to which a blob is shrunk while its seams are sought
-SECONDS, COLUMN, WAY, COMPARED = 2.5e-3, 4e-6, 40e-6, 0.15e-6  # what that costs at most, on an ordinary server
+SECONDS, COLUMN, WAY, COMPARED = 1.5e-3, 4e-6, 40e-6, 0.15e-6  # what that costs at most, on an ordinary server
 
 
 class Seam(NamedTuple):

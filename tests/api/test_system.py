@@ -74,7 +74,6 @@ def test_metrics_count_what_happened(serve: Serve, digits: Digits) -> None:
         assert "made/up" not in client.get("/metrics").text
 
 
-@pytest.mark.xfail(reason="api/frames forgets what a refusal took; it is being rewritten")
 @pytest.mark.parametrize("side", [90, 900])  # on the event loop, and elsewhere
 def test_the_stages_of_a_refusal_are_timed_too(serve: Serve, side: int) -> None:
     blank = encoded(Image.new("L", (side, side), 255))

@@ -219,9 +219,11 @@ def fold(living: Collection[int]) -> bool:
             ended[kind].append(file)
     try:
         with _locked(fcntl.LOCK_EX | fcntl.LOCK_NB):
-            for kind, files in ended.items():
+            for kind in reversed(KINDS):  # what is only dropped makes room for what is added up
+                files = ended[kind]
                 if files and kind in SUMMED:
-                    _make(total := _file(kind, NOBODY), _sums([*files, *([total] if total.exists() else [])]))
+                    total = _file(kind, NOBODY)
+                    _make(total, _sums([*files, total] if total.exists() else files))
                 for file in files:
                     file.unlink()
     except BlockingIOError:
@@ -243,7 +245,11 @@ def _make(path: Path, content: dict[str, float]) -> None:
     """Write a file of values, whole or not at all. Raises OSError where there is no room for it."""
     new = path.with_suffix(".new")  # which no reader looks at
     with new.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, ROOM_BYTES + sum(len(key.encode()) + 32 for key in content))
+        try:
+            os.posix_fallocate(file.fileno(), 0, ROOM_BYTES + sum(len(key.encode()) + 32 for key in content))
+        except OSError:
+            new.unlink()
+            raise
     held = MmapedDict(str(new))
     for key, value in content.items():
         held.write_value(key, value, 0.0)

@@ -24,7 +24,7 @@ KEEP_ALIVE_SECONDS = 75  # longer than load balancers' usual 60, so that they cl
 def run(settings: Settings) -> None:
     """Serve until told to stop. Raises StartError where the address is taken or the workers cannot start."""
     with listen(settings) as listener, metrics.share_between_workers():
-        import_module("app.main")  # once, for all workers
+        _import_service()
         Supervisor(
             partial(_serve, settings, listener),
             listener,
@@ -32,6 +32,15 @@ def run(settings: Settings) -> None:
             drain_seconds=settings.drain_seconds,
             stall_seconds=settings.stall_seconds,
         ).run()
+
+
+def _import_service() -> None:
+    """Once, for all workers. Raises StartError where a library is missing or does not fit into memory."""
+    try:
+        import_module("app.main")
+    except (ImportError, MemoryError) as error:
+        advice = "install requirements/serve.lock, and see that ulimit -v allows 500 MB"
+        raise StartError(f"the service cannot be loaded: {error or 'out of memory'}; {advice}") from error
 
 
 def _serve(settings: Settings, listener: socket.socket, line: Line) -> None:

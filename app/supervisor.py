@@ -100,7 +100,8 @@ class Supervisor:
         self._patience = max(1, round(stall_seconds / BEAT_SECONDS))
         self._workers: dict[int, Worker] = {}  # by process id
         self._ever_served = False
-        self._failures = 0  # in a row
+        self._failures = 0  # in a row: workers that ended young
+        self._fruitless = 0  # of these, since one has served
         self._next_start = self._next_tick = 0.0
         self._stopping = False
         self._shut_at: float | None = None
@@ -214,6 +215,7 @@ class Supervisor:
             worker.line.send(WELCOME)
         worker.served, worker.serving_since = served, monotonic()
         self._ever_served = True
+        self._fruitless = 0
         pid = next(pid for pid, one in self._workers.items() if one is worker)
         log.info("a worker serves", pid=pid, after=round(monotonic() - worker.started, 3))
 
@@ -232,20 +234,21 @@ class Supervisor:
         served = worker.served is not None
         reason = _told_of(code)
         log.warning("a worker ended", pid=pid, reason=reason, served=served)
-        if served and monotonic() - worker.serving_since > YOUNG_SECONDS:
+        if code == STARTUP_FAILURE and not self._ever_served:
+            self._give_up("the workers could not start; the reason is logged above")
+        elif served and monotonic() - worker.serving_since > YOUNG_SECONDS:
             self._failures = 0
             self._next_start = 0.0
-        elif code == STARTUP_FAILURE and not self._ever_served:
-            self._give_up("the workers could not start; the reason is logged above")
         else:
-            self._failed(reason)
+            self._failed(reason, fruitless=not served)
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, reason: str, *, fruitless: bool = True) -> None:
         """Try again later, each time later than before; or not at all, where nothing has served for long."""
         self._failures += 1
+        self._fruitless += fruitless
         doubled = FIRST_WAIT * 2 ** min(self._failures - 2, 16) if self._failures > 1 else 0.0
         self._next_start = monotonic() + min(doubled, LONGEST_WAIT)
-        if self._failures >= TRIES and not any(worker.served is not None for worker in self._workers.values()):
+        if self._fruitless >= TRIES and not any(worker.served is not None for worker in self._workers.values()):
             self._give_up(f"the workers could not start: {TRIES} in a row ended early, the last one so: {reason}")
 
     def _give_up(self, why: str) -> None:

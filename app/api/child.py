@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import app.api.work  # noqa: F401  # all that jobs need, before the first comes
 from app.errors import ServiceError, TooMuchWork
 
 LENGTHS = struct.Struct("<QQ")  # of the pickled job and of its body

@@ -12,7 +12,7 @@ from benchmarks.attack.genomes import named
 from benchmarks.servers import ROOT
 
 FOLDER = ROOT / ".fuzz"
-WORST = 20  # that are shown
+WORST = 20  # that are shown, each of another route or kind
 
 command = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -30,7 +30,7 @@ def fuzz(
         stall = running.longest_stall()
     search.keep(corpus, hunt.worst(search.CORPUS))
     typer.echo(f"{hunt.tried:,} requests tried, answered {dict(hunt.statuses)}; longest stall {stall * 1e3:.0f} ms")
-    for cost in hunt.worst(WORST):
+    for cost in hunt.worst_of_each(WORST):
         typer.echo(f"{cost}\n    {cost.genome.text()}")
     for cost in hunt.failures[:WORST]:
         typer.echo(f"answered {cost.status}: {cost.genome.text()}")

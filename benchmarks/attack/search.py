@@ -85,6 +85,10 @@ class Search:
     def worst(self, count: int) -> list[Cost]:
         return nlargest(count, self._seen.values(), key=lambda cost: cost.share)
 
+    def worst_of_each(self, count: int) -> list[Cost]:
+        """The dearest of each niche, these in order."""
+        return sorted((elites[0] for elites in self._elites.values()), key=lambda cost: -cost.share)[:count]
+
     def over_budget(self, times: float = 1.0) -> list[Cost]:
         return [cost for cost in self.worst(CORPUS) if cost.share > times]
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import socket
 import subprocess
 import sys
@@ -56,6 +57,8 @@ class Service:
         self._socket: socket.socket | None = None
 
     def ask(self, request: Request, within: float = ANSWERED_WITHIN) -> Answer:
+        if self._socket is not None and select.select([self._socket], [], [], 0)[0]:
+            self.hang_up()  # the service has closed it meanwhile
         try:
             return self._exchange(request, within)
         except OSError:

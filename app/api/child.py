@@ -27,7 +27,7 @@ LENGTHS = struct.Struct("<QQ")  # of the pickled job and of its body
 LENGTH = struct.Struct("<Q")  # of the pickled answer
 READY = b"ready"
 MEMORY = 320 * 1024**2  # bytes that a job may take beyond what the process has at its start
-GROWN = 24 * 1024**2  # bytes after which memory is given back to the system
+GROWN = 40 * 1024**2  # bytes after which memory is given back to the system
 OPENCV_LACKS_MEMORY = "Insufficient memory"
 NICE = 5  # what is small and inline comes first where there is no core for each process
 

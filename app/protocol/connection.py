@@ -210,6 +210,7 @@ class Connection(asyncio.Protocol):
             self.waits = Waits.ANSWER
         if self._cycle is not None:
             self._cycle.add(pieces, more=not complete)
+            self.regulate()
         elif complete:
             self._await_next()
         else:
@@ -226,7 +227,9 @@ class Connection(asyncio.Protocol):
 
     def regulate(self) -> None:
         """Read no more than is taken."""
-        waiting = len(self._held) > HIGH_WATER or (self._cycle is not None and self._cycle.unread > HIGH_WATER)
+        waiting = len(self._held) > HIGH_WATER
+        if self.waits is Waits.BODY and self._cycle is not None:  # once it is whole, its caller's end is to be seen
+            waiting |= self._cycle.unread > HIGH_WATER
         if waiting is self._reads and not self.is_gone():
             self._reads = not waiting
             if waiting:

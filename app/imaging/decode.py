@@ -1,4 +1,6 @@
-"""Encoded image bytes -> pixels, grey or in colour. What an image would cost is decided by its header."""
+"""Encoded image bytes -> pixels, grey or in colour. What an image would cost, in time and in memory, is decided by its
+header and by what it is made of.
+"""
 
 import io
 import math
@@ -7,9 +9,14 @@ import struct
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from app.errors import ImageTooLarge, Undecodable
+from app.budget import UNLIMITED, Budget
+from app.errors import ImageTooLarge, ServiceError, Undecodable
+from app.imaging import containers, costs
+from app.imaging.containers import is_plain_png as is_plain_png
+from app.imaging.costs import ENOUGH, OPENING
+from app.imaging.costs import pixels_of as pixels_of
 
 Grey = NDArray[np.uint8]  # [H, W], as bright as the picture is
 Pixels = NDArray[np.uint8]  # [H, W] grey, or [H, W, 3] red, green and blue
@@ -22,61 +29,69 @@ FORMATS = {
     "image/gif": "GIF",
     "image/tiff": "TIFF",
 }
-ENOUGH = 1024  # pixels a side; more tell nothing of a number
-START_OF_SCAN, MOST_SCANS = b"\xff\xda", 100  # of a JPEG; progressive ones have about ten
-TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF tags
-MOST_BYTES = 200_000_000  # that one image may take while it is decoded
+MOST_BYTES = 100_000_000  # that one image may take while it is decoded
 PREFIX_BYTES = 16  # by which Pillow's formats know themselves
 UPRIGHT = 1  # of EXIF's orientations
 SIXTEEN_BITS_A_SHADE = 257  # 65535 / 255
 
+STRIP = 32_768  # pixels that are laid on paper at a time
+
 Image.init()  # registers every format
 Image.MAX_IMAGE_PIXELS = None  # `open_image` limits pixels itself, and answers with 413 rather than a warning
+PngImagePlugin.MAX_TEXT_MEMORY = 4_000_000  # bytes of all texts beside the picture, unpacked
 
 
-def open_image(data: bytes, media_type: str | None = None, *, max_pixels: int) -> Image.Image:
+def open_image(
+    data: bytes, media_type: str | None = None, *, max_pixels: int, budget: Budget = UNLIMITED
+) -> Image.Image:
     """Read an image's header. `media_type` is what the bytes are said to be; None takes any of FORMATS.
 
-    Raises Undecodable where they are something else, ImageTooLarge where they hold more than `max_pixels`.
+    Raises Undecodable where they are something else, ImageTooLarge where they hold more than `max_pixels`, TooMuchWork
+    where they would take too long to decode.
     """
+    contents = containers.walk(data)
+    budget.charge(OPENING + contents.seconds, "looking through the image's header")
     with _Translated(data, media_type):
         image = _open(data, media_type)
-        width, height = _largest_piece(image)
-        many_scans = image.format in {"JPEG", "MPO"} and data.count(START_OF_SCAN) > MOST_SCANS
+        width, height = costs.largest_piece(image)
     if width * height > max_pixels:
         raise ImageTooLarge(
             f"the image is {width}x{height} = {width * height:,} pixels; "
             f"at most {max_pixels:,} are decoded. Send it smaller."
         )
-    if (needed := width * height * _bytes_a_pixel(image)) > MOST_BYTES:
-        raise ImageTooLarge(
-            f"decoding the {width}x{height} {image.format} takes about {needed / 1e6:,.0f} MB; "
-            f"at most {MOST_BYTES / 1e6:,.0f} MB are spent on one image. Send it smaller, or as a JPEG."
-        )
-    if many_scans:
-        raise Undecodable(f"the JPEG has over {MOST_SCANS} scans, each of which costs a decoding; save it anew")
+    _check_memory(image, costs.bytes_to_decode(image, contents.scans))
+    seconds = costs.seconds_to_decode(image, len(data), contents.scans)
+    budget.charge(seconds, f"decoding the {width}x{height} {image.format}")
     return image
 
 
-def pixels_of(image: Image.Image) -> int:
-    """How many pixels decoding an image will hold, by its header."""
-    return math.prod(_largest_piece(image))
-
-
-def decode(image: Image.Image, enough: int = ENOUGH) -> Pixels:
+def decode(image: Image.Image, enough: int = ENOUGH, budget: Budget = UNLIMITED) -> Pixels:
     """The first frame, upright by EXIF, transparency laid on paper: uint8 [H, W], or [H, W, 3] where there are colours.
 
-    A picture whose longer side is twice `enough` pixels or more comes smaller by a whole factor.
+    A picture whose longer side is twice `enough` pixels or more comes smaller by a whole factor. The image is closed.
 
-    Raises Undecodable where the data ends early or is broken.
+    Raises Undecodable where the data ends early or is broken, ImageTooLarge, TooMuchWork.
     """
     with _Translated():
         image.draft(None, (enough, enough))  # JPEG alone: decodes straight to a smaller size, many times faster
         image.load()
         if image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) != UPRIGHT:
+            _check_memory(image, 2 * math.prod(image.size) * costs.bytes_a_pixel(image))
             ImageOps.exif_transpose(image, in_place=True)
         factor = max(image.size) // enough
-        return _pixels(_reducible(image).reduce(factor) if factor > 1 else image)
+        small = _reducible(image).reduce(factor) if factor > 1 else image
+        budget.charge(costs.seconds_to_convert(small), f"converting {small.width:,}x{small.height:,} pixels")
+        pixels = _pixels(small)
+        image.close()
+        return pixels
+
+
+def _check_memory(image: Image.Image, needed: int) -> None:
+    if needed > MOST_BYTES:
+        raise ImageTooLarge(
+            f"decoding the {image.width}x{image.height} {image.format} takes about {needed / 1e6:,.0f} MB; "
+            f"at most {MOST_BYTES / 1e6:,.0f} MB are spent on one image. Send it smaller, or as a JPEG."
+        )
 
 
 def _open(data: bytes, media_type: str | None) -> Image.Image:
@@ -91,24 +106,6 @@ def _open(data: bytes, media_type: str | None) -> Image.Image:
         return make(file, "")
     except (SyntaxError, IndexError, TypeError, struct.error) as error:  # as Image.open sees it
         raise UnidentifiedImageError from error
-
-
-def _largest_piece(image: Image.Image) -> tuple[int, int]:
-    """The image's size, or that of a TIFF's tiles, which are allocated whole however small the image is."""
-    if image.format != "TIFF":
-        return image.size
-    tags = getattr(image, "tag_v2", {})
-    tile = int(tags.get(TILE_WIDTH, 0)), int(tags.get(TILE_LENGTH, 0))
-    return max(image.size, tile, key=math.prod)
-
-
-def _bytes_a_pixel(image: Image.Image) -> int:
-    """What decoding holds at its highest, as measured; a JPEG is decoded straight to a smaller size."""
-    if image.format in {"JPEG", "MPO"}:
-        return 1
-    if image.format == "WEBP":
-        return 12
-    return 3 if image.mode in {"1", "L"} else 7
 
 
 def _reducible(image: Image.Image) -> Image.Image:
@@ -126,10 +123,10 @@ def _pixels(image: Image.Image) -> Pixels:
 
 def _pixels_of_others(image: Image.Image) -> Pixels:
     if image.mode.startswith("I"):  # 16 bits a pixel, and TIFF's 32
-        shades: Grey = (np.asarray(image, np.int64).clip(0, 65535) // SIXTEEN_BITS_A_SHADE).astype(np.uint8)
+        shades: Grey = (np.asarray(image).clip(0, 65535) // SIXTEEN_BITS_A_SHADE).astype(np.uint8)
         return shades
     if image.mode == "F":
-        return _stretched(np.asarray(image, np.float64))
+        return _stretched(np.array(image, np.float64))
     if image.has_transparency_data:
         return _on_paper(np.asarray(image.convert("RGBA")))
     return _colours_if_any(np.asarray(image if image.mode == "RGB" else _without_palette(image)))
@@ -156,17 +153,36 @@ def _on_paper(pixels: Pixels) -> Pixels:
     """Lay a transparent drawing on white, or on black where its ink is bright: else it would vanish. [H, W, 4]."""
     if pixels[..., 3].min() == 255:
         return _colours_if_any(pixels)
-    colours, opacity = pixels[..., :3].astype(np.float32), pixels[..., 3:].astype(np.float32) / 255
-    ink_is_bright = bool(opacity.any()) and float((colours * opacity).sum() / (3 * opacity.sum())) > 127
-    paper = 0.0 if ink_is_bright and opacity.mean() < 0.5 else 255.0
-    return _colours_if_any(np.rint(colours * opacity + paper * (1 - opacity)).astype(np.uint8))
+    strips = np.array_split(pixels.reshape(-1, 1, 4), -(-pixels.size // (4 * STRIP)))
+    light, opacity = np.sum([_light(strip) for strip in strips], axis=0).tolist()
+    ink_is_bright = opacity > 0 and light / (3 * opacity) > 127
+    paper = 0.0 if ink_is_bright and opacity < 0.5 * 255 * pixels.size / 4 else 255.0
+    laid = np.concatenate([_laid(strip, paper) for strip in strips])
+    return _colours_if_any(laid.reshape(*pixels.shape[:2], 3))
+
+
+def _light(pixels: Pixels) -> tuple[float, float]:
+    """The sum of all shades, each as far as it is opaque, and that of all opacity."""
+    *colours, opacity = cv2.split(pixels)
+    light = sum(cv2.sumElems(cv2.multiply(colour, opacity, dtype=cv2.CV_32F))[0] for colour in colours)
+    return light, cv2.sumElems(opacity)[0]
+
+
+def _laid(pixels: Pixels, paper: float) -> Pixels:
+    *colours, opacity = (channel.astype(np.float32) for channel in cv2.split(pixels))
+    opacity /= 255
+    beneath = paper * (1 - opacity)
+    laid: Pixels = cv2.merge([np.rint(colour * opacity + beneath).astype(np.uint8) for colour in colours])
+    return laid
 
 
 def _stretched(pixels: NDArray[np.float64]) -> Grey:
-    finite = np.nan_to_num(pixels, nan=0.0, posinf=0.0, neginf=0.0)
-    spread = finite.max() - finite.min()
-    shades: Grey = ((finite - finite.min()) * (255 / spread if spread else 0)).astype(np.uint8)
-    return shades
+    """In place."""
+    np.nan_to_num(pixels, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    least, most = float(pixels.min()), float(pixels.max())
+    pixels -= least
+    pixels *= 255 / (most - least) if most > least else 0
+    return pixels.astype(np.uint8)
 
 
 class _Translated:
@@ -180,6 +196,8 @@ class _Translated:
         pass
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, ServiceError):
+            return
         if isinstance(error, UnidentifiedImageError):
             raise Undecodable(_not_an_image(self._data, self._media_type)) from error
         if isinstance(error, Exception):  # a hostile file can make a decoder raise anything, MemoryError too

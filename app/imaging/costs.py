@@ -1,0 +1,107 @@
+"""What decoding an image takes, in seconds and in bytes of memory, by its header: upper bounds, measured on an ordinary
+server, that pictures of any content keep to.
+"""
+
+import math
+from typing import NamedTuple
+
+from PIL import Image
+
+ENOUGH = 1024  # pixels a side; more tell nothing of a number
+TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF tags
+MOST_SCALE = 8  # by which a JPEG is decoded smaller than it is
+
+
+class Cost(NamedTuple):
+    """In seconds."""
+
+    pixel: float
+    sample: float
+    """For each byte that a pixel has once it is unpacked."""
+    byte: float
+    """Of the file: where pixels are hard to pack, a byte of them takes longer."""
+
+
+OPENING = 0.3e-3  # seconds, of any image
+COSTS = {
+    "PNG": Cost(1e-9, 3.5e-9, 12e-9),
+    "JPEG": Cost(0, 4e-9, 25e-9),
+    "MPO": Cost(0, 4e-9, 25e-9),  # as Pillow calls a JPEG that may hold several pictures
+    "WEBP": Cost(12e-9, 0, 80e-9),
+    "GIF": Cost(8e-9, 0, 10e-9),
+    "BMP": Cost(3e-9, 0, 1e-9),
+    "TIFF": Cost(3e-9, 4e-9, 40e-9),
+}
+INTERLACED = 8e-9  # seconds more for a byte of an interlaced PNG
+RUN_LENGTHS = 170e-9  # seconds more for a pixel of a BMP that is packed
+SCAN = 2e-9  # seconds for each sample of a JPEG that is decoded once more
+SMALLER, ON_PAPER, STRETCHED = 6e-9, 60e-9, 25e-9  # seconds for a pixel, of what is done once it is decoded
+
+
+def pixels_of(image: Image.Image) -> int:
+    """How many pixels decoding an image will hold, by its header."""
+    return math.prod(largest_piece(image))
+
+
+def largest_piece(image: Image.Image) -> tuple[int, int]:
+    """The image's size, or that of a TIFF's tiles, which are allocated whole however small the image is."""
+    if image.format != "TIFF":
+        return image.size
+    tags = getattr(image, "tag_v2", {})
+    tile = int(tags.get(TILE_WIDTH, 0)), int(tags.get(TILE_LENGTH, 0))
+    return max(image.size, tile, key=math.prod)
+
+
+def seconds_to_decode(image: Image.Image, size: int, scans: int) -> float:
+    """Of an image of `size` bytes, opened but not loaded; `scans` are how often a JPEG's pixels are decoded."""
+    pixels, samples, cost = pixels_of(image), _samples(image), COSTS[str(image.format)]
+    seconds = pixels * (cost.pixel + cost.sample * samples + SMALLER) + size * cost.byte
+    seconds += pixels * samples * SCAN * (scans - 1)
+    if image.format == "PNG" and "interlace" in image.info:
+        seconds += pixels * samples * INTERLACED
+    if image.format == "BMP" and image.info.get("compression") in {1, 2}:
+        seconds += pixels * RUN_LENGTHS
+    return seconds
+
+
+def seconds_to_convert(image: Image.Image) -> float:
+    """Of a decoded one, to grey or coloured pixels."""
+    pixels = math.prod(image.size)
+    if image.mode == "F" or image.mode.startswith("I"):
+        return pixels * STRETCHED
+    return pixels * (ON_PAPER if image.has_transparency_data else SMALLER)
+
+
+def bytes_to_decode(image: Image.Image, scans: int) -> int:
+    """What that holds at its highest."""
+    pixels = pixels_of(image)
+    if image.format in {"JPEG", "MPO"}:
+        scale = min(image.size) // ENOUGH
+        smaller = next((one for one in (MOST_SCALE, 4, 2) if scale >= one), 1)
+        coefficients = 2 * pixels * _components(image) if scans > 1 else 0
+        return int(coefficients + pixels / smaller**2 * bytes_a_pixel(image))
+    if image.format == "WEBP":
+        return 12 * pixels
+    strip = pixels * _samples(image) if image.format == "TIFF" else 0
+    return int(strip + pixels * bytes_a_pixel(image))
+
+
+def bytes_a_pixel(image: Image.Image) -> int:
+    """As Pillow holds it, with what it is converted to before it is made smaller."""
+    if image.mode.startswith("I;"):
+        return 6
+    return {"1": 2, "L": 1, "P": 5, "PA": 8}.get(image.mode, 4)
+
+
+def _samples(image: Image.Image) -> float:
+    """How many bytes a pixel takes once it is unpacked."""
+    if image.mode == "1":
+        return 0.125
+    wide = image.mode in {"I", "F"} or any("16" in str(tile[3]) for tile in getattr(image, "tile", ())[:1])
+    return (2 if wide else 1) * len(image.getbands())
+
+
+def _components(image: Image.Image) -> float:
+    """How many of a JPEG's samples there are for each pixel: fewer colours than pixels, mostly."""
+    layers = [across * down for _, across, down, _ in getattr(image, "layer", ())]
+    return sum(layers) / max(layers) if layers else len(image.getbands())

@@ -11,10 +11,9 @@ import math
 from app.errors import TooMuchWork
 
 SECONDS_A_KB = 0.05  # of the request's body: ten times what a drawing takes
-LEAST_SECONDS = 0.005  # whatever the body's size
-USUAL_MOST_SECONDS = 1.0  # which bodies of 100 KB or less cannot exceed;
-PHOTOS_SECONDS_A_KB = 0.01  # larger ones can: five times what photos take
-MOST_SECONDS = 10.0  # whatever the body's size
+LEAST_SECONDS, MOST_SECONDS = 0.005, 1.0  # whatever the body's size
+# A batch of more than 100 KB may take longer: five times what photos take.
+BATCH_SECONDS_A_KB, BATCH_MOST_SECONDS = 0.01, 10.0
 
 
 class Budget:
@@ -22,8 +21,8 @@ class Budget:
 
     __slots__ = ("left", "whole")
 
-    def __init__(self, body_bytes: int) -> None:
-        self.whole = self.left = allowed_seconds(body_bytes)
+    def __init__(self, seconds: float) -> None:
+        self.whole = self.left = seconds
 
     def charge(self, seconds: float, work: str) -> None:
         """Count what `work` is about to cost. Raises TooMuchWork where that is more than is left.
@@ -39,12 +38,11 @@ class Budget:
         self.left -= seconds
 
 
-def allowed_seconds(body_bytes: int) -> float:
-    """Of one core, for a body of that size: rises with it, with a floor and a ceiling."""
+def allowed_seconds(body_bytes: int, *, many: bool = False) -> float:
+    """Of one core, for a body of that size, which holds one picture or `many`: rises with it, between two limits."""
     size = body_bytes / 1024
-    most = min(max(USUAL_MOST_SECONDS, PHOTOS_SECONDS_A_KB * size), MOST_SECONDS)
+    most = min(max(MOST_SECONDS, BATCH_SECONDS_A_KB * size), BATCH_MOST_SECONDS) if many else MOST_SECONDS
     return min(max(LEAST_SECONDS, SECONDS_A_KB * size), most)
 
 
-UNLIMITED = Budget(0)  # of work that nobody outside has chosen: a training's, a test's
-UNLIMITED.whole = UNLIMITED.left = math.inf
+UNLIMITED = Budget(math.inf)  # of work that nobody outside has chosen: a training's, a test's

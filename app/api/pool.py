@@ -84,7 +84,7 @@ class Process:
         self, work: Callable[..., Any], *arguments: Any, body: bytes = b"", is_gone: IsGone = never
     ) -> "asyncio.Future[Any]":
         """Queue a job, and do not wait for it."""
-        cpu_seconds = LEAST_CPU_SECONDS + PATIENCE * allowed_seconds(len(body))
+        cpu_seconds = LEAST_CPU_SECONDS + PATIENCE * allowed_seconds(len(body), many=True)
         job = pickle.dumps(Job(work, arguments, cpu_seconds), pickle.HIGHEST_PROTOCOL)
         answer = asyncio.get_running_loop().create_future()
         self._queue.append(Waiting(job, body, is_gone, answer))

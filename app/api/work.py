@@ -15,7 +15,7 @@ from PIL import Image
 
 from app.api import bodies
 from app.api.bodies import Bounds, Item
-from app.budget import Budget
+from app.budget import Budget, allowed_seconds
 from app.errors import BatchTooLarge, NoInk, ServiceError
 from app.imaging import readings
 from app.imaging.arrays import SIDE, Frames
@@ -80,7 +80,7 @@ def see(body: bytes, content_type: str, bounds: Bounds) -> Seen:
     """One image of any kind. Raises ServiceError."""
     spent: Spent = {}
     with _spending(spent):
-        frame = _frame_of(bodies.single(content_type, body), bounds, Budget(len(body)), spent)
+        frame = _frame_of(bodies.single(content_type, body), bounds, Budget(allowed_seconds(len(body))), spent)
     return Seen(frame, spent)
 
 
@@ -95,7 +95,7 @@ def see_here(body: bytes, content_type: str, bounds: Bounds) -> Seen | None:
         return None
     spent: Spent = {}
     with _spending(spent):
-        frame = _frame_of(item, bounds, Budget(len(body)), spent)
+        frame = _frame_of(item, bounds, Budget(allowed_seconds(len(body))), spent)
     return Seen(frame, spent)
 
 
@@ -103,14 +103,14 @@ def find(body: bytes, content_type: str, bounds: Bounds) -> Sheet:
     """Where numbers stand in one image, and all the ways in which they may be cut. Raises ServiceError."""
     spent: Spent = {}
     with _spending(spent):
-        budget = Budget(len(body))
+        budget = Budget(allowed_seconds(len(body)))
         item = bodies.single(content_type, body)
         with _timed(spent, "decode"):
             pixels, scale = item.frame, 1.0
             if item.image is not None:
-                opened = open_image(item.image, item.media_type, max_pixels=bounds.image_pixels)
+                opened = open_image(item.image, item.media_type, max_pixels=bounds.image_pixels, budget=budget)
                 longer = max(opened.size)
-                pixels = decode(opened)
+                pixels = decode(opened, budget=budget)
                 scale = longer / max(pixels.shape[:2])
         assert pixels is not None
         with _timed(spent, "normalise"):
@@ -139,7 +139,7 @@ class Begun:
     def __init__(self, body: bytes, content_type: str, bounds: Bounds) -> None:
         self.place = 0
         self._bounds = bounds
-        self._budget = Budget(len(body))
+        self._budget = Budget(allowed_seconds(len(body), many=True))
         self._items = bodies.batch(content_type, body, bounds, self._budget)
         self._pixels = 0
 
@@ -230,9 +230,9 @@ def _frame_of(item: Item, bounds: Bounds, budget: Budget, spent: Spent, opened: 
         return _given(item.frame)
     assert item.image is not None
     with _timed(spent, "decode"):
-        image = open_image(item.image, item.media_type, max_pixels=bounds.image_pixels)
+        image = open_image(item.image, item.media_type, max_pixels=bounds.image_pixels, budget=budget)
         opened(image)
-        pixels = decode(image, WORKING)
+        pixels = decode(image, WORKING, budget)
     with _timed(spent, "normalise"):
         return normalise(pixels, budget)
 

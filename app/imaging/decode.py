@@ -208,13 +208,3 @@ class _Translated:
 def _not_an_image(data: bytes, media_type: str | None) -> str:
     expected = media_type or f"an image ({', '.join(FORMATS)})"
     return f"expected {expected}, but the {len(data):,} bytes begin with {data[:12]!r}; check the file and Content-Type"
-
-
-def is_plain_png(data: bytes) -> bool:
-    return (
-        data.startswith(b"\x89PNG")
-        and len(data) <= 65_536
-        and struct.unpack(">II", data[16:24].ljust(8, b"\xff"))[0]
-        * struct.unpack(">II", data[16:24].ljust(8, b"\xff"))[1]
-        <= 100_000
-    )

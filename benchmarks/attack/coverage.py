@@ -21,7 +21,7 @@ def main() -> int:
         return 0
     with atheris.instrument_imports(include=["app", "zipfile", "PIL"]):
         from app.api import bodies
-        from app.budget import Budget
+        from app.budget import Budget, allowed_seconds
         from app.errors import ServiceError
         from app.imaging.decode import FORMATS, decode, open_image
 
@@ -36,7 +36,7 @@ def main() -> int:
         """The first byte says as what."""
         media_type, body = media_types[data[0] % len(media_types)] if data else "", data[1:]
         reads: list[Any] = [lambda: [bodies.single(media_type, body)]]
-        reads.append(lambda: bodies.batch(media_type, body, bounds, Budget(len(body))))
+        reads.append(lambda: bodies.batch(media_type, body, bounds, Budget(allowed_seconds(len(body)))))
         for read in reads:
             try:
                 for item in read():

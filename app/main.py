@@ -2,7 +2,7 @@
 
 import gc
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import NoReturn
@@ -20,7 +20,7 @@ from app.api.doors import Doors
 from app.api.exchange import Exchange
 from app.api.frames import Framer
 from app.api.front import Answer, Front, HandBack
-from app.api.lifecycle import Lifecycle
+from app.api.lifecycle import Lifecycle, Parent
 from app.api.limits import Limits
 from app.api.openapi import describe, document
 from app.api.predict import Predict
@@ -38,13 +38,13 @@ GARBAGE_BEFORE_COLLECTION = 20_000  # objects; requests leave no cycles, so that
 PROBLEM = b"application/problem+json"
 
 
-def create_app(settings: Settings, join: Callable[[Mapping[str, str]], None] | None = None) -> Front:
+def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     """The whole service. Its models are loaded when it starts up: raises StartError, there, where they cannot be.
 
-    `join` is then told their digests, and raises StartError where this process must not serve them.
+    `parent` is that of the workers, where this is one.
     """
     metrics = Metrics(CollectorRegistry())
-    lifecycle = Lifecycle(settings.drain_seconds)
+    lifecycle = Lifecycle(settings.drain_seconds, parent)
     golden = np.stack([strokes.render(digit) for digit in range(10)])
     repository = Repository(settings, metrics, golden)
     framer = Framer(settings)
@@ -59,8 +59,8 @@ def create_app(settings: Settings, join: Callable[[Mapping[str, str]], None] | N
         try:
             repository.load()
             await framer.begin()
-            if join is not None:
-                join(repository.digests())
+            if parent is not None:
+                parent.join(repository.digests())
         except StartError as error:
             log.critical("refused to start", reason=str(error))
             await framer.close()

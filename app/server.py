@@ -29,7 +29,6 @@ def run(settings: Settings) -> None:
             partial(_serve, settings, listener),
             listener,
             workers=settings.workers,
-            drain_seconds=settings.drain_seconds,
             stall_seconds=settings.stall_seconds,
         ).run()
 
@@ -48,7 +47,7 @@ def _serve(settings: Settings, listener: socket.socket, line: Line) -> None:
     from app.main import create_app
 
     metrics.reserve_room()
-    uvicorn.Server(configure(settings, create_app(settings, line.join))).run([listener])
+    uvicorn.Server(configure(settings, create_app(settings, line))).run([listener])
 
 
 def configure(settings: Settings, app: Callable[..., Any]) -> uvicorn.Config:

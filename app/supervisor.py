@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from mmap import mmap
 from multiprocessing.connection import wait
 from time import monotonic
 from typing import NoReturn
@@ -44,10 +45,13 @@ Served = Mapping[str, str]  # digests by NAME/VERSION
 
 
 class Line:
-    """A worker's end of the line to its parent."""
+    """A worker's end of the line to its parent. `app.api.lifecycle.Parent`, as seen from a worker."""
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, all_end: mmap, listener: socket.socket) -> None:
+        """`all_end` is one byte that parent and workers share, and not 0 once all of them are to end."""
         self._end = end
+        self._all_end = all_end
+        self._listener = listener
 
     def join(self, served: Served) -> None:
         """Say what this worker is about to serve, wait for consent, and beat from then on. On the event loop.
@@ -60,6 +64,11 @@ class Line:
             raise StartError(answer.decode())
         self._end.setblocking(False)
         self._beat(asyncio.get_running_loop())
+
+    def shut_door(self) -> None:
+        """Where all workers end: the first to come here lets no new connection begin."""
+        if self._all_end[0]:
+            shut_door(self._listener)
 
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
         with suppress(OSError):  # a parent that does not listen now; whether it is gone, the kernel tells
@@ -87,24 +96,20 @@ class Supervisor:
         listener: socket.socket,
         *,
         workers: int,
-        drain_seconds: float,
         stall_seconds: float,
     ) -> None:
-        """`listener` is the socket that all accept from, whose door is shut `drain_seconds` after the end has begun.
-        A worker that gives no beat for `stall_seconds` is killed, and replaced.
-        """
+        """`listener` is the socket that all accept from. One without a beat for `stall_seconds` is replaced."""
         self._work = work
         self._listener = listener
         self._wanted = workers
-        self._drain_seconds = drain_seconds
         self._patience = max(1, round(stall_seconds / BEAT_SECONDS))
         self._workers: dict[int, Worker] = {}  # by process id
         self._ever_served = False
         self._failures = 0  # in a row: workers that ended young
         self._fruitless = 0  # of these, since one has served
         self._next_start = self._next_tick = 0.0
+        self._all_end = mmap(-1, 1)
         self._stopping = False
-        self._shut_at: float | None = None
         self._unfolded = False
         self._failure: StartError | None = None
         self._told, self._tell = socket.socketpair()
@@ -159,7 +164,7 @@ class Supervisor:
                 sibling.line.close()
             self._told.close()
             self._tell.close()
-            self._work(Line(end))
+            self._work(Line(end, self._all_end, self._listener))
             status = 0
         except StartError as error:
             log.critical("refused to start", reason=str(error))
@@ -184,8 +189,6 @@ class Supervisor:
 
     def _seconds_left(self) -> float:
         due = [self._next_tick]
-        if self._shut_at is not None:
-            due.append(self._shut_at)
         if not self._stopping and len(self._workers) < self._wanted:
             due.append(self._next_start)
         return max(0.0, min(due) - monotonic())
@@ -256,15 +259,12 @@ class Supervisor:
         self._stop()
 
     def _tick(self) -> None:
-        """Look for what is due. Silence is counted in ticks: of time for which this process stood still, too, no worker
-        is to blame."""
-        now = monotonic()
-        if self._shut_at is not None and now >= self._shut_at:
-            self._shut_at = None
-            shut_door(self._listener)
-        if now < self._next_tick:
+        """Look for workers that stand still. Their silence is counted in ticks, not in seconds: where this process
+        stood still too, no worker is to blame.
+        """
+        if monotonic() < self._next_tick:
             return
-        self._next_tick = now + BEAT_SECONDS
+        self._next_tick = monotonic() + BEAT_SECONDS
         for pid, worker in self._workers.items():
             worker.silent += 1
             waits = self._patience if worker.served is not None or self._stopping else self._patience * LOADING
@@ -273,9 +273,9 @@ class Supervisor:
                 os.kill(pid, signal.SIGKILL)
 
     def _stop(self) -> None:
-        """Let all workers drain. Told twice: at once."""
-        self._shut_at = monotonic() + (0.0 if self._stopping else self._drain_seconds)
+        """Let all workers drain, and end."""
         self._stopping = True
+        self._all_end[0] = 1
         for pid in self._workers:
             os.kill(pid, signal.SIGTERM)
 

@@ -7,12 +7,24 @@ import signal
 import socket
 import struct
 import threading
+from collections.abc import Mapping
 from types import FrameType
+from typing import Protocol
 
 LAST_ACCEPTS_SECONDS = 0.1  # for what connected before the door was shut to be accepted and to send its request
 ORPHANED = signal.SIGUSR1  # to a worker whose parent was killed; until it is handled, it ends the process
-ORPHAN_SECONDS = 1.5  # for such a worker to finish what is in flight, for its port is wanted
+ORPHAN_SECONDS = 1.0  # for such a worker to finish what is in flight, for its port is wanted
 SO_ATTACH_FILTER = 26  # of Linux' asm-generic/socket.h; Python has no name for it
+
+
+class Parent(Protocol):
+    """What a worker asks of the parent of all workers."""
+
+    def join(self, served: Mapping[str, str]) -> None:
+        """Begin to serve models with these digests, by NAME/VERSION. Raises StartError where this must not be."""
+
+    def shut_door(self) -> None:
+        """Where all workers end, let no new connection begin."""
 
 
 class Lifecycle:
@@ -20,13 +32,14 @@ class Lifecycle:
 
     While it drains, readiness fails, so that a load balancer looks elsewhere, and every answer says
     `Connection: close`, so that no caller writes its next request into a connection that is going away.
-    Then the door is shut, by the parent of all workers where all of them stop; those already inside are let finish, and
-    the server's own handler takes over.
+    Then the door is shut, where all workers end; those already inside are let finish, and the server's own handler
+    takes over.
     """
 
-    def __init__(self, drain_seconds: float) -> None:
+    def __init__(self, drain_seconds: float, parent: Parent | None = None) -> None:
         self.draining = False
         self._drain_seconds = drain_seconds
+        self._parent = parent
 
     def handle_signals(self) -> None:
         """Put the draining in front of the server's own handler for SIGTERM. Needs the running loop's main thread."""
@@ -40,8 +53,12 @@ class Lifecycle:
                 hand_over(number, frame)
                 return
             self.draining = True
-            wait = self._drain_seconds + LAST_ACCEPTS_SECONDS
-            loop.call_soon_threadsafe(loop.call_later, wait, hand_over, number, frame)
+            loop.call_soon_threadsafe(loop.call_later, self._drain_seconds, last_accepts, number, frame)
+
+        def last_accepts(number: int, frame: FrameType | None) -> None:
+            if self._parent is not None:
+                self._parent.shut_door()
+            loop.call_later(LAST_ACCEPTS_SECONDS, hand_over, number, frame)
 
         def be_quick(_: int, frame: FrameType | None) -> None:
             signal.setitimer(signal.ITIMER_REAL, ORPHAN_SECONDS)  # then SIGALRM ends the process

@@ -1,5 +1,6 @@
 """`python -m benchmarks.attack fuzz | show | table | soak`."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 from benchmarks.attack import search, service
 from benchmarks.attack import soak as soaking
 from benchmarks.attack import table as tables
+from benchmarks.attack.calm import warm_up
 from benchmarks.attack.genomes import named
 from benchmarks.servers import ROOT
 
@@ -25,6 +27,7 @@ def fuzz(
 ) -> None:
     """Search for the most expensive requests under 64 KB; fail on one over budget."""
     with service.running(FOLDER / "service.log") as running:
+        asyncio.run(warm_up(running.port))  # the first request of a kind may start a process
         hunt = search.Search(running, seed)
         hunt.run(seconds, search.load(corpus), typer.echo)
         stall = running.longest_stall()

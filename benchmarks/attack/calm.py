@@ -10,7 +10,7 @@ from time import perf_counter
 
 import numpy as np
 
-from benchmarks.attack.honest import drawings_and_frames
+from benchmarks.attack.honest import drawings_and_frames, honest_kinds
 from benchmarks.attack.service import LENGTH, Answer
 
 CALM_A_SECOND, ATTACKS_A_SECOND = 20, 4
@@ -30,6 +30,13 @@ class Calm:
 
     def percentile(self, percent: float) -> float:
         return float(np.percentile(self.seconds, percent)) if self.seconds else float("nan")
+
+
+async def warm_up(port: int) -> None:
+    """All kinds of honest requests, a few times, so that every process has grown to its usual size."""
+    for kind in honest_kinds() * 5:
+        with suppress(*CUT_OFF):
+            await asyncio.wait_for(ask(port, kind.wire), PATIENCE)
 
 
 async def beside(port: int, attacks: Sequence[bytes], seconds: float) -> Calm:

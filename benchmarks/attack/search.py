@@ -23,7 +23,8 @@ GET_SECONDS = 0.02  # of a request without a body
 ELITES = 6  # of a niche
 TOURNAMENT = 2
 CORPUS = 1000  # requests that are remembered
-CONFIRMED_FROM = 0.6  # of what is allowed: from there on a cost is measured again
+CONFIRMED_FROM = 0.6  # of what is allowed: from there on a cost is measured again,
+BEYOND_DOUBT = 5.0  # seconds: up to here
 FROM_SCRATCH, FROM_TWO = 0.25, 0.15  # of the requests that are tried
 REFUSED_WELL = {400, 404, 405, 408, 413, 415, 422, 429, 431, 501, 503, 504}
 
@@ -113,7 +114,7 @@ class Search:
     def _measured(self, genome: Genome, request: Request) -> Cost:
         """The least of three, where it matters: what else the machine does can make a request dearer, never cheaper."""
         seconds, answer = self._service.cost(request)
-        if CONFIRMED_FROM * allowed_seconds(len(request.body)) < seconds < SECONDS_A_REQUEST:
+        if CONFIRMED_FROM * allowed_seconds(len(request.body)) < seconds < BEYOND_DOUBT:
             seconds = min(seconds, *(self._service.cost(request)[0] for _ in range(2)))
         return Cost(genome, seconds, len(request.body), answer.status)
 

@@ -65,10 +65,10 @@ class Service:
             self.hang_up()
             return Answer(CUT_OFF)
 
-    def cost(self, request: Request) -> tuple[float, Answer]:
+    def cost(self, request: Request, within: float = ANSWERED_WITHIN) -> tuple[float, Answer]:
         """CPU seconds that all processes of the service spend on one request, and its answer."""
         before = settled_seconds(self.tree)
-        answer = self.ask(request)
+        answer = self.ask(request, within)
         return settled_seconds(self.tree) - before, answer
 
     def text(self, path: str) -> str:

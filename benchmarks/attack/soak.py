@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.attack import named, wrappings
-from benchmarks.attack.calm import CUT_OFF, PATIENCE, ask
+from benchmarks.attack.calm import CUT_OFF, PATIENCE, ask, warm_up
 from benchmarks.attack.genomes import Genome
 from benchmarks.attack.honest import Kind, honest_kinds
 from benchmarks.attack.named import BATCH
@@ -153,14 +153,14 @@ def soak(log: Path, seconds: float, corpus: Sequence[Genome], seed: int, say: Ca
     small = [make() for name, make in named.ATTACKS.items() if "MiB" not in name]
     found = [request for genome in corpus if (request := genome.request()) is not None]
     with running(log, workers=2) as service:
-        asyncio.run(_once_each(service))
+        asyncio.run(warm_up(service.port))
         settled_seconds(service.tree)
         memory, descriptors = service.tree.pss(), service.tree.descriptors()
         busy = Soak(service, [one.wire() for one in [*small, *found]], random.Random(seed))
         asyncio.run(busy.run(seconds))
         say(f"honest {dict(busy.answered)}, cut off {busy.cut_off}; attacks {dict(busy.attacked)}; {dict(busy.faults)}")
         time.sleep(QUIET_SECONDS)
-        asyncio.run(_once_each(service))
+        asyncio.run(warm_up(service.port))
         now, opened = service.tree.pss(), service.tree.descriptors()
         say(f"memory {memory / 1e6:.0f} -> {now / 1e6:.0f} MB, descriptors {descriptors} -> {opened}")
         wrong = list(dict.fromkeys(busy.wrong))
@@ -174,13 +174,6 @@ def soak(log: Path, seconds: float, corpus: Sequence[Genome], seed: int, say: Ca
     if "Traceback" in (told := log.read_text(errors="replace")):
         wrong.append(f"the log has a traceback: {told[told.index('Traceback') :][:2000]}")
     return wrong
-
-
-async def _once_each(service: Service) -> None:
-    """All kinds of honest requests, a few times, so that every worker has grown to its usual size."""
-    for kind in honest_kinds() * 5:
-        with suppress(*CUT_OFF):
-            await asyncio.wait_for(ask(service.port, kind.wire), PATIENCE)
 
 
 def _inconsistent(exposition: str) -> list[str]:

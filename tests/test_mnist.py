@@ -1,8 +1,12 @@
 """MNIST's 10,000 test images through the running service: every way in reads the same."""
 
 import io
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
+from itertools import chain
 
 import httpx
 import numpy as np
@@ -28,21 +32,29 @@ def accuracy(read: Iterator[int], labels: NDArray[np.int64]) -> float:
     return float(np.mean(np.fromiter(read, np.int64, len(labels)) == labels))
 
 
-def one_by_one(client: httpx.Client, model: str, bodies: Iterator[bytes], headers: dict[str, str]) -> Iterator[int]:
-    def read(body: bytes) -> int:
-        answer = client.post("/v1/predict", params={"model": model}, content=body, headers=headers)
-        return int(answer.json()["digit"])
+def one_by_one(client: httpx.Client, model: str, bodies: list[bytes], headers: dict[str, str]) -> Iterator[int]:
+    """Over eight connections at once, by http.client: httpx takes longer for a request than the service."""
 
-    with ThreadPoolExecutor(8) as pool:
-        yield from pool.map(read, bodies)
+    def read(share: list[bytes]) -> list[int]:
+        with closing(HTTPConnection(client.base_url.host, client.base_url.port)) as connection:
+            return [answer(connection, body) for body in share]
+
+    def answer(connection: HTTPConnection, body: bytes) -> int:
+        connection.request("POST", f"/v1/predict?model={model}", body, headers)
+        return int(json.loads(connection.getresponse().read())["digit"])
+
+    size = -(-len(bodies) // 8)
+    shares = [bodies[start : start + size] for start in range(0, len(bodies), size)]
+    with ThreadPoolExecutor(len(shares)) as pool:
+        yield from chain.from_iterable(pool.map(read, shares))
 
 
 def test_every_way_in_has_the_manifests_accuracy(client: httpx.Client, mnist_test: Mnist, model: str) -> None:
     images, labels = mnist_test
     metrics = bundle.read(MODELS / model / bundle.versions(MODELS / model)[0]).manifest.metrics
     assert metrics is not None
-    raw = accuracy(one_by_one(client, model, (image.tobytes() for image in images), RAW), labels)
-    png = accuracy(one_by_one(client, model, (encoded(image) for image in images), PNG), labels)
+    raw = accuracy(one_by_one(client, model, [image.tobytes() for image in images], RAW), labels)
+    png = accuracy(one_by_one(client, model, [encoded(image) for image in images], PNG), labels)
     batch = client.post("/v1/predict/batch", params={"model": model}, content=images.tobytes(), headers=RAW).json()
     at_once = accuracy((one["digit"] for one in batch["predictions"]), labels)
     rows = client.post(

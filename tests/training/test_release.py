@@ -113,7 +113,7 @@ def test_the_graph_is_lean(arch: str) -> None:
 def convolutional(small_mnist: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The default network, narrow, until it can tell digits apart; to be exported in integers."""
     chosen = architecture("cnn")
-    options = {"epochs": 12, "width": 0.5, "batch_size": 32, "non_digits": 0, "shift": 0, "rotation": 0, "int8": True}
+    options = {"epochs": 5, "width": 0.5, "batch_size": 32, "non_digits": 0, "augmented": 0, "int8": True}
     folder = tmp_path_factory.mktemp("convolutional")
     return pipeline.train(chosen, chosen.recipe.changed(options), small_mnist, seed=0, folder=folder)
 

@@ -9,12 +9,11 @@ from typing import Any, cast
 
 import structlog
 import uvicorn
-from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from app import log, metrics
 from app.config import Settings
-from app.errors import StartError
+from app.errors import START_FAILED, StartError
 from app.protocol import Door
 from app.protocol.connection import Bounds
 
@@ -26,7 +25,10 @@ def run(settings: Settings) -> None:
     """Serve until told to stop. Raises StartError where the address is taken or the workers cannot start."""
     with listen(settings) as listener:
         if settings.workers == 1:
-            uvicorn.Server(configure(settings, partial(build, settings, listener), factory=True)).run([listener])
+            server = uvicorn.Server(configure(settings, partial(build, settings, listener), factory=True))
+            server.run([listener])
+            if not server.started:  # of which uvicorn has told by an exit status only lately
+                raise SystemExit(START_FAILED)
             return
         # The door of a socket that workers share is shut by their parent, when all of them stop.
         config = configure(settings, partial(build, settings, None), factory=True)
@@ -83,7 +85,7 @@ class Workers(Multiprocess):
     def run(self) -> None:
         """Raises StartError where the workers could not start; each has logged its reason."""
         super().run()
-        if any(worker.exitcode == STARTUP_FAILURE for worker in self.processes):
+        if any(worker.exitcode == START_FAILED for worker in self.processes):
             raise StartError("the workers could not start; the reason is logged above")
 
     def terminate_all(self) -> None:

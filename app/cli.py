@@ -6,11 +6,10 @@ from typing import Annotated, Any
 import typer
 from PIL import Image
 from pydantic import ValidationError
-from uvicorn.config import STARTUP_FAILURE
 
 from app import log, server
 from app.config import Settings
-from app.errors import BundleError, StartError
+from app.errors import START_FAILED, BundleError, StartError
 from app.imaging import strokes
 from app.inference import bundle
 from app.load import LoadError
@@ -33,7 +32,7 @@ def serve(
         server.run(settings)
     except StartError as error:
         typer.echo(f"refused to start: {error}", err=True)
-        raise typer.Exit(STARTUP_FAILURE) from error
+        raise typer.Exit(START_FAILED) from error
 
 
 @cli.command()

@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     max_connections: int | None = Field(
         None,
         ge=1,
-        description="Connections of one worker at a time; unset: as file descriptors allow, up to 2,048.",
+        description="Connections of one worker at a time; unset: as file descriptors allow, up to 1,024.",
     )
 
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode] = Field(

@@ -5,6 +5,8 @@
 
 from typing import ClassVar, Self
 
+START_FAILED = 3  # the exit status where the service could not start, uvicorn's too
+
 
 class StartError(Exception):
     """The service must not start like this; the message says why and what to change."""

@@ -12,7 +12,7 @@ import uvicorn
 
 from app import metrics
 from app.config import Settings
-from app.errors import StartError
+from app.errors import START_FAILED, StartError
 from app.protocol import Door
 from app.protocol.connection import Bounds
 from app.supervisor import Line, Supervisor
@@ -47,7 +47,10 @@ def _serve(settings: Settings, listener: socket.socket, line: Line) -> None:
     from app.main import create_app
 
     metrics.reserve_room()
-    uvicorn.Server(configure(settings, create_app(settings, line))).run([listener])
+    server = uvicorn.Server(configure(settings, create_app(settings, line)))
+    server.run([listener])
+    if not server.started:  # of which uvicorn has told by an exit status only lately
+        raise SystemExit(START_FAILED)
 
 
 def configure(settings: Settings, app: Callable[..., Any]) -> uvicorn.Config:

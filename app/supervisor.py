@@ -22,11 +22,10 @@ from time import monotonic
 from typing import NoReturn
 
 import structlog
-from uvicorn.config import STARTUP_FAILURE
 
 from app import metrics
 from app.api.lifecycle import ORPHANED, shut_door
-from app.errors import StartError
+from app.errors import START_FAILED, StartError
 
 log = structlog.get_logger()
 
@@ -168,7 +167,7 @@ class Supervisor:
             status = 0
         except StartError as error:
             log.critical("refused to start", reason=str(error))
-            status = STARTUP_FAILURE
+            status = START_FAILED
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else 1
         except BaseException:
@@ -237,7 +236,7 @@ class Supervisor:
         served = worker.served is not None
         reason = _told_of(code)
         log.warning("a worker ended", pid=pid, reason=reason, served=served)
-        if code == STARTUP_FAILURE and not self._ever_served:
+        if code == START_FAILED and not self._ever_served:
             self._give_up("the workers could not start; the reason is logged above")
         elif served and monotonic() - worker.serving_since > YOUNG_SECONDS:
             self._failures = 0

@@ -65,6 +65,7 @@ class Connection(asyncio.Protocol):
         self._answering = False
         self._has_answer = False  # the request whose body comes or whose answer is due: at least its head
         self._keeps_alive = True
+        self._leaves = False  # for the whole service does
         self._dropped = 0  # bytes that came for nobody
         self._written = 0
         self._sent = self._sent_at = 0.0  # how many of them had been sent, when it was last looked at
@@ -103,7 +104,7 @@ class Connection(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """uvicorn is about to stop: the answer that is due is the last."""
-        self._keeps_alive = False
+        self._keeps_alive, self._leaves = False, True
         if not self._answering:
             self._close()
 
@@ -304,6 +305,9 @@ class Connection(asyncio.Protocol):
         """Nothing more is answered. What still comes is dropped for a while instead of resetting the connection, which
         could cost the caller its answer (RFC 9112, 9.6)."""
         if self.is_gone():
+            return
+        if self._leaves and self.waits is not Waits.BODY:
+            self._close()
             return
         self._wait(Waits.END, LINGER_SECONDS)
         self._dropped = 0

@@ -32,9 +32,9 @@ class Calm:
         return float(np.percentile(self.seconds, percent)) if self.seconds else float("nan")
 
 
-async def warm_up(port: int) -> None:
-    """All kinds of honest requests, a few times, so that every process has grown to its usual size."""
-    for kind in honest_kinds() * 5:
+async def warm_up(port: int, rounds: int = 5) -> None:
+    """All kinds of honest requests, `rounds` times, so that every process has grown to its usual size."""
+    for kind in honest_kinds() * rounds:
         with suppress(*CUT_OFF):
             await asyncio.wait_for(ask(port, kind.wire), PATIENCE)
 

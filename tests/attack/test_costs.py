@@ -18,7 +18,7 @@ BUSY_MACHINE = 2.0  # times what is allowed: other tests run besides, and slow d
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("attacked") / "log") as service:
-        asyncio.run(warm_up(service.port))  # the first request of a kind may start a process
+        asyncio.run(warm_up(service.port, rounds=1))  # the first request of a kind may start a process
         yield service
 
 
@@ -35,7 +35,7 @@ def test_a_short_search_finds_nothing_over_budget(service: Service) -> None:
     search = Search(service, SEED)
     search.run(SECONDS, FOUND)
     print(*search.worst(5), sep="\n")
-    assert search.tried > SECONDS
+    assert search.tried >= len(FOUND)
     assert [f"{one}\n{one.genome.text()}" for one in search.over_budget(BUSY_MACHINE)] == []
     assert [f"{one.status} {one.genome.text()}" for one in search.failures] == []
 

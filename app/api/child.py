@@ -52,6 +52,7 @@ def main() -> None:
     os.nice(int(os.environ.get("XNICE", NICE)))
     with socket.socket(fileno=os.dup(0)) as channel, suppress(ConnectionError):
         channel.sendall(READY)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries print about strangers' files; errors come back instead
         while head := _receive(channel, LENGTHS.size):
             _reply(channel, *LENGTHS.unpack(head))
             _give_back()

@@ -69,7 +69,10 @@ class Predict:
     async def _single(self, model: LiveModel, include: frozenset[str], body: bytes, exchange: Exchange) -> Answer:
         seen = self._framer.see_here(body, exchange) or await self._framer.see(body, exchange)
         occlusion = occlude(seen.frame.pixels) if "heatmap" in include else None
-        frames = seen.frame.pixels[np.newaxis] if occlusion is None else occlusion.frames
+        frames = seen.frame.pixels[np.newaxis]
+        if occlusion is not None:
+            frames = occlusion.frames
+            seen.budget.charge(occlusion.seconds, f"covering the picture in {len(frames) - 1} places")
         exchange.check_deadline()
         self._admission.charge(exchange, len(frames) - 1)
         submission = await _run(model, frames, exchange)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from app.api import bodies
 from app.api.bodies import Bounds, Item
-from app.budget import Budget, allowed_seconds
+from app.budget import UNLIMITED, Budget, allowed_seconds
 from app.errors import BatchTooLarge, NoInk, ServiceError
 from app.imaging import readings
 from app.imaging.arrays import SIDE, Frames
@@ -31,10 +31,12 @@ Opened = Callable[[Image.Image], None]  # to be called with an image before it i
 
 
 class Seen(NamedTuple):
-    """What the model will see of one image, and how long that took to make."""
+    """What the model will see of one image, how long that took to make, and what is left of the request's budget."""
 
     frame: Frame
     spent: Spent
+    budget: Budget = UNLIMITED
+    """Of what came as pixels: those weigh more than all that is done with them."""
 
 
 class Sheet(NamedTuple):
@@ -80,8 +82,8 @@ def see(body: bytes, content_type: str, bounds: Bounds) -> Seen:
     """One image of any kind. Raises ServiceError."""
     spent: Spent = {}
     with _spending(spent):
-        frame = _frame_of(bodies.single(content_type, body), bounds, Budget(allowed_seconds(len(body))), spent)
-    return Seen(frame, spent)
+        budget = Budget(allowed_seconds(len(body)))
+        return Seen(_frame_of(bodies.single(content_type, body), bounds, budget, spent), spent, budget)
 
 
 def see_here(body: bytes, content_type: str, bounds: Bounds) -> Seen | None:
@@ -95,8 +97,8 @@ def see_here(body: bytes, content_type: str, bounds: Bounds) -> Seen | None:
         return None
     spent: Spent = {}
     with _spending(spent):
-        frame = _frame_of(item, bounds, Budget(allowed_seconds(len(body))), spent)
-    return Seen(frame, spent)
+        budget = Budget(allowed_seconds(len(body)))
+        return Seen(_frame_of(item, bounds, budget, spent), spent, budget)
 
 
 def find(body: bytes, content_type: str, bounds: Bounds) -> Sheet:

@@ -13,6 +13,8 @@ from app.inference.session import ENERGY, Frames, Scores
 SIDE = 28
 PATCH, STRIDE = 5, 2  # pixels
 
+MAP_SECONDS, FRAME_SECONDS = 3e-3, 60e-6  # of work: for the heat maps, and for each frame of a small network
+
 Heat = NDArray[np.float32]  # [28, 28]
 
 
@@ -22,6 +24,11 @@ class Occlusion(NamedTuple):
     frames: Frames
     patches: list[tuple[int, int]]
     """Top and left of each."""
+
+    @property
+    def seconds(self) -> float:
+        """What running and showing them takes, with a network of the default's size."""
+        return MAP_SECONDS + FRAME_SECONDS * len(self.frames)
 
 
 def occlude(frame: Frames) -> Occlusion:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from tests.conftest import Serve
+from tests.pictures import encoded
 
 SEVEN = Path("examples/7.png").read_bytes()
 
@@ -87,3 +88,17 @@ def test_frames_can_be_explained(client: httpx.Client, digits: np.ndarray) -> No
     headers = {"Content-Type": "application/octet-stream"}
     answer = client.post("/v1/explain", content=digits[3].tobytes(), headers=headers).json()
     assert (answer["digit"], "input" in answer) == (3, False)
+
+
+def test_an_explanation_is_charged_for(client: httpx.Client) -> None:
+    """In a picture of a hundred bytes there is less to explain than that takes."""
+    solid = np.zeros((40, 40), np.uint8)
+    solid[4:36, 4:36] = 255
+    body = encoded(Image.fromarray(solid).convert("1"))
+    assert len(body) < 150
+    headers = {"Content-Type": "image/png"}
+    assert client.post("/v1/predict", content=body, headers=headers).status_code == 200
+    for path in ("/v1/explain", "/v1/predict?include=heatmap"):
+        answer = client.post(path, content=body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "too_much_work")
+        assert "covering the picture in" in answer.json()["detail"]

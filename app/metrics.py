@@ -124,6 +124,8 @@ class Metrics:
         self._answered: defaultdict[tuple[str, ...], list[tuple[float, ...]]] = defaultdict(list)
         self._read: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._flush_scheduled = False
+        self._reading: asyncio.Future[bytes] | None = None
+        self._read_again_at = 0.0
 
     def answered(self, route: str, method: str, status: str, stages: dict[str, float], seconds: float) -> None:
         """Count a request, which took `seconds` in all. On the event loop; to be seen PENDING_SECONDS later at most."""
@@ -169,11 +171,18 @@ class Metrics:
             self.images.labels(*labels).inc(images)
 
     async def exposition(self) -> bytes:
-        """The Prometheus text format, over all workers. Their files are read on a thread."""
+        """The Prometheus text format, over all workers. Their files are read on a thread, and once for all who ask
+        within PENDING_SECONDS: that takes some milliseconds of a core.
+        """
         self.flush()
         if SHARED not in os.environ:
             return generate_latest(self.registry)
-        return await asyncio.to_thread(_over_all_workers)
+        now = asyncio.get_running_loop().time()
+        if self._read_again_at <= now and (self._reading is None or self._reading.done()):
+            self._read_again_at = now + PENDING_SECONDS
+            self._reading = asyncio.ensure_future(asyncio.to_thread(_over_all_workers))
+        assert self._reading is not None
+        return await asyncio.shield(self._reading)
 
 
 def _over_all_workers() -> bytes:

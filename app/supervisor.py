@@ -145,10 +145,13 @@ class Supervisor:
         with mine, theirs:
             before = signal.pthread_sigmask(signal.SIG_BLOCK, (*TOLD, ENDED))  # else a child might note one here
             parent = os.getpid()
-            pid = os.fork()
-            if not pid:
-                self._become_worker(theirs, parent, before)
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            try:
+                pid = os.fork()
+                if not pid:
+                    mine.close()
+                    self._become_worker(theirs, parent, before)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
             self._workers[pid] = Worker(mine.dup())
 
     def _become_worker(self, end: socket.socket, parent: int, mask: set[int | signal.Signals]) -> NoReturn:

@@ -56,8 +56,8 @@ def test_ready_soon_and_small(process: Start) -> None:
     assert resident < RESIDENT
 
 
-def test_workers_count_together_and_lose_no_count_with_a_worker(process: Start) -> None:
-    running = process("--workers", "2")
+def test_workers_count_together_and_lose_no_count_with_a_worker(process: Start, tmp_path: Path) -> None:
+    running = process("--workers", "2", TMPDIR=str(tmp_path))
     running.wait_until_ready()
     wait_until(lambda: len(running.workers()) == 2)
     send(running, 1000)
@@ -73,6 +73,7 @@ def test_workers_count_together_and_lose_no_count_with_a_worker(process: Start) 
     assert scrapes == [1000] * 20
     send(running, 100)
     wait_until(lambda: requests_counted(running) == 1100)
+    assert len(list(tmp_path.glob("*/*.db"))) == 2 * 4 + 2  # of each worker, and of all that have ended
 
 
 def test_a_worker_that_is_told_to_stop_is_replaced_and_the_others_go_on(process: Start) -> None:

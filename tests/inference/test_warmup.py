@@ -39,3 +39,17 @@ def test_every_size_up_to_the_chunk_is_warmed(chunk: int) -> None:
     assert sizes[0] == 1
     assert sizes[-1] == chunk
     assert all(larger <= 2 * smaller for smaller, larger in pairwise(sizes))
+
+
+def test_what_is_too_long_for_the_event_loop_is_not_waited_for_again_and_again() -> None:
+    runs: list[int] = []
+    run = taking(LONGEST_HOLD_SECONDS / 3)
+
+    def counted(frames: np.ndarray) -> None:
+        runs.append(len(frames))
+        run(frames)
+
+    warmed = warm_up(counted, 64, spare_core=False)
+    assert warmed.inline_images == 2
+    assert [runs.count(size) for size in (8, 16, 32, 64)] == [1] * 4
+    assert runs.count(1) > 2

@@ -35,7 +35,7 @@ COSTS = {
 INTERLACED = 8e-9  # seconds more for a byte of an interlaced PNG
 RUN_LENGTHS = 170e-9  # seconds more for a pixel of a BMP that is packed
 SCAN = 2e-9  # seconds for each sample of a JPEG that is decoded once more
-SMALLER, ON_PAPER, STRETCHED = 6e-9, 60e-9, 25e-9  # seconds for a pixel, of what is done once it is decoded
+SMALLER, ON_PAPER, STRETCHED = 6e-9, 30e-9, 25e-9  # seconds for a pixel, of what is done once it is decoded
 
 
 def pixels_of(image: Image.Image) -> int:

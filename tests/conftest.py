@@ -77,6 +77,14 @@ def wait_until(happened: Callable[[], Any], seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
+def runs(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended: that its end waits to be noted by another is no life."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 class Process:
     """`digitserve serve` as a process of its own, of one worker unless said otherwise, and what it logged."""
 
@@ -94,8 +102,7 @@ class Process:
 
     def workers(self) -> set[int]:
         """Ids of the processes that serve."""
-        children = psutil.Process(self.pid).children()
-        return {one.pid for one in children if one.status() != psutil.STATUS_ZOMBIE}
+        return {one.pid for one in psutil.Process(self.pid).children() if runs(one.pid)}
 
     def wait_until_ready(self) -> float:
         """Seconds from the start until readiness, or sooner where the process ended."""

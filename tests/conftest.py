@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import random
 import re
 import signal
 import socket
@@ -11,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,14 @@ def wait_until(happened: Callable[[], Any], seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
+def runs(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended: that its end waits to be noted by another is no life."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 class Process:
     """`digitserve serve` as a process of its own, of one worker unless said otherwise, and what it logged."""
 
@@ -97,8 +106,7 @@ class Process:
 
     def workers(self) -> set[int]:
         """Ids of the processes that serve."""
-        children = psutil.Process(self.pid).children()
-        return {one.pid for one in children if one.status() != psutil.STATUS_ZOMBIE}
+        return {one.pid for one in psutil.Process(self.pid).children() if runs(one.pid)}
 
     def wait_until_ready(self) -> float:
         """Seconds from the start until readiness, or sooner where the process ended."""
@@ -155,9 +163,13 @@ def process() -> Iterator[Callable[..., Process]]:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """One that stays free until it is taken: below those that the system gives out, and of this process of xdist's."""
+    own = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    while True:
+        port = random.randrange(10_000 + own, 32_768, processes)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @pytest.fixture

@@ -87,10 +87,11 @@ def test_refusals_without_retry_after_are_counted() -> None:
 
 
 def test_nobody_there() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with pytest.raises(LoadError, match=f"cannot connect to 127.0.0.1:{port}"):
-        asyncio.run(closed_loop(port, [b""], connections=1, seconds=0.1))
+    with socket.socket() as deaf:  # bound, so that nobody else takes the port, but not listening
+        deaf.bind(("127.0.0.1", 0))
+        port = deaf.getsockname()[1]
+        with pytest.raises(LoadError, match=f"cannot connect to 127.0.0.1:{port}"):
+            asyncio.run(closed_loop(port, [b""], connections=1, seconds=0.1))
 
 
 def test_a_server_that_dies_ends_the_loop() -> None:

@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.conftest import DIGITS, MLP, Process, wait_until
+from tests.conftest import DIGITS, MLP, Process, runs, wait_until
 
 Start = Callable[..., Process]
 RAW = {"Content-Type": "application/octet-stream"}
@@ -88,7 +88,7 @@ def test_workers_end_with_a_parent_that_was_killed_and_a_new_start_finds_the_por
         caller.start()
     os.kill(running.pid, signal.SIGKILL)
     try:
-        wait_until(lambda: not any(map(psutil.pid_exists, workers)), GONE_WITHIN)
+        wait_until(lambda: not any(map(runs, workers)), GONE_WITHIN)
         second = Process(httpx.URL(running.url).port or 0)
         try:
             second.wait_until_ready()

@@ -14,7 +14,7 @@ serve: .venv/serve ## the service on http://127.0.0.1:8000 with the bundled mode
 	$(BIN)/digitserve serve --host $(HOST) --port $(PORT)
 
 test: .venv/dev ## all tests, in as many processes as there are cores
-	$(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 check: .venv/dev ## lint, types, import rule, known vulnerabilities where they can be looked up; writes build/sbom.json
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Protocol
 
-LAST_ACCEPTS_SECONDS = 0.1  # for what connected before the door was shut to be accepted and to send its request
+LAST_ACCEPTS_SECONDS = 0.2  # for what connected before the door was shut to be accepted and to send its request
 ORPHANED = signal.SIGUSR1  # to a worker whose parent was killed; until it is handled, it ends the process
 ORPHAN_SECONDS = 1.0  # for such a worker to finish what is in flight, for its port is wanted
 SO_ATTACH_FILTER = 26  # of Linux' asm-generic/socket.h; Python has no name for it

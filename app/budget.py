@@ -24,16 +24,16 @@ class Budget:
     def __init__(self, seconds: float) -> None:
         self.whole = self.left = seconds
 
-    def charge(self, seconds: float, work: str) -> None:
+    def charge(self, seconds: float, work: str, *figures: object) -> None:
         """Count what `work` is about to cost. Raises TooMuchWork where that is more than is left.
 
-        `work` says in a caller's words what it is, as in "looking at 2,047x2,047 pixels".
+        `work` says in a caller's words what it is, as in "looking at {:,}x{:,} pixels", of whatever `figures`.
         """
         if seconds > self.left:
             raise TooMuchWork(
-                f"{work} would take about {seconds * 1e3:,.0f} ms, and {self.left * 1e3:,.0f} ms are left of the "
-                f"{self.whole * 1e3:,.0f} ms that a body of this size may take. Send it plainer or smaller, or send "
-                "fewer at a time."
+                f"{work.format(*figures)} would take about {seconds * 1e3:,.0f} ms, and {self.left * 1e3:,.0f} ms "
+                f"are left of the {self.whole * 1e3:,.0f} ms that a body of this size may take. "
+                "Send it plainer or smaller, or send fewer at a time."
             )
         self.left -= seconds
 

@@ -38,7 +38,7 @@ def files(body: bytes, budget: Budget, *, most: int, most_bytes: int, most_unpac
     unpacked = sum(entry.file_size for entry in entries)
     if unpacked > most_unpacked:
         raise TooLarge(f"the archive unpacks to {unpacked:,} bytes; at most {most_unpacked:,} are unpacked")
-    budget.charge(unpacked * BYTE_SECONDS, f"unpacking {unpacked:,} bytes")
+    budget.charge(unpacked * BYTE_SECONDS, "unpacking {:,} bytes", unpacked)
     return (File(entry.filename, _guarded(body, entry, most_bytes)) for entry in entries)
 
 
@@ -46,7 +46,7 @@ def _directory(body: bytes, budget: Budget, most: int) -> list[zipfile.ZipInfo]:
     entries = body.count(DIRECTORY_ENTRY)  # no fewer than there are, whatever the archive says itself
     if entries > MOST_LITTER * most + 100:
         raise BatchTooLarge(f"a batch holds at most {most:,} images; the archive lists some {entries:,} files")
-    budget.charge(entries * ENTRY_SECONDS, f"reading an archive's list of some {entries:,} files")
+    budget.charge(entries * ENTRY_SECONDS, "reading an archive's list of some {:,} files", entries)
     try:
         archive = zipfile.ZipFile(io.BytesIO(body))
         _check_apart(archive)

@@ -83,7 +83,7 @@ class Framer:
     def see_here(self, body: bytes, exchange: Exchange) -> Seen | None:
         """The frame of a single image, or None where that could hold up the event loop. Raises ServiceError."""
         try:
-            seen = work.see_here(body, _content_type(exchange), self._bounds)
+            seen = work.see_here(body, _content_type(exchange))
         except ServiceError as error:
             _spend(error.spent, exchange)
             raise

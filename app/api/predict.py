@@ -72,7 +72,7 @@ class Predict:
         frames = seen.frame.pixels[np.newaxis]
         if occlusion is not None:
             frames = occlusion.frames
-            seen.budget.charge(occlusion.seconds, f"covering the picture in {len(frames) - 1} places")
+            seen.budget.charge(occlusion.seconds, "covering the picture in {} places", len(frames) - 1)
         exchange.check_deadline()
         self._admission.charge(exchange, len(frames) - 1)
         submission = await _run(model, frames, exchange)

@@ -15,7 +15,7 @@ from app.budget import UNLIMITED, Budget
 from app.errors import ImageTooLarge, ServiceError, Undecodable
 from app.imaging import containers, costs
 from app.imaging.containers import is_plain_png as is_plain_png
-from app.imaging.costs import ENOUGH, OPENING
+from app.imaging.costs import ENOUGH, OPENING, PLAIN_PIXEL
 from app.imaging.costs import pixels_of as pixels_of
 
 Grey = NDArray[np.uint8]  # [H, W], as bright as the picture is
@@ -61,7 +61,15 @@ def open_image(
         )
     _check_memory(image, costs.bytes_to_decode(image, contents.scans))
     seconds = costs.seconds_to_decode(image, len(data), contents.scans)
-    budget.charge(seconds, f"decoding the {width}x{height} {image.format}")
+    budget.charge(seconds, "decoding the {}x{} {}", width, height, image.format)
+    return image
+
+
+def open_plain_png(data: bytes, budget: Budget) -> Image.Image:
+    """`open_image` of what `is_plain_png`, of which most is known already. Raises Undecodable, TooMuchWork."""
+    with _Translated(data, "image/png"):
+        image = _open(data, "image/png")
+    budget.charge(OPENING + PLAIN_PIXEL * image.width * image.height, "decoding the {}x{} PNG", *image.size)
     return image
 
 
@@ -80,7 +88,7 @@ def decode(image: Image.Image, enough: int = ENOUGH, budget: Budget = UNLIMITED)
             ImageOps.exif_transpose(image, in_place=True)
         factor = max(image.size) // enough
         small = _reducible(image).reduce(factor) if factor > 1 else image
-        budget.charge(costs.seconds_to_convert(small), f"converting {small.width:,}x{small.height:,} pixels")
+        budget.charge(costs.seconds_to_convert(small), "converting {:,}x{:,} pixels", *small.size)
         pixels = _pixels(small)
         image.close()
         return pixels

@@ -74,11 +74,11 @@ def ink_of(pixels: Pixels, budget: Budget, widest: float = WIDEST_STROKE) -> Ink
     What is wider than `widest`, in parts of the shorter side, is taken for a shadow then.
     """
     height, width = pixels.shape[:2]
-    budget.charge(FIXED_SECONDS + FLAT_PIXEL * height * width, f"looking at {_size_of(pixels)}")
+    budget.charge(FIXED_SECONDS + FLAT_PIXEL * height * width, "looking at {:,}x{:,} pixels", width, height)
     grey, channel = strongest_channel(pixels)
     shades = two_shades(grey)
     if not shades.flat:
-        budget.charge(UNEVEN_SECONDS + UNEVEN_PIXEL * grey.size, f"evening out the light on {_size_of(pixels)}")
+        budget.charge(UNEVEN_SECONDS + UNEVEN_PIXEL * grey.size, "evening out the light on {:,} pixels", grey.size)
     dark = is_ink_dark_on_flat(grey, shades) if shades.flat else is_ink_dark(grey)
     ink = on_flat_paper(grey, shades, dark=dark) if shades.flat else on_uneven_paper(grey, widest, dark=dark)
     names = (channel and f"{channel} channel", not shades.flat and EVENED, dark and "invert")
@@ -191,7 +191,8 @@ def by_colour(pixels: Pixels, budget: Budget) -> Inked:
 
     Colour is the logarithms of red and of blue over green; of both dimensions, the one along which most stands out.
     """
-    budget.charge(FIXED_SECONDS + COLOUR_PIXEL * pixels[..., 0].size, f"looking at the colours of {_size_of(pixels)}")
+    size = pixels.shape[0] * pixels.shape[1]
+    budget.charge(FIXED_SECONDS + COLOUR_PIXEL * size, "looking at the colours of {:,} pixels", size)
     smooth = cv2.GaussianBlur(pixels, (0, 0), max(1, FINEST * max(pixels.shape)))
     light = np.log1p(smooth.astype(np.float32))
     colour = light[..., ::2] - light[..., 1:2]
@@ -269,10 +270,6 @@ def _paper(grey: Grey) -> Grey:
     padded = cv2.copyMakeBorder(grey, *(margin,) * 4, cv2.BORDER_REFLECT_101)
     blurred: Grey = cv2.medianBlur(padded, size)[margin : margin + grey.shape[0], margin : margin + grey.shape[1]]
     return blurred
-
-
-def _size_of(pixels: Pixels) -> str:
-    return f"{pixels.shape[1]:,}x{pixels.shape[0]:,} pixels"
 
 
 def _reach(mask: Mask) -> float:

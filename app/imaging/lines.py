@@ -131,10 +131,12 @@ def without_remains(parts: Parts, budget: Budget) -> Parts:
     Raises TooMuchWork.
     """
     _, _, width, height, area = parts.stats.T
+    if not parts.borders.any():
+        return parts
     length = np.hypot(width, height)
     suspects = np.flatnonzero((parts.borders > 0) & (area <= THIN * length**2))
     pixels = int((width[suspects] * height[suspects]).sum(dtype=np.int64))
-    budget.charge(REMAINDER * len(suspects) + REMAINDER_PIXEL * pixels, f"looking at {len(suspects):,} thin parts")
+    budget.charge(REMAINDER * len(suspects) + REMAINDER_PIXEL * pixels, "looking at {:,} thin parts", len(suspects))
     remains = [place for place in suspects.tolist() if _is_remainder(parts, place, float(length[place]))]
     return parts.only(np.delete(np.arange(len(length)), remains)) if remains else parts
 

@@ -75,7 +75,7 @@ def find_numbers(pixels: Pixels, budget: Budget = UNLIMITED) -> list[Number]:
     _check(len(parts.names), MOST_PARTS, "parts that may be digits")
     boxed = (parts.stats[:, 2] * parts.stats[:, 3]).sum(dtype=np.int64)
     _check(int(boxed) // soft.size, MOST_LAYERS, "layers of ink")
-    budget.charge(PAIR * len(parts.names) ** 2, f"putting {len(parts.names):,} parts in rows")
+    budget.charge(PAIR * len(parts.names) ** 2, "putting {:,} parts in rows", len(parts.names))
     rows = _in_reading_order(_rows(parts.found, height), height)
     cut = _cut(rows, parts, soft, height, budget)
     numbers = []

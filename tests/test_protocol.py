@@ -242,7 +242,7 @@ class TestHeads:
                 connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
                 assert_refused(connection, 400, "malformed")
             assert 'digitserve_errors_total{code="malformed"} 1.0' in client.get("/metrics").text
-            counted = 'digitserve_requests_total{method="any",route="unmatched",status="400"} 1.0'
+            counted = 'digitserve_requests_total{method="other",route="unmatched",status="400"} 1.0'
             assert counted in client.get("/metrics").text
 
 

@@ -1,62 +1,37 @@
-"""The counts of several workers, kept in files: exact whoever ends, and few whatever ends."""
+"""What the metrics tell of the process itself."""
 
-import subprocess
-import sys
+import asyncio
+import time
 
-# Twenty workers count one after the other and are killed, while another process reads all the time.
-TWENTY_WORKERS = """
-import asyncio, os, re, signal, sys, time
-from pathlib import Path
+import httpx
 from prometheus_client import CollectorRegistry
-from app import metrics
 
-def counted():
-    text = asyncio.run(metrics.Metrics(CollectorRegistry()).exposition()).decode()
-    found = re.search(r'^digitserve_requests_total\\{.*\\} (\\S+)$', text, re.MULTILINE)
-    return float(found[1]) if found else 0.0
-
-def count():
-    metrics.reserve_room()
-    own = metrics.Metrics(CollectorRegistry())
-    own.requests.labels("/", "GET", "200").inc(10)
-    own.run_images.labels("digits").observe(3)
-    own.queue_images.labels("digits").inc(5)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def read():
-    metrics.reserve_room()
-    seen = [0.0]
-    while seen[-1] < 200:
-        seen.append(counted())
-    os._exit(0 if seen == sorted(seen) and seen[-1] == 200 else 1)
-
-def forked(work):
-    pid = os.fork()
-    if not pid:
-        work()
-    return pid
-
-with metrics.share_between_workers() as folder:
-    reader = forked(read)
-    for _ in range(20):
-        os.waitpid(forked(count), 0)
-        while not metrics.fold({reader}):
-            time.sleep(0.001)
-    status = os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1])
-    metrics.fold(set())
-    print(status, counted())
-    metrics.fold(set())
-    print(sorted(file.name for file in Path(folder).iterdir()))
-    text = asyncio.run(metrics.Metrics(CollectorRegistry()).exposition()).decode()
-    print([line for line in text.splitlines() if re.match("digitserve_(run_images_sum|queue_images)[{]", line)])
-"""
+from app.metrics import Metrics
 
 
-def test_the_counts_of_workers_that_ended_are_folded_while_others_read() -> None:
-    done = subprocess.run([sys.executable, "-c", TWENTY_WORKERS], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
-        "0 200.0",
-        "['counter_0.db', 'histogram_0.db']",
-        "['digitserve_run_images_sum{model=\"digits\"} 60.0']",
-    ]
+def test_a_held_event_loop_is_seen() -> None:
+    registry = CollectorRegistry()
+
+    async def hold() -> None:
+        Metrics(registry).watch_loop()
+        await asyncio.sleep(0.05)
+        time.sleep(0.3)
+        await asyncio.sleep(0.05)
+
+    asyncio.run(hold())
+    longest = registry.get_sample_value("digitserve_event_loop_longest_lag_seconds")
+    seen = registry.get_sample_value("digitserve_event_loop_lag_seconds_sum")
+    assert longest is not None
+    assert seen is not None
+    assert 0.27 < longest <= seen
+
+
+def test_the_service_watches_its_event_loop(client: httpx.Client) -> None:
+    before = _looks(client)
+    time.sleep(0.3)
+    assert _looks(client) > before
+
+
+def _looks(client: httpx.Client) -> float:
+    lines = client.get("/metrics").text.splitlines()
+    return float(next(line for line in lines if line.startswith("digitserve_event_loop_lag_seconds_count")).split()[1])

@@ -29,6 +29,7 @@ MIDDLE = 14.5  # where MNIST has its centre of mass: the middle of pixel 14, in 
 NEAR_BLACK = bytes(range(32))  # MNIST's background is 0 all over; a dark sheet of paper is not
 FINE = 4  # a frame's pixel is so many pixels wide while strokes are thinned
 THICKEST = 4.2  # pixels of a frame: strokes that are wider than nearly all of MNIST's are thinned
+THINNED, SMOOTHED = 0.2e-9, 1e-9  # seconds for a fine pixel and what is looked at around it, or how far it spreads
 EDGE = 0.3  # of full ink: where a digit's box ends
 
 
@@ -65,7 +66,7 @@ def normalise(pixels: Pixels, budget: Budget = UNLIMITED) -> Frame:
     if found is None:
         raise NoInk(NOTHING)
     writing, cut = found.writing, found.box.cut
-    boxed, thinned = fit(crop(writing.soft[cut], found.mask[cut]))
+    boxed, thinned = fit(crop(writing.soft[cut], found.mask[cut]), budget)
     names = (
         *([] if sheet is small else ["paint around"]),
         *writing.steps,
@@ -129,15 +130,16 @@ def crop(soft: Ink, digit: Mask) -> Ink:
     return own
 
 
-def fit(ink: Ink) -> tuple[Ink, bool]:
+def fit(ink: Ink, budget: Budget = UNLIMITED) -> tuple[Ink, bool]:
     """Scale, antialiased, so that the longer side is 20 pixels, with strokes no wider than MNIST's.
 
-    The second is whether they were thinned.
+    The second is whether they were thinned. Raises TooMuchWork.
     """
-    fine = _enlarged(ink)
+    fine = _enlarged(ink, budget)
     radius = round(max(_stroke_width(fine) - THICKEST, 0) / 2 * FINE)
     thinned = False
     if radius:
+        budget.charge(THINNED * fine.size * (2 * radius + 1) ** 2, "thinning thick strokes")
         thin = cv2.erode(fine, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2))
         if thinned := bool(thin.max() > EDGE):
             fine = thin
@@ -160,13 +162,14 @@ def centre(boxed: Ink) -> Grey:
     return frame
 
 
-def _enlarged(ink: Ink) -> Ink:
-    """As fine as strokes are thinned at, with an empty margin; what had few pixels is smoothed."""
+def _enlarged(ink: Ink, budget: Budget) -> Ink:
+    """As fine as strokes are thinned at, with an empty margin; what had few pixels is smoothed. Raises TooMuchWork."""
     size = _size(ink, BOX * FINE)
     scale = BOX * FINE / max(ink.shape)
     fine = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     fine = cv2.copyMakeBorder(fine, *(2 * FINE + round(scale),) * 4, cv2.BORDER_CONSTANT)
     if scale > 1.5:
+        budget.charge(SMOOTHED * fine.size * scale, "smoothing a few large pixels")
         fine = cv2.GaussianBlur(fine, (0, 0), 0.35 * scale)
     enlarged: Ink = (fine / max(float(fine.max()), 1e-6)).clip(0, 1)
     return enlarged

@@ -215,7 +215,7 @@ def _candidates(pieces: list[Piece], height: float, budget: Budget) -> Iterator[
                 continue
             if end > first + 1 and box.width > WIDEST * max(box.height, 0.6 * height):
                 break
-            yield Candidate(first, end, box, centre(fit(soft)[0]))
+            yield Candidate(first, end, box, centre(fit(soft, budget)[0]))
 
 
 def _joined(pieces: list[Piece]) -> tuple[Box, Ink]:

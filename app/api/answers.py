@@ -2,6 +2,8 @@
 
 import base64
 import io
+import struct
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +26,7 @@ JSON, NDJSON, NPY = "application/json", "application/x-ndjson", "application/x-n
 Entry = dict[str, Any]
 
 REJECTED = {"blank", "several_digits", "not_a_digit"}
+PNG_SIGNATURE, RGB, UP = b"\x89PNG\r\n\x1a\n", 2, 2  # colour type and filter
 ENLARGED = 10  # pixels for each of a frame's, in a heat map
 FOR, AGAINST = np.array([220, 40, 30]), np.array([40, 90, 230])  # red, green and blue
 
@@ -90,7 +93,7 @@ def explanation(occlusion: Occlusion, scores: Scores, *, runner_up: bool) -> Ent
     """The heat map of the digit that was read, over what the model saw, and likewise of the second most likely one."""
     second, first = np.argsort(scores[0, :ENERGY])[-2:].tolist()
     of_first = heat(occlusion, scores, first)
-    entry: Entry = {"heatmap": png(coloured(occlusion.frames[0], of_first))}
+    entry: Entry = {"heatmap": enlarged_png(coloured(occlusion.frames[0], of_first), ENLARGED)}
     if runner_up:
         of_second = heat(occlusion, scores, second)
         entry["explanation"] = {
@@ -99,19 +102,19 @@ def explanation(occlusion: Occlusion, scores: Scores, *, runner_up: bool) -> Ent
                 "digit": second,
                 "confidence": scores[0, second],
                 "values": of_second,
-                "heatmap": png(coloured(occlusion.frames[0], of_second)),
+                "heatmap": enlarged_png(coloured(occlusion.frames[0], of_second), ENLARGED),
             },
         }
     return entry
 
 
 def coloured(frame: Frames, values: NDArray[np.float32]) -> Frames:
-    """A frame, uint8 [28, 28], with what speaks for a digit in red and what against it in blue: [280, 280, 3]."""
+    """A frame, uint8 [28, 28], with what speaks for a digit in red and what against it in blue: [28, 28, 3]."""
     shares = values / max(float(np.abs(values).max()), 1e-6)
     colours = np.where(shares[..., None] > 0, FOR, AGAINST)
     strength = np.abs(shares)[..., None] * 0.75
     mixed: Frames = np.rint(frame[..., None] * (1 - strength) + colours * strength).astype(np.uint8)
-    return mixed.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)
+    return mixed
 
 
 def batch_document(model: LiveModel, batch: Batch, entries: list[bytes]) -> bytes:
@@ -168,3 +171,23 @@ def png(pixels: Frames) -> str:
         file, "PNG", compress_level=3
     )  # a third less time than the default, a fifth more bytes
     return base64.b64encode(file.getvalue()).decode()
+
+
+def enlarged_png(pixels: Frames, times: int) -> str:
+    """uint8 [H, W, 3] with each pixel as a square of `times` -> PNG, base64. Source: PNG (ISO/IEC 15948), 5 and 9.2.
+
+    A row that is the same as the one above is so many zeros, by the filter "up": a fifth of the time of an encoder that
+    has to find that out.
+    """
+    height, width = pixels.shape[:2]
+    rows = np.zeros((height, times, 1 + 3 * width * times), np.uint8)
+    rows[:, 0, 1:] = pixels.repeat(times, axis=1).reshape(height, -1)
+    rows[:, 1:, 0] = UP
+    header = struct.pack(">IIBBBBB", width * times, height * times, 8, RGB, 0, 0, 0)
+    chunks = {b"IHDR": header, b"IDAT": zlib.compress(rows.tobytes(), 1), b"IEND": b""}
+    file = PNG_SIGNATURE + b"".join(map(_chunk, chunks, chunks.values()))
+    return base64.b64encode(file).decode()
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

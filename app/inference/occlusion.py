@@ -13,7 +13,7 @@ from app.inference.session import ENERGY, Frames, Scores
 SIDE = 28
 PATCH, STRIDE = 5, 2  # pixels
 
-MAP_SECONDS, FRAME_SECONDS = 3e-3, 60e-6  # of work: for the heat maps, and for each frame of a small network
+MAP_SECONDS, FRAME_SECONDS = 2.5e-3, 100e-6  # of work: for the heat maps, and for each frame of a small network
 
 Heat = NDArray[np.float32]  # [28, 28]
 

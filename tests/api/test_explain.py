@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from app.api.answers import enlarged_png
 from tests.conftest import Serve
 from tests.pictures import encoded
 
@@ -102,3 +103,9 @@ def test_an_explanation_is_charged_for(client: httpx.Client) -> None:
         answer = client.post(path, content=body, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (422, "too_much_work")
         assert "covering the picture in" in answer.json()["detail"]
+
+
+def test_an_enlarged_picture_is_the_same_in_squares() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28, 3), np.uint8)
+    made = np.asarray(Image.open(io.BytesIO(base64.b64decode(enlarged_png(pixels, 10)))))
+    assert np.array_equal(made, pixels.repeat(10, axis=0).repeat(10, axis=1))

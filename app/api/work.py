@@ -178,7 +178,7 @@ class Begun:
             return
         frames.append(frame.pixels)
         if frame.steps:
-            part.made[self.place] = frame
+            part.made[self.place] = frame._replace(pixels=NOTHING)  # they are among the part's frames
 
     def _count(self, image: Image.Image) -> None:
         self._pixels += pixels_of(image)

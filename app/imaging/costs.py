@@ -35,7 +35,8 @@ COSTS = {
 INTERLACED = 8e-9  # seconds more for a byte of an interlaced PNG
 RUN_LENGTHS = 170e-9  # seconds more for a pixel of a BMP that is packed
 SCAN = 2e-9  # seconds for each sample of a JPEG that is decoded once more
-SMALLER, ON_PAPER, STRETCHED = 6e-9, 60e-9, 25e-9  # seconds for a pixel, of what is done once it is decoded
+SMALLER = 2e-9  # seconds for a channel of a pixel that is decoded, to make it smaller or of another kind
+ON_PAPER, STRETCHED = 30e-9, 25e-9  # seconds for a pixel that is transparent, or has more shades than a byte
 
 
 def pixels_of(image: Image.Image) -> int:
@@ -55,7 +56,7 @@ def largest_piece(image: Image.Image) -> tuple[int, int]:
 def seconds_to_decode(image: Image.Image, size: int, scans: int) -> float:
     """Of an image of `size` bytes, opened but not loaded; `scans` are how often a JPEG's pixels are decoded."""
     pixels, samples, cost = pixels_of(image), _samples(image), COSTS[str(image.format)]
-    seconds = pixels * (cost.pixel + cost.sample * samples + SMALLER) + size * cost.byte
+    seconds = pixels * (cost.pixel + cost.sample * samples + _smaller(image)) + size * cost.byte
     seconds += pixels * samples * SCAN * (scans - 1)
     if image.format == "PNG" and "interlace" in image.info:
         seconds += pixels * samples * INTERLACED
@@ -69,7 +70,7 @@ def seconds_to_convert(image: Image.Image) -> float:
     pixels = math.prod(image.size)
     if image.mode == "F" or image.mode.startswith("I"):
         return pixels * STRETCHED
-    return pixels * (ON_PAPER if image.has_transparency_data else SMALLER)
+    return pixels * (ON_PAPER if image.has_transparency_data else _smaller(image))
 
 
 def bytes_to_decode(image: Image.Image, scans: int) -> int:
@@ -91,6 +92,10 @@ def bytes_a_pixel(image: Image.Image) -> int:
     if image.mode.startswith("I;"):
         return 6
     return {"1": 2, "L": 1, "P": 5, "PA": 8}.get(image.mode, 4)
+
+
+def _smaller(image: Image.Image) -> float:
+    return SMALLER * (3 if image.mode == "P" else len(image.getbands()))
 
 
 def _samples(image: Image.Image) -> float:

@@ -12,6 +12,7 @@ from app.imaging.decode import Grey, Pixels
 Ink = NDArray[np.float32]  # [H, W], 0 bare paper .. 1 where none of the paper's light is left
 Mask = NDArray[np.uint8]  # [H, W], 1 where there is ink
 
+EVENED = "even light"
 THUMBNAIL = 64  # pixels a side; enough to see what is paper
 CHANNELS = ("red", "green", "blue")
 GREY_IS_BETTER_BY = 1.15  # a channel alone is noisier, and coarser in a JPEG
@@ -28,9 +29,9 @@ NOISE, LEAST_INK = 3.0, 0.02  # standard deviations, and the share of the paper'
 
 # What a look costs, in seconds: upper bounds, measured on an ordinary server; they cover all that follows but what is
 # charged for on its own.
-FIXED_SECONDS, FLAT_PIXEL = 1e-3, 15e-9
-UNEVEN_SECONDS, UNEVEN_PIXEL = 1e-3, 20e-9
-COLOUR_PIXEL = 100e-9
+FIXED_SECONDS, FLAT_PIXEL = 1.5e-3, 18e-9
+UNEVEN_SECONDS, UNEVEN_PIXEL = 1.2e-3, 20e-9
+COLOUR_PIXEL = 130e-9
 
 
 class Inked(NamedTuple):
@@ -72,14 +73,15 @@ def ink_of(pixels: Pixels, budget: Budget, widest: float = WIDEST_STROKE) -> Ink
 
     What is wider than `widest`, in parts of the shorter side, is taken for a shadow then.
     """
-    budget.charge(FIXED_SECONDS + FLAT_PIXEL * pixels[..., :1].size, f"looking at {_size_of(pixels)}")
+    height, width = pixels.shape[:2]
+    budget.charge(FIXED_SECONDS + FLAT_PIXEL * height * width, f"looking at {_size_of(pixels)}")
     grey, channel = strongest_channel(pixels)
     shades = two_shades(grey)
     if not shades.flat:
         budget.charge(UNEVEN_SECONDS + UNEVEN_PIXEL * grey.size, f"evening out the light on {_size_of(pixels)}")
     dark = is_ink_dark_on_flat(grey, shades) if shades.flat else is_ink_dark(grey)
     ink = on_flat_paper(grey, shades, dark=dark) if shades.flat else on_uneven_paper(grey, widest, dark=dark)
-    names = (channel and f"{channel} channel", not shades.flat and "even light", dark and "invert")
+    names = (channel and f"{channel} channel", not shades.flat and EVENED, dark and "invert")
     return Inked(ink, tuple(name for name in names if name))
 
 

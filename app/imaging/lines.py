@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from statistics import median
 from typing import NamedTuple
 
 import cv2
@@ -33,9 +34,10 @@ SLACK = 4  # pixels that a line may be off, both sides together
 # What it costs, in seconds: upper bounds, measured on an ordinary server.
 OUTLINE, OUTLINE_POINT = 20e-6, 0.3e-6
 PART_PIXEL = 3e-9  # of the picture
-HOUGH_PIXEL = 1.3e-6  # of the part
-STRETCH = 120e-6
-DIVIDER = 10e-6  # for each pixel of a box's side
+HOUGH_PIXEL = 2e-6  # of the part
+STRETCH = 200e-6
+BOX = 1e-3
+DIVIDER = 15e-6  # for each pixel of a box's side
 REMAINDER, REMAINDER_PIXEL = 25e-6, 10e-9
 
 
@@ -171,6 +173,7 @@ def _crossing(part: Mask, budget: Budget) -> Iterator[Line]:
 
 def _box(part: Mask, corners: Outline, mask: Mask, budget: Budget) -> list[Line]:
     """The sides of one connected part, if it is the border of a box with something inside."""
+    budget.charge(BOX, "looking for boxes")
     area, enclosed = cv2.countNonZero(part), cv2.contourArea(corners)
     if area > HOLLOW * enclosed:
         return []
@@ -212,11 +215,12 @@ def _dividers(near: Mask, a: Point, b: Point, c: Point, d: Point) -> Iterator[tu
 def _extended(start: Point, end: Point, shape: tuple[int, ...]) -> tuple[Point, Point]:
     """The straight line through two points, from border to border of the picture."""
     least, most = -math.inf, math.inf
-    for origin, step, size in zip(start, np.subtract(end, start).tolist(), (shape[1], shape[0]), strict=True):
+    across, down = end[0] - start[0], end[1] - start[1]
+    for origin, step, size in zip(start, (across, down), (shape[1], shape[0]), strict=True):
         if step:
             enters, leaves = sorted((-origin / step, (size - 1 - origin) / step))
             least, most = max(least, enters), min(most, leaves)
-    (x, y), (across, down) = start, np.subtract(end, start).tolist()
+    x, y = start
     return (x + least * across, y + least * down), (x + most * across, y + most * down)
 
 
@@ -238,7 +242,7 @@ def _width(part: Mask, start: Point, end: Point) -> float:
     along = np.linspace(0.1, 0.9, 40)[:, None]
     aside = np.arange(-12, 13) / max(math.hypot(across, down), 1)
     ink = _at(part, x + along * across - aside * down, y + along * down + aside * across).sum(axis=1)
-    return float(np.median(ink[ink > 0])) if ink.any() else 1.0
+    return float(median(ink[ink > 0].tolist())) if ink.any() else 1.0  # numpy's takes ten times as long for so few
 
 
 def _at(mask: Mask, x: Coordinates, y: Coordinates) -> Mask:

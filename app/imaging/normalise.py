@@ -14,7 +14,7 @@ from app.budget import UNLIMITED, Budget
 from app.errors import NoInk
 from app.imaging.arrays import SIDE
 from app.imaging.decode import Grey, Pixels
-from app.imaging.ink import Ink, Inked, Mask, by_colour, ink_of, shrink
+from app.imaging.ink import EVENED, Ink, Inked, Mask, by_colour, ink_of, shrink
 from app.imaging.parts import Box, Part, box_around, digit_among
 from app.imaging.sheet import paint_around
 from app.imaging.verdicts import Judgement, believed_if_faint, is_nothing, judge
@@ -80,10 +80,11 @@ def normalise(pixels: Pixels, budget: Budget = UNLIMITED) -> Frame:
 
 def find_digit(pixels: Pixels, budget: Budget) -> Found | None:
     """Look at faint ink in other ways, too, and take the one in which most speaks for a digit."""
-    found = _look(ink_of(pixels, budget), budget)
+    inked = ink_of(pixels, budget)
+    found = _look(inked, budget)
     if found is not None and found.believed is None:
         return found
-    for other in _other_looks(pixels, budget):
+    for other in _other_looks(pixels, budget, uneven=EVENED in inked.steps):
         if other is None or other.believed is None or other.share < LEAST_SHARE:
             continue
         if found is None or found.believed is None or other.believed > found.believed:
@@ -91,8 +92,9 @@ def find_digit(pixels: Pixels, budget: Budget) -> Found | None:
     return found
 
 
-def _other_looks(pixels: Pixels, budget: Budget) -> Iterator[Found | None]:
-    yield _look(ink_of(pixels, budget, NARROWER), budget)
+def _other_looks(pixels: Pixels, budget: Budget, *, uneven: bool) -> Iterator[Found | None]:
+    if uneven:  # else there are no shadows, and the first look was as narrow
+        yield _look(ink_of(pixels, budget, NARROWER), budget)
     if pixels.ndim == 3:
         yield _look(by_colour(pixels, budget), budget)
 

@@ -16,7 +16,7 @@ SPECK = 6  # pixels a side
 NEAR = 0.18  # of the digit's longer side: a gap within a digit, such as that of a broken 5
 TALL = 0.7  # of the digit's height: what stands beside it and is so is another digit
 HEIGHT, AREA = 3, 4  # the columns of OpenCV's statistics that hold them
-FEW = 4_000  # outlines, which take as many microseconds
+FEW = 4  # outlines for each row of pixels, a few microseconds each
 LEAST_PART = 0.03  # of the largest part's area
 OFF_CENTRE, AT_BORDER, A_SPECK = 0.6, 0.4, 0.3  # what a part loses of its weight by being so
 
@@ -109,7 +109,7 @@ def has_few(mask: Mask) -> bool:
     no more of them than there are pixels where ink begins from the left.
     """
     begins = np.count_nonzero(mask[:, 1:] > mask[:, :-1]) + np.count_nonzero(mask[:, 0])
-    return bool(begins <= FEW)
+    return bool(begins <= FEW * len(mask))
 
 
 def components(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

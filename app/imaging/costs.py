@@ -9,7 +9,8 @@ from PIL import Image
 
 ENOUGH = 1024  # pixels a side; more tell nothing of a number
 TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF tags
-MOST_SCALE = 8  # by which a JPEG is decoded smaller than it is
+JPEGS = frozenset({"JPEG", "MPO"})
+SCALES = 8, 4, 2  # by which a JPEG may be decoded smaller than it is
 
 
 class Cost(NamedTuple):
@@ -25,8 +26,8 @@ class Cost(NamedTuple):
 OPENING = 0.3e-3  # seconds, of any image
 COSTS = {
     "PNG": Cost(1e-9, 3.5e-9, 12e-9),
-    "JPEG": Cost(0, 4e-9, 25e-9),
-    "MPO": Cost(0, 4e-9, 25e-9),  # as Pillow calls a JPEG that may hold several pictures
+    "JPEG": Cost(0, 0.8e-9, 20e-9),
+    "MPO": Cost(0, 0.8e-9, 20e-9),  # as Pillow calls a JPEG that may hold several pictures
     "WEBP": Cost(12e-9, 0, 80e-9),
     "GIF": Cost(8e-9, 0, 10e-9),
     "BMP": Cost(3e-9, 0, 1e-9),
@@ -35,8 +36,10 @@ COSTS = {
 PLAIN_PIXEL = 50e-9  # seconds, to decode and convert a pixel of a plain PNG, of any depth and mode
 INTERLACED = 8e-9  # seconds more for a byte of an interlaced PNG
 RUN_LENGTHS = 170e-9  # seconds more for a pixel of a BMP that is packed
-SCAN = 2e-9  # seconds for each sample of a JPEG that is decoded once more
-SMALLER, ON_PAPER, STRETCHED = 6e-9, 30e-9, 25e-9  # seconds for a pixel, of what is done once it is decoded
+FULL_SIZE = 6e-9  # seconds more for a pixel of a JPEG, of those that are left where it is decoded smaller
+SCAN = 1.2e-9  # seconds for each sample of a JPEG that is decoded once more
+SMALLER = 2e-9  # seconds for a channel of a pixel that is decoded, to make it smaller or of another kind
+ON_PAPER, STRETCHED = 30e-9, 25e-9  # seconds for a pixel that is transparent, or has more shades than a byte
 
 
 def pixels_of(image: Image.Image) -> int:
@@ -56,8 +59,9 @@ def largest_piece(image: Image.Image) -> tuple[int, int]:
 def seconds_to_decode(image: Image.Image, size: int, scans: int) -> float:
     """Of an image of `size` bytes, opened but not loaded; `scans` are how often a JPEG's pixels are decoded."""
     pixels, samples, cost = pixels_of(image), _samples(image), COSTS[str(image.format)]
-    seconds = pixels * (cost.pixel + cost.sample * samples + SMALLER) + size * cost.byte
-    seconds += pixels * samples * SCAN * (scans - 1)
+    seconds = pixels * (cost.pixel + cost.sample * samples + _smaller(image)) + size * cost.byte
+    if image.format in JPEGS:
+        seconds += pixels * FULL_SIZE / _scale(image) ** 2 + pixels * samples * SCAN * (scans - 1)
     if image.format == "PNG" and "interlace" in image.info:
         seconds += pixels * samples * INTERLACED
     if image.format == "BMP" and image.info.get("compression") in {1, 2}:
@@ -70,17 +74,15 @@ def seconds_to_convert(image: Image.Image) -> float:
     pixels = math.prod(image.size)
     if image.mode == "F" or image.mode.startswith("I"):
         return pixels * STRETCHED
-    return pixels * (ON_PAPER if image.has_transparency_data else SMALLER)
+    return pixels * (ON_PAPER if image.has_transparency_data else _smaller(image))
 
 
 def bytes_to_decode(image: Image.Image, scans: int) -> int:
     """What that holds at its highest."""
     pixels = pixels_of(image)
-    if image.format in {"JPEG", "MPO"}:
-        scale = min(image.size) // ENOUGH
-        smaller = next((one for one in (MOST_SCALE, 4, 2) if scale >= one), 1)
-        coefficients = 2 * pixels * _components(image) if scans > 1 else 0
-        return int(coefficients + pixels / smaller**2 * bytes_a_pixel(image))
+    if image.format in JPEGS:
+        coefficients = 2 * pixels * _samples(image) if scans > 1 else 0
+        return int(coefficients + pixels / _scale(image) ** 2 * bytes_a_pixel(image))
     if image.format == "WEBP":
         return 12 * pixels
     strip = pixels * _samples(image) if image.format == "TIFF" else 0
@@ -94,15 +96,21 @@ def bytes_a_pixel(image: Image.Image) -> int:
     return {"1": 2, "L": 1, "P": 5, "PA": 8}.get(image.mode, 4)
 
 
+def _smaller(image: Image.Image) -> float:
+    return SMALLER * (3 if image.mode == "P" else len(image.getbands()))
+
+
 def _samples(image: Image.Image) -> float:
     """How many bytes a pixel takes once it is unpacked."""
     if image.mode == "1":
         return 0.125
+    if image.format in JPEGS:  # which have fewer colours than pixels, mostly
+        layers = [across * down for _, across, down, _ in getattr(image, "layer", ())]
+        return float(sum(layers)) / max(layers, default=1)
     wide = image.mode in {"I", "F"} or any("16" in str(tile[3]) for tile in getattr(image, "tile", ())[:1])
     return (2 if wide else 1) * len(image.getbands())
 
 
-def _components(image: Image.Image) -> float:
-    """How many of a JPEG's samples there are for each pixel: fewer colours than pixels, mostly."""
-    layers = [across * down for _, across, down, _ in getattr(image, "layer", ())]
-    return sum(layers) / max(layers) if layers else len(image.getbands())
+def _scale(image: Image.Image) -> int:
+    """By how much a JPEG is decoded smaller than it is, at least."""
+    return next((one for one in SCALES if min(image.size) // ENOUGH >= one), 1)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from PIL import Image
 
 ENOUGH = 1024  # pixels a side; more tell nothing of a number
-TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF tags
+TILE_WIDTH, TILE_LENGTH, STRIP_COUNTS = 322, 323, (279, 325)  # TIFF tags
 JPEGS = frozenset({"JPEG", "MPO"})
 SCALES = 8, 4, 2  # by which a JPEG may be decoded smaller than it is
 
@@ -31,11 +31,12 @@ COSTS = {
     "WEBP": Cost(12e-9, 0, 80e-9),
     "GIF": Cost(8e-9, 0, 10e-9),
     "BMP": Cost(3e-9, 0, 1e-9),
-    "TIFF": Cost(3e-9, 4e-9, 40e-9),
+    "TIFF": Cost(3e-9, 4e-9, 12e-9),
 }
 PLAIN_PIXEL = 50e-9  # seconds, to decode and convert a pixel of a plain PNG, of any depth and mode
 INTERLACED = 8e-9  # seconds more for a byte of an interlaced PNG
 RUN_LENGTHS = 170e-9  # seconds more for a pixel of a BMP that is packed
+FAX = 30e-9  # seconds more for a byte of a TIFF of bits
 FULL_SIZE = 6e-9  # seconds more for a pixel of a JPEG, of those that are left where it is decoded smaller
 SCAN = 1.2e-9  # seconds for each sample of a JPEG that is decoded once more
 SMALLER = 2e-9  # seconds for a channel of a pixel that is decoded, to make it smaller or of another kind
@@ -59,11 +60,15 @@ def largest_piece(image: Image.Image) -> tuple[int, int]:
 def seconds_to_decode(image: Image.Image, size: int, scans: int) -> float:
     """Of an image of `size` bytes, opened but not loaded; `scans` are how often a JPEG's pixels are decoded."""
     pixels, samples, cost = pixels_of(image), _samples(image), COSTS[str(image.format)]
+    if image.format == "TIFF":
+        size = max(size, _bytes_of_strips(image))
     seconds = pixels * (cost.pixel + cost.sample * samples + _smaller(image)) + size * cost.byte
     if image.format in JPEGS:
         seconds += pixels * FULL_SIZE / _scale(image) ** 2 + pixels * samples * SCAN * (scans - 1)
     if image.format == "PNG" and "interlace" in image.info:
         seconds += pixels * samples * INTERLACED
+    if image.format == "TIFF" and image.mode == "1":
+        seconds += size * FAX
     if image.format == "BMP" and image.info.get("compression") in {1, 2}:
         seconds += pixels * RUN_LENGTHS
     return seconds
@@ -75,6 +80,13 @@ def seconds_to_convert(image: Image.Image) -> float:
     if image.mode == "F" or image.mode.startswith("I"):
         return pixels * STRETCHED
     return pixels * (ON_PAPER if image.has_transparency_data else _smaller(image))
+
+
+def _bytes_of_strips(image: Image.Image) -> int:
+    """What is read of a TIFF: more than it has, where strips share their bytes."""
+    tags = getattr(image, "tag_v2", {})
+    counts = [tags.get(tag, 0) for tag in STRIP_COUNTS]
+    return sum(sum(one) if isinstance(one, tuple) else int(one) for one in counts)
 
 
 def bytes_to_decode(image: Image.Image, scans: int) -> int:

@@ -116,6 +116,16 @@ def of_many_strips(count: int) -> bytes:
     return file.getvalue()
 
 
+def of_shared_strips(count: int, shared: bytes) -> bytes:
+    """A row of two pixels each, that all read the same bytes."""
+    tags = [(256, 4, 1, 2), (257, 4, 1, count), (258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1), (277, 3, 1, 1)]
+    start = 8 + 2 + 12 * 9 + 4
+    tags += [(273, 4, count, start), (278, 4, 1, 1), (279, 4, count, start + 4 * count)]
+    directory = b"".join(struct.pack("<HHII", *tag) for tag in sorted(tags))
+    offsets = struct.pack("<I", start + 8 * count) * count + struct.pack("<I", len(shared)) * count
+    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + directory + bytes(4) + offsets + shared
+
+
 def of_many_tags(count: int) -> bytes:
     tags = b"".join(struct.pack("<HHII", 40_000 + number % 20_000, 4, 1, 1) for number in range(count))
     return struct.pack("<2sHIH", b"II", 42, 8, count) + tags + bytes(4)
@@ -181,6 +191,9 @@ NASTY: dict[str, Callable[[], bytes]] = {
     "many profiles": lambda: of_texts(60),
     "much text": with_much_text,
     "many strips": lambda: of_many_strips(60_000),
+    "strips that share their bytes": lambda: of_shared_strips(
+        5_000, b"\x78\x01" + b"\0\0\0\xff\xff" * 10_000 + zlib.compress(b"ab")[2:]
+    ),
     "many tags": lambda: of_many_tags(60_000),
     "many blocks": lambda: of_many_blocks(200_000),
     "run lengths": lambda: run_lengths(3_000),

@@ -15,7 +15,7 @@ from PIL import Image
 from app.api import bodies
 from app.api.bodies import Bounds, Item
 from app.budget import UNLIMITED, Budget, allowed_seconds
-from app.errors import BatchTooLarge, NoInk, ServiceError
+from app.errors import BatchTooLarge, NoInk, ServiceError, TooMuchWork
 from app.imaging import readings
 from app.imaging.arrays import SIDE, Frames
 from app.imaging.decode import decode, is_plain_png, open_image, open_plain_png, pixels_of
@@ -23,6 +23,7 @@ from app.imaging.normalise import WORKING, Frame, normalise
 from app.imaging.numbers import Number, find_numbers
 from app.imaging.readings import Reading, Scores
 
+HERE_SECONDS = 0.01  # of work that the event loop may be held up by, as estimated
 STEP_SECONDS = 0.03  # of a batch, after which another request's turn comes
 NOTHING = np.zeros((SIDE, SIDE), np.uint8)
 Spent = dict[str, float]  # seconds by stage
@@ -95,12 +96,20 @@ def see_here(body: bytes, content_type: str) -> Seen | None:
     if not is_plain_png(item.image or b""):
         return None
     spent: Spent = {}
-    with _Spending(spent):
-        budget = Budget(allowed_seconds(len(body)))
-        with _Timed(spent, "decode"):
-            pixels = decode(open_plain_png(item.image or b"", budget), WORKING)
-        with _Timed(spent, "normalise"):
-            return Seen(normalise(pixels, budget), spent, budget)
+    allowed = allowed_seconds(len(body))
+    budget = Budget(min(allowed, HERE_SECONDS))
+    try:
+        with _Spending(spent):
+            with _Timed(spent, "decode"):
+                pixels = decode(open_plain_png(item.image or b"", budget), WORKING)
+            with _Timed(spent, "normalise"):
+                frame = normalise(pixels, budget)
+    except TooMuchWork:
+        if allowed > HERE_SECONDS:
+            return None
+        raise
+    budget.left += allowed - budget.whole
+    return Seen(frame, spent, budget)
 
 
 def find(body: bytes, content_type: str, bounds: Bounds) -> Sheet:

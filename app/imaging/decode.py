@@ -15,7 +15,7 @@ from app.budget import UNLIMITED, Budget
 from app.errors import ImageTooLarge, ServiceError, Undecodable
 from app.imaging import containers, costs
 from app.imaging.containers import is_plain_png as is_plain_png
-from app.imaging.costs import ENOUGH, OPENING, PLAIN_PIXEL
+from app.imaging.costs import ENOUGH, OPENING, PLAIN_CHANNEL
 from app.imaging.costs import pixels_of as pixels_of
 
 Grey = NDArray[np.uint8]  # [H, W], as bright as the picture is
@@ -69,7 +69,11 @@ def open_plain_png(data: bytes, budget: Budget) -> Image.Image:
     """`open_image` of what `is_plain_png`, of which most is known already. Raises Undecodable, TooMuchWork."""
     with _Translated(data, "image/png"):
         image = _open(data, "image/png")
-    budget.charge(OPENING + PLAIN_PIXEL * image.width * image.height, "decoding the {}x{} PNG", *image.size)
+    budget.charge(
+        OPENING + PLAIN_CHANNEL * len(image.getbands()) * image.width * image.height,
+        "decoding the {}x{} PNG",
+        *image.size,
+    )
     return image
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import time
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 
 from app.api.exchange import Exchange
 from app.api.frames import Batch, Framer
+from app.api.work import see_here
 from app.config import Settings
 from app.errors import CallerGone, DeadlineExceeded, NoInk, QueueFull, TooMuchWork
 from app.imaging import strokes
+from app.imaging.decode import is_plain_png
 from tests.conftest import MODELS, Serve
 from tests.pictures import encoded
 
@@ -162,3 +165,14 @@ def test_pictures_of_a_large_batch_are_encoded_in_many_turns(client: httpx.Clien
     headers = {"Content-Type": "application/octet-stream"}
     answer = client.post("/v1/predict/batch?include=seen", content=many, headers=headers).json()
     assert all("seen" in one for one in answer["predictions"])
+
+
+def test_a_small_picture_that_takes_long_is_looked_at_elsewhere() -> None:
+    """Noise makes thousands of parts and lines in few pixels: the event loop leaves off where that would take long."""
+    noise = encoded(np.random.default_rng(0).integers(0, 256, (230, 230), np.uint8))
+    assert is_plain_png(noise)
+    started = time.process_time()
+    assert see_here(noise, "image/png") is None
+    assert time.process_time() - started < 0.03
+    drawing = encoded(255 - strokes.render(3, size=280))
+    assert see_here(drawing, "image/png") is not None

@@ -48,7 +48,7 @@ def animated(frames: int) -> bytes:
 
 
 def sixteen_bits() -> bytes:
-    return encoded(Image.fromarray(SEVEN.astype(np.uint16) * 257))
+    return encoded(Image.fromarray((255 - strokes.render(7, size=280)).astype(np.uint16) * 257))
 
 
 def palette() -> bytes:

@@ -93,7 +93,7 @@ def see_here(body: bytes, content_type: str) -> Seen | None:
     item = bodies.single(content_type, body)
     if item.frame is not None:
         return Seen(_given(item.frame), {})
-    if not is_plain_png(item.image or b""):
+    if item.media_type not in {None, "image/png"} or not is_plain_png(item.image or b""):
         return None
     spent: Spent = {}
     allowed = allowed_seconds(len(body))

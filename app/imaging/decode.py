@@ -69,11 +69,8 @@ def open_plain_png(data: bytes, budget: Budget) -> Image.Image:
     """`open_image` of what `is_plain_png`, of which most is known already. Raises Undecodable, TooMuchWork."""
     with _Translated(data, "image/png"):
         image = _open(data, "image/png")
-    budget.charge(
-        OPENING + PLAIN_CHANNEL * len(image.getbands()) * image.width * image.height,
-        "decoding the {}x{} PNG",
-        *image.size,
-    )
+    channels = len(image.getbands()) * image.width * image.height
+    budget.charge(OPENING + PLAIN_CHANNEL * channels, "decoding the {}x{} PNG", *image.size)
     return image
 
 

@@ -15,6 +15,7 @@ from app.errors import BadRequest
 
 SMALL = 65_536  # bytes of a document that may be parsed as a whole
 ODD = 65_536  # bytes of an element that is neither a frame nor a string: it only gets its error
+COUNTED = 1024 * 1024  # bytes in which the least elements that there are are counted: it takes a millisecond
 BLANK = rb"[ \t\r\n]*+"
 START = re.compile(rb'%b\{%b"(pixels|images)"%b:%b\[%b' % ((BLANK,) * 5))
 BETWEEN = re.compile(rb"%b([,\]])%b" % (BLANK, BLANK))
@@ -89,9 +90,10 @@ def kind_of(value: Any) -> str:
 
 
 def _least_count(body: bytes, start: int) -> int:
+    end = start + COUNTED
     if body.startswith(b'"', start):
-        return body.count(b'"', start) // 2
-    return 0 if body.find(b"[", start) > 0 else body.count(b",", start)
+        return body.count(b'"', start, end) // 2
+    return 0 if body.find(b"[", start, end) > 0 else body.count(b",", start, end)
 
 
 def _element(body: bytes, place: int) -> tuple[Any, int]:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -22,6 +22,7 @@ from app.imaging.arrays import FRAME_BYTES, Frames
 from app.imaging.decode import FORMATS
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Sized)
 
 RAW, NPY, JSON = "application/octet-stream", "application/x-npy", "application/json"
 FORM, ZIP = "multipart/form-data", "application/zip"
@@ -140,8 +141,8 @@ def check_count(images: int, bounds: Bounds) -> None:
         )
 
 
-def _some(items: T) -> T:
-    if not len(items):  # type: ignore[arg-type]
+def _some(items: S) -> S:
+    if not len(items):
         raise BadRequest("the batch holds no image; send at least one")
     return items
 

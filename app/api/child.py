@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import app.api.work  # noqa: F401  # all that jobs need, before the first comes
+import app.api.work  # noqa: F401 (jobs name its functions: they and their libraries are loaded before the first comes)
 from app.errors import ServiceError, TooMuchWork
 
 LENGTHS = struct.Struct("<QQ")  # of the pickled job and of its body
@@ -106,6 +106,3 @@ def _statm() -> tuple[int, int]:
 
 
 _at_start = _statm()[1]
-
-if __name__ == "__main__":
-    main()

@@ -31,7 +31,7 @@ def open_to_all(endpoint: Endpoint) -> Endpoint:
 
 
 def _marked(endpoint: Endpoint, right: Right | None) -> Endpoint:
-    endpoint.needed_right = right  # type: ignore[attr-defined]
+    endpoint.needed_right = right  # type: ignore[attr-defined]  # any function takes attributes; Callable names none
     return endpoint
 
 

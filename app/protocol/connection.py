@@ -160,7 +160,7 @@ class Connection(asyncio.Protocol):
             return len(data)
 
     def _await_end_of_head(self, data: bytes | bytearray) -> int:
-        if empty := EMPTY_LINES.match(data).end():  # type: ignore[union-attr]
+        if empty := EMPTY_LINES.match(data).end():  # type: ignore[union-attr]  # it matches nothing, too
             return empty
         if len(data) > MOST_BYTES:
             raise too_large()

@@ -8,10 +8,12 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks.attack import named, wrappings
 from benchmarks.attack.calm import CUT_OFF, PATIENCE, ask, warm_up
@@ -53,16 +55,16 @@ class Soak:
             every = group.create_task
             every(self._at_rate(group, HONEST_A_SECOND, ending, lambda: self._honest(self.random.choice(kinds))))
             if self.attacks:
-                attack = lambda: self._attack(self.random.choice(self.attacks))  # noqa: E731
-                every(self._at_rate(group, ATTACKS_A_SECOND, ending, attack))
+                chosen = partial(self.random.choice, self.attacks)
+                every(self._at_rate(group, ATTACKS_A_SECOND, ending, lambda: self._attack(chosen())))
             every(self._at_rate(group, 1 / FAULT_EVERY, ending, self._fault))
 
     async def _at_rate(
-        self, group: asyncio.TaskGroup, rate: float, ending: float, begin: Callable[[], Awaitable[None]]
+        self, group: asyncio.TaskGroup, rate: float, ending: float, begin: Callable[[], Coroutine[Any, Any, None]]
     ) -> None:
         while time.monotonic() < ending:
             await asyncio.sleep(1 / rate)
-            group.create_task(begin())  # type: ignore[arg-type]
+            group.create_task(begin())
 
     async def _honest(self, kind: Kind) -> None:
         began = time.monotonic()
@@ -180,7 +182,7 @@ def _inconsistent(exposition: str) -> list[str]:
     """Every request that was counted was timed, and the other way round."""
     counted: Counter[str] = Counter()
     for labels, number in COUNTED.findall(exposition):
-        counted[re.search(r'route="([^"]*)"', labels)[1]] += int(float(number))  # type: ignore[index]
+        counted[re.search(r'route="([^"]*)"', labels)[1]] += int(float(number))  # type: ignore[index]  # all have a route
     timed = {labels.split('"')[1]: int(float(number)) for labels, number in TIMED.findall(exposition)}
     return [] if counted == timed else [f"requests counted and timed differ: {dict(counted)}, {timed}"]
 

@@ -66,7 +66,7 @@ class TestRoutes:
 
     def test_what_no_door_leads_to_is_not_answered(self) -> None:
         front = create_app(Settings(models=MODELS))
-        front._framework.add_api_route("/v1/new", lambda: "secret")  # type: ignore[attr-defined]
+        front._framework.add_api_route("/v1/new", lambda: "secret")  # type: ignore[attr-defined]  # FastAPI
 
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(front)

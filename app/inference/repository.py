@@ -38,7 +38,7 @@ class LiveModel:
 
     @cached_property
     def label(self) -> str:
-        """What the log says of it."""
+        """What logs and processes call it."""
         return f"{self.manifest.name}/{self.manifest.version}"
 
     def decide(self, confidence: float, energy: float) -> str:
@@ -95,10 +95,7 @@ class Repository:
 
     def digests(self) -> dict[str, str]:
         """By NAME/VERSION, of the manifest, which has the model's own: what makes two processes answer alike."""
-        return {
-            f"{model.manifest.name}/{model.manifest.version}": bundle.digest(model.manifest.model_dump_json().encode())
-            for model in self.all()
-        }
+        return {model.label: bundle.digest(model.manifest.model_dump_json().encode()) for model in self.all()}
 
     def close(self) -> None:
         for model in self.all():

@@ -28,6 +28,7 @@ from benchmarks.measure import FRAME
 
 REQUEST = load.request("/v1/predict", FRAME, "application/octet-stream")
 PATIENCE = 30.0  # seconds, for an answer and for a worker to be replaced
+POLL_SECONDS = 0.05  # looking takes some milliseconds of the same cores
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # of SO_LINGER: else used ports would wait a minute, and run out
 
 
@@ -168,7 +169,7 @@ def _wait_for(happened: Callable[[], object], running: servers.Running) -> None:
     while not happened():
         if time.monotonic() > deadline:
             raise servers.NoServer(f"{running.name}: waited {PATIENCE:g} s for a worker in vain")
-        time.sleep(0.01)
+        time.sleep(POLL_SECONDS)
 
 
 def _workers(running: servers.Running) -> set[int]:

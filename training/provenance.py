@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 DIRTY = "-dirty"
@@ -12,8 +13,11 @@ LIBRARIES = ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "numpy")
 
 def libraries() -> dict[str, str]:
     """Python's version and those of the libraries that are installed."""
-    installed = {found.metadata["Name"]: found.version for found in importlib.metadata.distributions()}
-    return {"python": platform.python_version()} | {name: installed[name] for name in LIBRARIES if name in installed}
+    versions = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
 
 
 def git_commit(folder: Path = Path(__file__).parent) -> str | None:

@@ -49,7 +49,7 @@ def main() -> None:
         signal.signal(one, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (_statm()[0] + MEMORY,) * 2)
-    os.nice(int(os.environ.get("XNICE", NICE)))
+    os.nice(NICE)
     with socket.socket(fileno=os.dup(0)) as channel, suppress(ConnectionError):
         channel.sendall(READY)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries print about strangers' files; errors come back instead

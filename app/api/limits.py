@@ -1,6 +1,7 @@
 """What a request may be and who may send it, decided before its body is held."""
 
 import asyncio
+from io import BytesIO
 
 from starlette.types import Receive
 
@@ -49,7 +50,7 @@ class Limits:
 
     async def read_body(self, exchange: Exchange, receive: Receive) -> bytes:
         """The whole body. Raises TooLarge, QueueFull, TooSlow, CallerGone."""
-        chunks: list[bytes] = []
+        body = BytesIO()  # grows as it comes: joined at its end, a large one would hold up the event loop
         more = True
         try:
             async with asyncio.timeout(self._body_seconds):
@@ -57,13 +58,14 @@ class Limits:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise CallerGone
-                    chunks.append(message.get("body", b""))
-                    self.hold(exchange, chunks[-1])
+                    chunk = message.get("body", b"")
+                    self.hold(exchange, chunk)
+                    body.write(chunk)
                     more = message.get("more_body", False)
         except TimeoutError as error:
             raise TooSlow(f"the body did not arrive within {self._body_seconds:g} s; send it again") from error
         exchange.lap("read")
-        return b"".join(chunks)
+        return body.getvalue()
 
     def _check_length(self, length: bytes) -> None:
         if not length.isdigit():

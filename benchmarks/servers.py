@@ -51,11 +51,11 @@ def cores() -> tuple[int, int]:
 
 
 @contextmanager
-def digitserve(core: int | str, **settings: str) -> Iterator[Running]:
-    """The service as `digitserve serve` starts it on one core, or on a list of them as taskset takes it."""
+def digitserve(core: int | str, folder: Path = ROOT, **settings: str) -> Iterator[Running]:
+    """The service in a folder as `digitserve serve` starts it on one core, or on a list of them as taskset takes it."""
     own = {"DIGITSERVE_LOG_LEVEL": "warning", "DIGITSERVE_DRAIN_SECONDS": "0", **settings}
-    command = [sys.executable, "-m", "app", "serve", "--models", str(MODELS), "--port"]
-    with _running("digitserve", command, own, core, _digitserve_is_ready) as running:
+    command = [sys.executable, "-m", "app", "serve", "--models", str(folder / MODELS.name), "--port"]
+    with _running("digitserve", command, own, core, _digitserve_is_ready, folder) as running:
         yield running
 
 
@@ -84,13 +84,18 @@ def post(port: int, request: Request) -> bytes:
 
 @contextmanager
 def _running(
-    name: str, command: list[str], environment: dict[str, str], core: int | str, is_ready: IsReady
+    name: str,
+    command: list[str],
+    environment: dict[str, str],
+    core: int | str,
+    is_ready: IsReady,
+    folder: Path = ROOT,
 ) -> Iterator[Running]:
     port = free_port()
     process = subprocess.Popen(
         ["taskset", "-c", str(core), *command, str(port)],
         env=os.environ | QUIET | environment,
-        cwd=ROOT,
+        cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )

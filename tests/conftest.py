@@ -1,6 +1,7 @@
 """The few fixtures: a real service in a thread or a process, and MNIST's test set where it is at hand."""
 
 import atexit
+import ctypes
 import os
 import random
 import re
@@ -49,6 +50,12 @@ def committed_bundles() -> Path:
 
 MODELS = committed_bundles()
 DIGITS, MLP = (MODELS / name / version for name, version in SERVED.items())
+
+if hasattr(
+    libc := ctypes.CDLL(None), "mallopt"
+):  # glibc keeps pictures' memory, from one to the next, as `app.api.pool`
+    for option, size in ((-1, 256 << 20), (-3, 32 << 20)):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
+        libc.mallopt(option, size)
 
 log.configure(Settings(models=MODELS, log_level="warning"))  # nothing is printed into what a test reads
 

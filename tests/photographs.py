@@ -282,7 +282,7 @@ def scan(ink: Mask, tall: float, random: Random) -> Picture:
     sheet = blended(
         paper(ink.shape, random.uniform(235, 255), random), ink, random.uniform(20, 150), random.uniform(0.6, 1)
     )
-    sheet += random.standard_normal(ink.shape).astype(np.float32)[..., None] * random.uniform(0, 8)
+    sheet += _deep(random.standard_normal(ink.shape, np.float32) * np.float32(random.uniform(0, 8)))
     for _ in range(random.integers(1, 12) if random.random() < 0.4 else 0):
         dirt = int(random.uniform(0, ink.shape[1])), int(random.uniform(0, ink.shape[0]))
         cv2.circle(sheet, dirt, max(1, int(tall * 0.012)), (90, 90, 90), -1)
@@ -293,7 +293,7 @@ def paper(shape: tuple[int, ...], colour: Any, random: Random) -> Picture:
     grain = clouds(shape, max(shape) / 2, random) * random.uniform(0, 3) + clouds(shape, 12, random) * random.uniform(
         0, 3
     )
-    return _deep(grain) + np.asarray(colour, np.float32)
+    return cv2.merge([grain + np.float32(channel) for channel in np.broadcast_to(colour, 3)])
 
 
 def ruled(sheet: Picture, pitch: float, line: float, random: Random, *, squared: bool) -> Picture:
@@ -363,7 +363,7 @@ def grain(shape: tuple[int, ...], random: Random) -> Picture:
 
 def lighting(shape: tuple[int, ...], strength: float, random: Random) -> Mask:
     """A gradient, often a shadow with an edge, and unevenness: factors [H, W]."""
-    down, across = np.mgrid[: shape[0], : shape[1]].astype(np.float32) / max(shape)
+    down, across = (side.astype(np.float32) / max(shape) for side in np.ogrid[: shape[0], : shape[1]])
     down, across = down - down.mean(), across - across.mean()
 
     def towards(angle: float) -> Mask:
@@ -387,7 +387,9 @@ def clouds(shape: tuple[int, ...], cells: float, random: Random) -> Mask:
 
 
 def blended(sheet: Picture, layer: Mask, colour: Any, opacity: float) -> Picture:
-    mixed: Picture = sheet + (np.asarray(colour, np.float32) - sheet) * _deep(layer * np.float32(opacity))
+    mixed: Picture = cv2.subtract((*np.broadcast_to(colour, 3).astype(float), 0), sheet)
+    mixed *= _deep(layer * np.float32(opacity))
+    mixed += sheet
     return mixed
 
 
@@ -434,4 +436,4 @@ def _deep(layer: Mask) -> Picture:
 
 
 def _bytes(sheet: Picture) -> NDArray[np.uint8]:
-    return np.rint(sheet).clip(0, 255).astype(np.uint8)
+    return cv2.convertScaleAbs(np.maximum(sheet, 0))  # which rounds, too

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -87,11 +88,18 @@ async def _send(port: int, wire: bytes) -> None:
 
 async def ask(port: int, wire: bytes) -> Answer:
     """Over a connection of its own. Raises one of CUT_OFF."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=MOST_ANSWER)
+    connection = socket.socket()
+    connection.setblocking(False)
+    loop = asyncio.get_running_loop()
     try:
+        await loop.sock_connect(connection, ("127.0.0.1", port))
         with suppress(ConnectionError):  # refused before all of it was sent: the reason can be read
-            writer.write(wire)
-            await writer.drain()
+            await loop.sock_sendall(connection, wire)  # a writer would copy it first, and hold up the calm caller
+        reader, writer = await asyncio.open_connection(sock=connection, limit=MOST_ANSWER)
+    except BaseException:
+        connection.close()
+        raise
+    try:
         head = await reader.readuntil(b"\r\n\r\n")
         length = LENGTH.search(head)
         body = await (reader.readexactly(int(length[1])) if length else reader.readuntil(b"\r\n0\r\n\r\n"))

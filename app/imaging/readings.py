@@ -36,7 +36,7 @@ def read(number: Number, scores: Scores, best: int = 1) -> list[Reading]:
 
     There is none where all is more likely dirt, or a part of something else.
     """
-    logarithms = np.log(np.maximum(scores[:, :10], 1e-9)) - _costs(number, scores[:, 10])[:, None]
+    logarithms = np.log(np.maximum(scores[:, :10], 1e-9)) - _costs(number, _energies(scores))[:, None]
     ways: list[list[Reading]] = [[Reading(0.0, (), ())]] + [[] for _ in number.cuts]
     starting: list[list[int]] = [[] for _ in number.cuts]
     for index, candidate in enumerate(number.candidates):
@@ -67,21 +67,35 @@ def confidences(readings: Sequence[Reading], scores: Scores) -> list[float]:
     """How sure each reading is: its share among them all, times its digits' confidences."""
     likely = np.exp([one.score - readings[0].score for one in readings])
     shares = (likely / likely.sum()).tolist()
-    return [share * math.prod(of_digits(one, scores)) for share, one in zip(shares, readings, strict=True)]
+    sure = _sure(scores)
+    return [share * math.prod(_of_its_digits(one, sure)) for share, one in zip(shares, readings, strict=True)]
 
 
 def of_digits(reading: Reading, scores: Scores) -> list[float]:
     """How sure each digit of a reading is: that it is this one, and that it is one at all."""
-    rows = scores[list(reading.chosen)]
-    right = rows[np.arange(len(rows)), list(reading.digits)]
-    whole = np.exp(-np.logaddexp(0, np.nan_to_num(rows[:, 10], nan=-np.inf)))  # without an energy, 1
-    own: list[float] = (right * whole).tolist()
+    return _of_its_digits(reading, _sure(scores))
+
+
+def _of_its_digits(reading: Reading, sure: Scores) -> list[float]:
+    own: list[float] = sure[list(reading.chosen), list(reading.digits)].tolist()
     return own
+
+
+def _sure(scores: Scores) -> Scores:
+    """How sure each candidate is each digit, float32 [N, 10]; without an energy, it is sure to be one."""
+    whole: Scores = scores[:, :10] * np.exp(-np.logaddexp(0, _energies(scores)))[:, None]
+    return whole
+
+
+def _energies(scores: Scores) -> NDArray[np.float32]:
+    """Float32 [N], the lowest where a model gives none. Several times faster than nan_to_num."""
+    energies: NDArray[np.float32] = np.where(np.isnan(scores[:, 10]), np.float32(-np.inf), scores[:, 10])
+    return energies
 
 
 def _costs(number: Number, energies: NDArray[np.float32]) -> NDArray[np.float32]:
     """What speaks against each candidate's being one digit: its energy, and its being low or wide."""
-    odd = np.logaddexp(0, (np.nan_to_num(energies, nan=-np.inf) - USUAL_ENERGY) / ENERGY_STEP)
+    odd = np.logaddexp(0, (energies - USUAL_ENERGY) / ENERGY_STEP)
     sizes = np.array([(one.box.width, one.box.height) for one in number.candidates], np.float32) / number.height
     width, height = sizes.T
     costs: NDArray[np.float32] = odd + TOO_LOW * (LOW - height).clip(0) + TOO_WIDE * (width - WIDE).clip(0)

@@ -33,7 +33,7 @@ TALL = 0.7  # of the digits' height: so tall a part may be a digit of its own
 # What it costs, in seconds: upper bounds, measured on an ordinary server.
 PAIR = 0.4e-6
 BLOB, BLOB_PIXEL = 100e-6, 15e-9
-CANDIDATE, CANDIDATE_PIXEL = 150e-6, 20e-9  # with its run through the model
+CANDIDATE, CANDIDATE_PIXEL = 250e-6, 20e-9  # with its run through the model and its part in the readings
 
 
 class Piece(NamedTuple):

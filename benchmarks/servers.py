@@ -51,7 +51,7 @@ def cores() -> tuple[int, int]:
 
 
 @contextmanager
-def digitserve(core: int | str, folder: Path = ROOT, **settings: str) -> Iterator[Running]:
+def digitserve(core: int | str, folder: Path = ROOT, /, **settings: str) -> Iterator[Running]:
     """The service in a folder as `digitserve serve` starts it on one core, or on a list of them as taskset takes it."""
     own = {"DIGITSERVE_LOG_LEVEL": "warning", "DIGITSERVE_DRAIN_SECONDS": "0", **settings}
     command = [sys.executable, "-m", "app", "serve", "--models", str(folder / MODELS.name), "--port"]

@@ -150,8 +150,11 @@ class Process:
         return self._process.returncode, log
 
     def end(self) -> None:
-        if self._process.poll() is None:
-            self.terminate()
+        """Told twice, it does not drain."""
+        for _ in range(2):
+            if self._process.poll() is None:
+                self.terminate()
+                time.sleep(0.1)
         self.wait()
 
 

@@ -51,9 +51,8 @@ def committed_bundles() -> Path:
 MODELS = committed_bundles()
 DIGITS, MLP = (MODELS / name / version for name, version in SERVED.items())
 
-if hasattr(
-    libc := ctypes.CDLL(None), "mallopt"
-):  # glibc keeps pictures' memory, from one to the next, as `app.api.pool`
+# glibc keeps pictures' memory from one to the next, as `app.api.pool` has it; other libraries have no such function.
+if hasattr(libc := ctypes.CDLL(None), "mallopt"):
     for option, size in ((-1, 256 << 20), (-3, 32 << 20)):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
         libc.mallopt(option, size)
 

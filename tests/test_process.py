@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from statistics import median
 
 import httpx
 import psutil
@@ -44,26 +45,31 @@ def send(running: Process, requests: int) -> None:
         assert set(pool.map(one, range(requests))) == {200}
 
 
-def seconds_of_start(running: Process) -> float:
-    """From the start to readiness where there are idle cores: of the processes that work side by side, the slowest."""
+def kept_waiting(running: Process) -> float:
+    """Seconds for which a start was ready to run and other processes had the cores; worker and pictures start side by
+    side. Source: Linux sched-stats.rst, /proc/PID/schedstat.
+    """
+
+    def waited(pid: int) -> float:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
     (worker,) = running.workers()
-    pictures = [sum(child.cpu_times()[:2]) for child in psutil.Process(worker).children()]
-    return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in (running.pid, worker)) + max(pictures)
+    side_by_side = [worker, *(child.pid for child in psutil.Process(worker).children())]
+    return waited(running.pid) + max(map(waited, side_by_side))
 
 
 def test_ready_soon_and_small(process: Start) -> None:
     process().wait_until_ready()  # the first start on a machine reads everything from disk
     starts = []
     for running in (process(DIGITSERVE_DRAIN_SECONDS="0") for _ in range(3)):
-        waited = running.wait_until_ready()
-        starts.append((seconds_of_start(running), waited))
+        seconds = running.wait_until_ready()
+        starts.append(seconds - kept_waiting(running))
         send(running, 50)
         (worker,) = running.workers()
         resident = psutil.Process(worker).memory_info().rss
         running.end()
-    seconds, waited = min(starts)
-    print(f"ready by {seconds:.2f} s of work in a row, after {waited:.2f} s; {resident / 1e6:.0f} MB resident")
-    assert seconds < READY_WITHIN
+    print(f"ready after {sorted(starts)} s on cores of its own, {resident / 1e6:.0f} MB resident")
+    assert median(starts) < READY_WITHIN
     assert resident < RESIDENT
 
 

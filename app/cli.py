@@ -7,10 +7,11 @@ import typer
 from PIL import Image
 from pydantic import ValidationError
 
-from app import log, server
+from app.telemetry import logs
+from app import server
 from app.config import Settings
 from app.errors import START_FAILED, BundleError, StartError
-from app.imaging import strokes
+from app.tasks.digits import strokes
 from app.inference import bundle
 from app.load import LoadError
 
@@ -27,7 +28,7 @@ def serve(
 ) -> None:
     """Run the service. What is not given here comes from DIGITSERVE_* variables; `digitserve settings` lists them."""
     settings = _settings(_given(models=models, device=device, workers=workers, host=host, port=port))
-    log.configure(settings)
+    logs.configure(settings)
     try:
         server.run(settings)
     except StartError as error:
@@ -45,7 +46,7 @@ def doctor(
     from app import doctor as examination  # its libraries are of no use to the other commands
 
     settings = _settings(_given(models=models, device=device, workers=workers))
-    log.configure(settings)
+    logs.configure(settings)
     try:
         for line in examination.lines(examination.examine(settings)):
             typer.echo(line)
@@ -59,20 +60,20 @@ def models(
     root: Annotated[Path | None, typer.Option("--models", help="Folder of bundles.")] = None,
 ) -> None:
     """List the bundles in a folder, each verified against its manifest."""
+    from app.serving.repository import read_version  # ONNX Runtime, of no use to the other commands
+    from app.tasks.registry import TASKS
+
     root = _settings({"models": root} if root else {}).models
     broken = False
     for name in bundle.names(root):
         for version in bundle.versions(root / name):
             try:
-                manifest = bundle.read(root / name / version).manifest
+                _, (manifest, _) = read_version(root / name / version, TASKS)
             except BundleError as error:
                 broken = True
                 typer.echo(f"{name}/{version}  broken: {error}")
             else:
-                accuracy = f"{manifest.metrics.accuracy:.2%}" if manifest.metrics else "unknown"
-                typer.echo(
-                    f"{name}/{version}  {manifest.architecture}  accuracy {accuracy}  {manifest.created:%Y-%m-%d}"
-                )
+                typer.echo(f"{name}/{version}  {manifest.summary()}  {manifest.created:%Y-%m-%d}")
     raise typer.Exit(1 if broken else 0)
 
 

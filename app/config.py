@@ -68,8 +68,10 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="auto takes CUDA when it really works; cuda refuses to start without it."
     )
-    threads: int = Field(1, ge=1, le=256, description="ONNX Runtime threads that each worker runs a model with.")
-    chunk_images: int = Field(64, ge=1, description="Images in one ONNX Runtime run at most.")
+    intra_op_threads: int = Field(
+        1, ge=1, le=256, description="ONNX Runtime threads that each worker runs a model with."
+    )
+    max_batch_size: int = Field(64, ge=1, description="Rows (images) in one ONNX Runtime run at most.")
 
     max_body_bytes: int = Field(32 * MIB, ge=784, description="Bytes in a request's body at most.")
     max_image_pixels: int = Field(64_000_000, ge=784, description="Pixels in one image at most, read off its header.")

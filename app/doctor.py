@@ -20,10 +20,11 @@ import uvloop
 from app import cores, load
 from app.config import PREFIX, Right, Settings
 from app.errors import StartError
-from app.imaging import strokes
+from app.tasks.digits import strokes
 from app.inference import bundle
-from app.inference.session import CPU, Session
-from app.inference.warmup import WarmUp, warm_up
+from app.inference.session import CPU
+from app.serving.repository import Opened, open_version
+from app.tasks.registry import TASKS
 from app.load import Load
 
 CONNECTIONS = 64
@@ -33,15 +34,6 @@ LONGEST_CHUNK_SECONDS = 0.02
 FEW_FILES = 4096
 PACKAGE = Path(__file__).parent
 NVIDIA = Path("/dev/nvidia0")
-
-
-class Model(NamedTuple):
-    """One bundle, opened as the service would open it."""
-
-    name: str
-    version: str
-    provider: str
-    warmed: WarmUp
 
 
 class Served(NamedTuple):
@@ -57,7 +49,7 @@ class Report(NamedTuple):
     usable_cores: int
     quota: float | None
     open_files: int
-    models: list[Model]
+    models: list[Opened]
     served: Served
 
 
@@ -69,7 +61,7 @@ def examine(settings: Settings) -> Report:
         cores.usable_cores(),
         cores.cpu_quota(),
         resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-        [_open(settings, name) for name in bundle.names(settings.models) if bundle.versions(settings.models / name)],
+        [_newest(settings, name) for name in bundle.names(settings.models)],
         _serve(settings),
     )
 
@@ -80,12 +72,12 @@ def lines(report: Report) -> Iterator[str]:
     quota = "none" if report.quota is None else f"{report.quota:g} cores"
     yield f"Python {platform.python_version()}, ONNX Runtime {onnxruntime.__version__}, uvloop {version('uvloop')}"
     yield f"cores: {report.host_cores} on the host, {report.usable_cores} usable; cgroup quota: {quota}"
-    yield f"workers: {settings.workers}, ONNX Runtime threads in each: {settings.threads}"
+    yield f"workers: {settings.workers}, ONNX Runtime threads in each: {settings.intra_op_threads}"
     for model in report.models:
         yield ""
-        yield f"{model.name}/{model.version} on {model.provider}"
+        yield f"{model.manifest.label} on {model.session.provider}"
         for images, seconds in model.warmed.run_seconds.items():
-            where = "event loop" if images <= model.warmed.inline_images else "thread"
+            where = "event loop" if images <= model.warmed.inline_rows else "thread"
             yield f"  {images:5} images a run: {seconds * 1e6:9.1f} us, {images / seconds:9,.0f} images/s  ({where})"
     yield ""
     yield f"to a thread and back: {report.models[0].warmed.hop_seconds * 1e6:.1f} us" if report.models else ""
@@ -105,33 +97,28 @@ def lines(report: Report) -> Iterator[str]:
 def advice(report: Report) -> list[str]:
     """What to change, each with its reason."""
     settings = report.settings
-    busy = settings.workers * settings.threads
-    slowest = max((model.warmed.run_seconds[settings.chunk_images] for model in report.models), default=0.0)
-    on_cpu = any(model.provider == CPU for model in report.models)
+    busy = settings.workers * settings.intra_op_threads
+    slowest = max((model.warmed.run_seconds[settings.max_batch_size] for model in report.models), default=0.0)
+    on_cpu = any(model.session.provider == CPU for model in report.models)
     found = {
-        f"{settings.workers} workers with {settings.threads} threads each want {busy} cores, and {report.usable_cores} "
-        "are usable: they will wait for each other. Lower --workers or DIGITSERVE_THREADS.": busy > report.usable_cores,
+        f"{settings.workers} workers with {settings.intra_op_threads} threads each want {busy} cores, and {report.usable_cores} "
+        "are usable: they will wait for each other. Lower --workers or DIGITSERVE_INTRA_OP_THREADS.": busy > report.usable_cores,
         f"{busy} of {report.usable_cores} usable cores are used. Raise --workers.": busy < report.usable_cores
         and on_cpu,
         f"the quota of {report.quota} cores is no whole number: the last worker is stopped part of the time, and its "
         "callers wait. Give whole cores.": report.quota is not None and report.quota != math.floor(report.quota),
         "an NVIDIA device is there, but a model runs on the CPU. Install requirements/gpu.lock in place of "
         "serve.lock, and see that nvidia-smi works.": NVIDIA.exists() and on_cpu and settings.device != "cpu",
-        f"a run of {settings.chunk_images} images takes {slowest * 1e3:.0f} ms, for which a single image may wait. "
-        "Lower DIGITSERVE_CHUNK_IMAGES.": slowest > LONGEST_CHUNK_SECONDS,
+        f"a run of {settings.max_batch_size} images takes {slowest * 1e3:.0f} ms, for which a single image may wait. "
+        "Lower DIGITSERVE_MAX_BATCH_SIZE.": slowest > LONGEST_CHUNK_SECONDS,
         f"each process may open {report.open_files} files, so about as many connections. Raise ulimit -n where "
         "more callers keep theirs open.": report.open_files < FEW_FILES,
     }
     return [sentence for sentence, applies in found.items() if applies]
 
 
-def _open(settings: Settings, name: str) -> Model:
-    newest = bundle.versions(settings.models / name)[0]
-    session = Session(
-        bundle.read(settings.models / name / newest).model, device=settings.device, threads=settings.threads
-    )
-    spare_core = session.provider != CPU or cores.usable_cores() > settings.workers * settings.threads
-    return Model(name, newest, session.provider, warm_up(session.run, settings.chunk_images, spare_core=spare_core))
+def _newest(settings: Settings, name: str) -> Opened:
+    return open_version(settings.models / name / bundle.versions(settings.models / name)[0], settings, TASKS)
 
 
 def _serve(settings: Settings) -> Served:

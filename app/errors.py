@@ -1,6 +1,6 @@
-"""Everything that can go wrong, as one tree. A class carries its HTTP status and code; no framework is known here.
+"""Everything that can go wrong, as one tree. A class carries its code; each protocol says it in its own way.
 
-`detail` says what was expected, what came and what to do. The codes are part of the HTTP contract.
+`detail` says what was expected, what came and what to do. The codes are part of the contract.
 """
 
 from typing import ClassVar, Self
@@ -21,9 +21,8 @@ class CallerGone(Exception):
 
 
 class ServiceError(Exception):
-    """A request that cannot be answered as asked. Also the answer for what nobody foresaw: status 500."""
+    """A request that cannot be answered as asked. Also the answer for what nobody foresaw."""
 
-    status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal error"
 
@@ -41,23 +40,23 @@ class ServiceError(Exception):
 
 
 class BadRequest(ServiceError):
-    status, code, title = 400, "malformed", "Malformed request"
+    code, title = "malformed", "Malformed request"
 
 
 class Unauthorized(ServiceError):
-    status, code, title = 401, "key_required", "API key required"
+    code, title = "key_required", "API key required"
 
 
 class Forbidden(ServiceError):
-    status, code, title = 403, "key_lacks_right", "API key lacks this right"
+    code, title = "key_lacks_right", "API key lacks this right"
 
 
 class CrossSite(ServiceError):
-    status, code, title = 403, "cross_site", "Sent by another website"
+    code, title = "cross_site", "Sent by another website"
 
 
 class NotFound(ServiceError):
-    status, code, title = 404, "not_found", "No such path"
+    code, title = "not_found", "No such path"
 
 
 class ModelNotFound(NotFound):
@@ -65,7 +64,7 @@ class ModelNotFound(NotFound):
 
 
 class MethodNotAllowed(ServiceError):
-    status, code, title = 405, "method_not_allowed", "Method not allowed"
+    code, title = "method_not_allowed", "Method not allowed"
 
     def __init__(self, detail: str, *, allowed: str) -> None:
         """`allowed` names the methods that would do, for the Allow header."""
@@ -74,7 +73,7 @@ class MethodNotAllowed(ServiceError):
 
 
 class TooSlow(ServiceError):
-    status, code, title = 408, "body_too_slow", "Body too slow"
+    code, title = "body_too_slow", "Body too slow"
 
 
 class HeadTooSlow(TooSlow):
@@ -82,7 +81,7 @@ class HeadTooSlow(TooSlow):
 
 
 class TooLarge(ServiceError):
-    status, code, title = 413, "body_too_large", "Body too large"
+    code, title = "body_too_large", "Body too large"
 
 
 class ImageTooLarge(TooLarge):
@@ -93,12 +92,16 @@ class BatchTooLarge(TooLarge):
     code, title = "batch_too_large", "Batch too large"
 
 
+class WrongTask(BadRequest):
+    code, title = "wrong_task", "The model is for something else"
+
+
 class UnsupportedMediaType(ServiceError):
-    status, code, title = 415, "unsupported_media_type", "Unsupported media type"
+    code, title = "unsupported_media_type", "Unsupported media type"
 
 
 class Undecodable(ServiceError):
-    status, code, title = 422, "undecodable", "Not decodable as what it says it is"
+    code, title = "undecodable", "Not decodable as what it says it is"
 
 
 class WrongShape(Undecodable):
@@ -114,27 +117,27 @@ class TooMuchWork(Undecodable):
 
 
 class QueueFull(ServiceError):
-    status, code, title = 429, "queue_full", "Queue full"
+    code, title = "queue_full", "Queue full"
 
 
 class RateExceeded(ServiceError):
-    status, code, title = 429, "rate_exceeded", "Caller over its rate"
+    code, title = "rate_exceeded", "Caller over its rate"
 
 
 class TooManyWrongKeys(ServiceError):
-    status, code, title = 429, "too_many_wrong_keys", "Too many wrong API keys"
+    code, title = "too_many_wrong_keys", "Too many wrong API keys"
 
 
 class HeadTooLarge(ServiceError):
-    status, code, title = 431, "head_too_large", "Request's head too large"
+    code, title = "head_too_large", "Request's head too large"
 
 
 class Unsupported(ServiceError):
-    status, code, title = 501, "not_implemented", "Not implemented"
+    code, title = "not_implemented", "Not implemented"
 
 
 class Unavailable(ServiceError):
-    status, code, title = 503, "unavailable", "Not available now"
+    code, title = "unavailable", "Not available now"
 
 
 class Draining(Unavailable):
@@ -146,4 +149,4 @@ class TooManyConnections(Unavailable):
 
 
 class DeadlineExceeded(ServiceError):
-    status, code, title = 504, "deadline_exceeded", "Deadline exceeded"
+    code, title = "deadline_exceeded", "Deadline exceeded"

@@ -10,11 +10,11 @@ from typing import Any, cast
 import structlog
 import uvicorn
 
-from app import metrics
+from app.telemetry import metrics
 from app.config import Settings
 from app.errors import START_FAILED, StartError
-from app.protocol import Door
-from app.protocol.connection import Bounds
+from app.http.protocol import Door
+from app.http.protocol.connection import Bounds
 from app.supervisor import Line, Supervisor
 
 BACKLOG = 2048  # connections that wait to be accepted

@@ -23,8 +23,8 @@ from typing import NoReturn
 
 import structlog
 
-from app import metrics
-from app.api.lifecycle import ORPHANED, shut_door
+from app.telemetry import metrics
+from app.http.lifecycle import ORPHANED, shut_door
 from app.errors import START_FAILED, StartError
 
 log = structlog.get_logger()
@@ -44,7 +44,7 @@ Served = Mapping[str, str]  # digests by NAME/VERSION
 
 
 class Line:
-    """A worker's end of the line to its parent. `app.api.lifecycle.Parent`, as seen from a worker."""
+    """A worker's end of the line to its parent. `app.http.lifecycle.Parent`, as seen from a worker."""
 
     def __init__(self, end: socket.socket, all_end: mmap, listener: socket.socket) -> None:
         """`all_end` is one byte that parent and workers share, and not 0 once all of them are to end."""

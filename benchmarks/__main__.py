@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from app.inference import bundle
+from app.tasks.digits.manifest import read_bundle
 from benchmarks import measure, report, servers
 from benchmarks.measure import Sample
 from benchmarks.peers import PEERS, Peer
@@ -94,7 +95,7 @@ def _prepared(wanted: list[Peer]) -> tuple[list[Peer], dict[str, str]]:
 def _model(name: str) -> str:
     """Its version, and what it computes in."""
     newest = bundle.versions(MODELS / name)[0]
-    int8 = bundle.read(MODELS / name / newest).manifest.int8
+    int8 = read_bundle(MODELS / name / newest).manifest.int8
     return f"{name}/{newest} in {'8-bit integers' if int8 else 'float32'}"
 
 

@@ -18,7 +18,7 @@ import typer
 import uvloop
 from PIL import Image
 
-from app.imaging import strokes
+from app.tasks.digits import strokes
 from app.load import closed_loop, request
 from benchmarks import servers
 from benchmarks.attack.containers import saved

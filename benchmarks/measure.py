@@ -15,7 +15,7 @@ import uvloop
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.imaging import strokes
+from app.tasks.digits import strokes
 from app.load import closed_loop, open_loop
 from app.load import request as on_the_wire
 from benchmarks import servers, wrk

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.imaging import strokes
+from app.tasks.digits import strokes
 
 Mask = NDArray[np.float32]  # [H, W], 0 paper .. 1 ink
 Picture = NDArray[np.float32]  # [H, W, 3], 0..255

@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from app.cli import cli
 from app.config import ApiKey, Settings
 from app.inference import bundle
+from app.tasks.digits.manifest import read_bundle
+from app.tasks.digits.classifier import opened
 from tests.conftest import DIGITS, MLP, MODELS
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -32,7 +34,7 @@ def test_models_are_listed_and_verified(tmp_path: Path) -> None:
         [f"mlp-128-64/{MLP.name}", "mlp-128-64"],
     ]
     broken = tmp_path / "digits" / DIGITS.name
-    bundle.write(broken.parent, bundle.read(DIGITS))
+    bundle.write(broken.parent, read_bundle(DIGITS))
     (broken / "model.onnx").write_bytes(b"")
     status, output = invoke("models", "--models", str(tmp_path))
     assert status == 1
@@ -119,7 +121,7 @@ def test_the_service_reports_to_nobody(tmp_path: Path) -> None:
     """ONNX Runtime would write an id for its maker under HOME; with the service's default it writes nothing."""
     program = (
         "from pathlib import Path; from app.inference import bundle; from app.inference.session import Session;"
-        f"Session(bundle.read(Path({str(DIGITS)!r})).model)"
+        f"opened(read_bundle(Path({str(DIGITS)!r})).model)"
     )
     subprocess.run([sys.executable, "-c", program], env={"HOME": str(tmp_path)}, check=True)
     assert list(tmp_path.rglob("*")) == []

@@ -13,7 +13,7 @@ from digitserve_client import errors as refused
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.imaging import strokes
+from app.tasks.digits import strokes
 from tests.conftest import MLP, Serve
 from tests.pictures import encoded
 

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.inference import bundle
+from app.tasks.digits.manifest import read_bundle
 from tests.conftest import MODELS
 from tests.pictures import encoded
 
@@ -51,7 +52,7 @@ def one_by_one(client: httpx.Client, model: str, bodies: list[bytes], headers: d
 
 def test_every_way_in_has_the_manifests_accuracy(client: httpx.Client, mnist_test: Mnist, model: str) -> None:
     images, labels = mnist_test
-    metrics = bundle.read(MODELS / model / bundle.versions(MODELS / model)[0]).manifest.metrics
+    metrics = read_bundle(MODELS / model / bundle.versions(MODELS / model)[0]).manifest.metrics
     assert metrics is not None
     raw = accuracy(one_by_one(client, model, [image.tobytes() for image in images], RAW), labels)
     png = accuracy(one_by_one(client, model, [encoded(image) for image in images], PNG), labels)

@@ -3,6 +3,7 @@
 import re
 
 from app.inference import bundle
+from app.tasks.digits.manifest import read_bundle
 from tests.conftest import ROOT
 
 ROW = re.compile(r"^\| `(?P<name>[\w-]+)/(?P<version>\d+)`.* \| (?P<accuracy>[\d.]+) % \|", re.MULTILINE)
@@ -12,6 +13,6 @@ def test_the_table_of_models_is_true_and_whole() -> None:
     rows = [found.groupdict() for found in ROW.finditer((ROOT / "README.md").read_text("utf-8"))]
     assert rows
     for row in rows:
-        manifest = bundle.read(ROOT / "models" / row["name"] / row["version"]).manifest
+        manifest = read_bundle(ROOT / "models" / row["name"] / row["version"]).manifest
         assert f"{100 * manifest.metrics.accuracy:.2f}" == row["accuracy"]
     assert {row["name"] for row in rows} == set(bundle.names(ROOT / "models"))

@@ -12,6 +12,8 @@ import typer
 
 from app.errors import BundleError
 from app.inference import bundle
+from app.tasks.digits.manifest import read_bundle
+from app.tasks.digits.classifier import opened
 from training.data import Mnist, find, load
 from training.errors import TrainingError
 from training.options import check_backend, check_export, check_picture, recipe_options, seed_option
@@ -218,8 +220,8 @@ def evaluate(folder: BundleFolder, data: Data = None) -> None:
     from training import non_digits
     from training.evaluate import examine
 
-    manifest, model = bundle.read(folder.resolve())
-    session = Session(model, labels=manifest.labels)
+    manifest, model = read_bundle(folder.resolve())
+    session = opened(model, labels=manifest.labels)
     metrics, _ = examine(session, manifest.thresholds, load(find(data)).test, non_digits.TESTING)
     typer.echo(metrics.model_dump_json(indent=2))
 
@@ -254,7 +256,7 @@ def compare(
     """Put two bundles side by side on the validation images: every figure, and whether the difference may be chance."""
     from training import compare, non_digits
 
-    bundles = bundle.read(first.resolve()), bundle.read(second.resolve())
+    bundles = read_bundle(first.resolve()), read_bundle(second.resolve())
     mnist = load(find(data), held_out=compare.held_out(bundles))
     part = (mnist.test, non_digits.TESTING) if test else (mnist.validation, non_digits.VALIDATION)
     typer.echo(compare.compare(bundles, *part))

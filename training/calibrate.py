@@ -4,8 +4,8 @@ import numpy as np
 import scipy.special
 from numpy.typing import NDArray
 
-from app.inference.bundle import Thresholds
-from app.inference.session import ENERGY, Scores
+from app.tasks.digits.manifest import Thresholds
+from app.tasks.digits.classifier import ENERGY, Scores
 from training.data import Labels
 
 ACCEPT_PRECISION = 0.999

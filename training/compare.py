@@ -7,8 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from app.inference.bundle import Bundle, Metrics
-from app.inference.session import ENERGY, Session
+from app.inference.bundle import Bundle
+from app.tasks.digits.manifest import Evaluation
+from app.inference.session import Session
+from app.tasks.digits.classifier import ENERGY
+from app.tasks.digits.classifier import opened
 from training.data import VALIDATION_IMAGES, Digits
 from training.evaluate import examine
 from training.latency import microseconds
@@ -19,7 +22,7 @@ Pair = tuple[Bundle, Bundle]
 
 class Side(NamedTuple):
     bundle: Bundle
-    metrics: Metrics
+    metrics: Evaluation
     right: NDArray[np.bool_]  # [N]
     microseconds: dict[int, float]
     """Of a run of so many images."""
@@ -77,7 +80,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 def _measure(bundles: Pair, digits: Digits, source: Source) -> list[Side]:
-    sessions = [Session(one.model, threads=1, labels=one.manifest.labels) for one in bundles]
+    sessions = [opened(one.model, labels=one.manifest.labels) for one in bundles]
     timed = {images: microseconds(sessions, images) for images in (1, 64)}
     sides = []
     for index, (one, session) in enumerate(zip(bundles, sessions, strict=True)):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from app.inference.session import Frames
+from app.tasks.digits.arrays import Frames
 
 ROTATION = 25.0  # degrees, either way
 SHIFT = 4.0  # pixels, in any direction

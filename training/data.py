@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from app.inference.session import Frames
+from app.tasks.digits.arrays import Frames
 from training import download, idx
 
 SHA256 = {

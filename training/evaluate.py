@@ -1,4 +1,4 @@
-"""Metrics of a classifier."""
+"""Evaluation of a classifier."""
 
 from collections.abc import Mapping
 
@@ -6,8 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from app.inference.bundle import Accepted, ClassMetrics, Corrupted, Metrics, Thresholds
-from app.inference.session import ENERGY, Frames, Probabilities, Scores, Session
+from app.tasks.digits.manifest import Accepted, ClassMetrics, Corrupted, Evaluation, Thresholds
+from app.inference.session import Session
+from app.tasks.digits.arrays import Frames
+from app.tasks.digits.classifier import ENERGY, Probabilities, Scores
+from app.tasks.digits.classifier import Classifier
 from training import corruptions, non_digits
 from training.data import Digits, Labels
 
@@ -20,15 +23,15 @@ NON_DIGITS = 1_000
 Energies = NDArray[np.float32]  # [N]
 
 
-def predict(session: Session, frames: Frames) -> Scores:
+def predict(session: Classifier, frames: Frames) -> Scores:
     """uint8 [N, 28, 28] -> float32 [N, 11], in pieces that keep memory small."""
     pieces = (frames[start : start + BATCH] for start in range(0, len(frames), BATCH))
     return np.concatenate([session.run(piece) for piece in pieces])
 
 
 def examine(
-    session: Session, thresholds: Thresholds, digits: Digits, source: non_digits.Source
-) -> tuple[Metrics, Scores]:
+    session: Classifier, thresholds: Thresholds, digits: Digits, source: non_digits.Source
+) -> tuple[Evaluation, Scores]:
     """All that a manifest says of a model, measured on the N `digits` and on non-digits of a source; and its answers to
     the digits, float32 [N, 11].
     """
@@ -48,10 +51,10 @@ def examine(
     return measure(probabilities, labels).model_copy(update=figures), answers
 
 
-def measure(probabilities: Probabilities, labels: Labels) -> Metrics:
+def measure(probabilities: Probabilities, labels: Labels) -> Evaluation:
     """What can be said of probabilities float [N, 10] and labels int [N] alone."""
     matrix = confusion_matrix(probabilities.argmax(axis=1), labels)
-    return Metrics(
+    return Evaluation(
         images=len(labels),
         accuracy=accuracy(matrix),
         per_class=per_class(matrix),

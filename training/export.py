@@ -11,8 +11,12 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.metrics import log_loss
 
-from app.inference.bundle import Parity
-from app.inference.session import CPU, ENERGY, Frames, Session
+from app.tasks.digits.manifest import Parity
+from app.inference.session import CPU, Session
+from app.tasks.digits.arrays import Frames
+from app.tasks.digits.classifier import ENERGY
+from app.tasks.digits.classifier import opened
+from app.tasks.digits.classifier import Classifier
 from training import calibrate
 from training.architectures import DIGITS, FRAME
 from training.data import Digits, Mnist
@@ -32,7 +36,7 @@ ROUNDING_LIMIT = 0.002  # nats an image
 class Exported(NamedTuple):
     model: bytes  # ONNX
     temperature: float
-    session: Session
+    session: Classifier
 
 
 def export(network: keras.Model, mnist: Mnist, *, int8: bool) -> Exported:
@@ -59,7 +63,7 @@ def export(network: keras.Model, mnist: Mnist, *, int8: bool) -> Exported:
 def _calibrated(graph: Any, validation: Digits) -> Exported:
     temperature = calibrate.temperature(_logits(graph, validation.images), validation.labels)
     model = finish(graph, temperature)
-    return Exported(model, temperature, Session(model, threads=1))
+    return Exported(model, temperature, opened(model))
 
 
 def _logits(graph: Any, frames: Frames) -> Any:

@@ -19,7 +19,8 @@ from pydantic import BaseModel
 from tqdm import tqdm
 
 from app.inference import bundle
-from app.inference.bundle import Manifest, Provenance
+from app.tasks.digits.manifest import DigitsManifest, Provenance
+from app.tasks.digits.manifest import read_bundle
 from training import pipeline
 from training.architectures import Architecture, architecture
 from training.data import Digits, Mnist
@@ -42,7 +43,7 @@ AS_FINE_TUNED = {"precision": "float32", "patience": None, "teacher": None, "war
 class Base(NamedTuple):
     """A bundle that is fine-tuned."""
 
-    manifest: Manifest
+    manifest: DigitsManifest
     training: Provenance
     network: keras.Model
 
@@ -82,7 +83,7 @@ class Finetuning(BaseModel):
 
 def read_base(folder: Path) -> Base:
     """Raises BundleError where the bundle is not whole, NoNetwork where it was written without its network."""
-    manifest, _ = bundle.read(folder)
+    manifest, _ = read_bundle(folder)
     network = folder / bundle.NETWORK_FILE
     if manifest.training is None or not network.is_file():
         raise NoNetwork(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from app.imaging.normalise import centre, fit
-from app.inference.session import Frames
+from app.tasks.digits.arrays import Frames
 from training.data import Digits
 
 LETTERS = "ACEFHKLMNPRUVWXYacdefhkmnprtuvwx"

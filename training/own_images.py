@@ -9,7 +9,7 @@ from app.errors import ServiceError
 from app.imaging.decode import decode, open_image
 from app.imaging.normalise import normalise
 from app.inference import bundle
-from app.inference.session import Frames
+from app.tasks.digits.arrays import Frames
 from training.data import Digits
 from training.errors import ImagesError
 

@@ -6,7 +6,9 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
-from app.inference.session import ENERGY, Session
+from app.inference.session import Session
+from app.tasks.digits.classifier import ENERGY
+from app.tasks.digits.classifier import Classifier
 from training import evaluate, latency
 from training.data import Mnist
 from training.export import export
@@ -92,6 +94,6 @@ def _name(run: Run) -> str:
     return ", ".join([run.record.architecture, *(said for said, wanted in details.items() if wanted)])
 
 
-def _accuracy(session: Session, mnist: Mnist) -> float:
+def _accuracy(session: Classifier, mnist: Mnist) -> float:
     answers = evaluate.predict(session, mnist.validation.images)
     return float((answers[:, :ENERGY].argmax(axis=1) == mnist.validation.labels).mean())

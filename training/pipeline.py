@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from app.inference.bundle import Provenance
+from app.tasks.digits.manifest import Provenance
 from training import calibrate, provenance, report, scratch_examples
 from training import run as runs
 from training.architectures import ARCHITECTURES, FRAME, Architecture

@@ -14,7 +14,7 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from app.inference.session import Frames
+from app.tasks.digits.arrays import Frames
 from training.errors import BadOption
 
 OPERATORS = ["Conv", "Relu"]  # the last layer stays exact: confidence depends on it

@@ -5,8 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from app.inference import bundle
-from app.inference.bundle import Bundle, Latency, Manifest
+from app.inference.bundle import Bundle
+from app.tasks.digits.manifest import DigitsManifest, Latency
 from app.inference.session import Session
+from app.tasks.digits.classifier import Classifier
 from training import calibrate, evaluate, latency, non_digits, provenance, report
 from training.data import Mnist
 from training.export import OPSET, check_parity, export, parity
@@ -43,7 +45,7 @@ def release(run: Run, mnist: Mnist, out: Path, *, int8: bool | None = None) -> P
     thresholds = calibrate.thresholds(validation_answers, mnist.validation.labels)
     metrics, answers = evaluate.examine(exported.session, thresholds, mnist.test, non_digits.TESTING)
     run.keep_answers("test", answers)
-    manifest = Manifest(
+    manifest = DigitsManifest(
         name=out.resolve().name,
         version=bundle.next_version(out),
         created=datetime.now(UTC),
@@ -71,6 +73,6 @@ def release(run: Run, mnist: Mnist, out: Path, *, int8: bool | None = None) -> P
     return folder
 
 
-def _latency(session: Session) -> Latency:
+def _latency(session: Classifier) -> Latency:
     (alone,), (together,) = (latency.microseconds([session], images) for images in (1, 64))
     return Latency(batch_1_us=alone, batch_64_us=together, provider=session.provider, machine=provenance.machine())

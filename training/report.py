@@ -11,8 +11,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 from scipy.stats import binomtest
 
-from app.inference.bundle import MANIFEST_FILE, Corrupted, Manifest, Metrics
-from app.inference.session import ENERGY, Frames, Scores
+from app.inference.bundle import MANIFEST_FILE
+from app.tasks.digits.manifest import Corrupted, DigitsManifest, Evaluation
+from app.tasks.digits.arrays import Frames
+from app.tasks.digits.classifier import ENERGY, Scores
 from training import corruptions, evaluate, non_digits, pareto, plots
 from training.data import Digits, Mnist
 from training.evaluate import Energies
@@ -54,14 +56,14 @@ class Subject(NamedTuple):
     """What is reported: a run, and what its model answers to one part of MNIST and to what is no digit."""
 
     record: Record
-    manifest: Manifest | None
+    manifest: DigitsManifest | None
     """Of the bundle that the run was released as."""
     part: str
     digits: Digits
     answers: Scores
     non_digits: Mapping[str, Energies]
 
-    def metrics(self) -> Metrics:
+    def metrics(self) -> Evaluation:
         """The manifest's, which are the same and more; or what the answers alone say."""
         if self.manifest is not None and self.manifest.metrics is not None:
             return self.manifest.metrics
@@ -100,7 +102,7 @@ def gather(run: Run, ask: Callable[[Frames], Any], mnist: Mnist) -> Subject:
     others = non_digits.draw_each(evaluate.NON_DIGITS, digits, source)
     energies = {kind: ask(frames)[:, ENERGY].astype(np.float32) for kind, frames in others.items()}
     kept = run.folder / MANIFEST_FILE
-    manifest = Manifest.model_validate_json(kept.read_bytes()) if part == "test" and kept.is_file() else None
+    manifest = DigitsManifest.model_validate_json(kept.read_bytes()) if part == "test" and kept.is_file() else None
     return Subject(run.record, manifest, part, digits, answers, energies)
 
 
@@ -163,7 +165,7 @@ def _figures(subject: Subject, kept: int) -> dict[str, str]:
     }
 
 
-def _right(metrics: Metrics) -> int:
+def _right(metrics: Evaluation) -> int:
     return int(np.trace(metrics.confusion_matrix))
 
 
@@ -188,7 +190,7 @@ def _hindered(recipe: Mapping[str, Any]) -> bool:
     return any(recipe.get(name) for name in (*distorted, "dropout", "mixup"))
 
 
-def _most_confused(metrics: Metrics) -> list[tuple[int, int, int]]:
+def _most_confused(metrics: Evaluation) -> list[tuple[int, int, int]]:
     """True digit, digit read and how often, the most frequent first."""
     matrix = np.array(metrics.confusion_matrix)
     pairs = [(true, read, int(matrix[true, read])) for true, read in np.ndindex(*matrix.shape) if true != read]
@@ -205,12 +207,12 @@ def _mistakes(subject: Subject, *, pictures: bool) -> Iterator[Mistake]:
         yield Mistake(index, int(labels[index]), int(read[index]), float(confidence[index]), picture)
 
 
-def _conditions(digits: Digits, metrics: Metrics, *, pictures: bool) -> list[Condition]:
+def _conditions(digits: Digits, metrics: Evaluation, *, pictures: bool) -> list[Condition]:
     """With the first image as the picture of each; empty where corruptions were not measured."""
     if metrics.corruptions is None:
         return []
     shown = {"none": digits.images[:1], **corruptions.corrupt(digits.images[:1])} if pictures else {}
-    measured: dict[str, Metrics | Corrupted] = {"none": metrics, **metrics.corruptions}
+    measured: dict[str, Evaluation | Corrupted] = {"none": metrics, **metrics.corruptions}
     return [
         Condition(
             name,

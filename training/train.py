@@ -10,7 +10,7 @@ from keras import ops
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.inference.session import Frames
+from app.tasks.digits.arrays import Frames
 from training import non_digits
 from training.architectures import DIGITS, FRAME, Architecture
 from training.augment import Distort

@@ -1,4 +1,4 @@
-"""Bytes -> pixels -> the 28x28 frame that the model was trained on. Knows no HTTP."""
+"""Bytes -> pixels -> the frame frame that the model was trained on. Knows no HTTP."""
 
 import cv2
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from app.budget import UNLIMITED, Budget
 from app.errors import NoInk
-from app.imaging.arrays import SIDE
 from app.imaging.decode import Grey, Pixels
 from app.imaging.ink import EVENED, Ink, Inked, Mask, by_colour, ink_of, shrink
 from app.imaging.parts import Box, Part, box_around, digit_among
+from app.imaging.preparation import Doubt, Preparation
 from app.imaging.sheet import paint_around
 from app.imaging.verdicts import Judgement, believed_if_faint, is_nothing, judge
 from app.imaging.writing import NOTHING, Writing, find_writing
@@ -24,17 +24,14 @@ NARROWER = 0.15  # of the shorter side: a stroke, where faint ink is told from s
 LEAST_SHARE = 0.25  # of all ink: what has less in a second look is grain
 MOST_PARTS = 200  # of which the digit is sought; of more, the largest
 WORKING = 480  # pixels a side; more tell nothing of one digit
-BOX = 20  # pixels, of the longer side
-MIDDLE = 14.5  # where MNIST has its centre of mass: the middle of pixel 14, in pixels from the edge
 NEAR_BLACK = bytes(range(32))  # MNIST's background is 0 all over; a dark sheet of paper is not
 FINE = 4  # a frame's pixel is so many pixels wide while strokes are thinned
-THICKEST = 4.2  # pixels of a frame: strokes that are wider than nearly all of MNIST's are thinned
 THINNED, SMOOTHED = 0.2e-9, 1e-9  # seconds for a fine pixel and what is looked at around it, or how far it spreads
 EDGE = 0.3  # of full ink: where a digit's box ends
 
 
 class Frame(NamedTuple):
-    """What the model sees: uint8 [28, 28], the names of the steps that made it, and what may be wrong with it."""
+    """What the model sees: uint8 [side, side], the names of the steps that made it, and what may be wrong with it."""
 
     pixels: Grey
     steps: tuple[str, ...]
@@ -54,19 +51,19 @@ class Found(NamedTuple):
     """As `believed_if_faint` has it."""
 
 
-def normalise(pixels: Pixels, budget: Budget = UNLIMITED) -> Frame:
+def normalise(pixels: Pixels, preparation: Preparation, budget: Budget = UNLIMITED) -> Frame:
     """uint8 [H, W] or [H, W, 3] -> Frame. Raises NoInk where nothing stands out from the paper, TooMuchWork."""
-    if is_mnist_like(pixels):
+    if is_frame(pixels, preparation.side):
         if not np.count_nonzero(pixels):
-            raise NoInk("the 28x28 frame is all 0, the background; expected ink, up to 255")
+            raise NoInk("the frame is all 0, the background; expected ink, up to 255")
         return Frame(pixels, ("untouched",))
     small = shrink(pixels, WORKING)
     sheet = paint_around(small)
-    found = find_digit(sheet, budget)
+    found = find_digit(sheet, preparation.doubt, budget)
     if found is None:
         raise NoInk(NOTHING)
     writing, cut = found.writing, found.box.cut
-    boxed, thinned = fit(crop(writing.soft[cut], found.mask[cut]), budget)
+    boxed, thinned = fit(crop(writing.soft[cut], found.mask[cut]), preparation, budget)
     names = (
         *([] if sheet is small else ["paint around"]),
         *writing.steps,
@@ -76,16 +73,17 @@ def normalise(pixels: Pixels, budget: Budget = UNLIMITED) -> Frame:
         "fit",
         "centre",
     )
-    return Frame(centre(boxed), names, judge(writing.separated, writing.parts, found.digit, found.believed))
+    judgement = judge(writing.separated, writing.parts, found.digit, found.believed, preparation.doubt)
+    return Frame(centre(boxed, preparation), names, judgement)
 
 
-def find_digit(pixels: Pixels, budget: Budget) -> Found | None:
+def find_digit(pixels: Pixels, doubt: Doubt, budget: Budget) -> Found | None:
     """Look at faint ink in other ways, too, and take the one in which most speaks for a digit."""
     inked = ink_of(pixels, budget)
-    found = _look(inked, budget)
+    found = _look(inked, doubt, budget)
     if found is not None and found.believed is None:
         return found
-    for other in _other_looks(pixels, budget, uneven=EVENED in inked.steps):
+    for other in _other_looks(pixels, doubt, budget, uneven=EVENED in inked.steps):
         if other is None or other.believed is None or other.share < LEAST_SHARE:
             continue
         if found is None or found.believed is None or other.believed > found.believed:
@@ -93,14 +91,14 @@ def find_digit(pixels: Pixels, budget: Budget) -> Found | None:
     return found
 
 
-def _other_looks(pixels: Pixels, budget: Budget, *, uneven: bool) -> Iterator[Found | None]:
+def _other_looks(pixels: Pixels, doubt: Doubt, budget: Budget, *, uneven: bool) -> Iterator[Found | None]:
     if uneven:  # else there are no shadows, and the first look was as narrow
-        yield _look(ink_of(pixels, budget, NARROWER), budget)
+        yield _look(ink_of(pixels, budget, NARROWER), doubt, budget)
     if pixels.ndim == 3:
-        yield _look(by_colour(pixels, budget), budget)
+        yield _look(by_colour(pixels, budget), doubt, budget)
 
 
-def _look(inked: Inked, budget: Budget) -> Found | None:
+def _look(inked: Inked, doubt: Doubt, budget: Budget) -> Found | None:
     writing = find_writing(inked, budget, MOST_PARTS)
     if writing is None:
         return None
@@ -111,16 +109,16 @@ def _look(inked: Inked, budget: Budget) -> Found | None:
     box = box_around([part.box for part in digit])
     share = float(writing.soft[box.cut][mask[box.cut] > 0].sum()) / float(writing.soft.sum())
     signs = sum(part.borders for part in digit) + ("remove lines" in writing.steps)
-    believed = believed_if_faint(writing.separated, writing.ink, mask, share, signs)
+    believed = believed_if_faint(writing.separated, writing.ink, mask, share, signs, doubt)
     return Found(writing, digit, mask, box, share, believed)
 
 
-def is_mnist_like(pixels: Pixels) -> bool:
-    """28x28 with a border that is mostly black: taken for a frame that is ready."""
-    if pixels.shape != (SIDE, SIDE):
+def is_frame(pixels: Pixels, side: int) -> bool:
+    """`side` pixels square with a border that is mostly black: taken for a frame that is ready."""
+    if pixels.shape != (side, side):
         return False
     grey = pixels.tobytes()  # for so few, bytes are quicker than arrays
-    border = grey[:SIDE] + grey[-SIDE:] + grey[SIDE:-SIDE:SIDE] + grey[2 * SIDE - 1 : -SIDE : SIDE]
+    border = grey[:side] + grey[-side:] + grey[side:-side:side] + grey[2 * side - 1 : -side : side]
     return 2 * len(border.translate(None, delete=NEAR_BLACK)) < len(border)
 
 
@@ -130,13 +128,13 @@ def crop(soft: Ink, digit: Mask) -> Ink:
     return own
 
 
-def fit(ink: Ink, budget: Budget = UNLIMITED) -> tuple[Ink, bool]:
-    """Scale, antialiased, so that the longer side is 20 pixels, with strokes no wider than MNIST's.
+def fit(ink: Ink, preparation: Preparation, budget: Budget = UNLIMITED) -> tuple[Ink, bool]:
+    """Scale, antialiased, so that the longer side is the box's, with strokes no wider than the thickest.
 
     The second is whether they were thinned. Raises TooMuchWork.
     """
-    fine = _enlarged(ink, budget)
-    radius = round(max(_stroke_width(fine) - THICKEST, 0) / 2 * FINE)
+    fine = _enlarged(ink, preparation.box, budget)
+    radius = round(max(_stroke_width(fine) - preparation.thickest, 0) / 2 * FINE)
     thinned = False
     if radius:
         budget.charge(THINNED * fine.size * (2 * radius + 1) ** 2, "thinning thick strokes")
@@ -145,27 +143,28 @@ def fit(ink: Ink, budget: Budget = UNLIMITED) -> tuple[Ink, bool]:
             fine = thin
     rows, columns = (np.flatnonzero((fine > EDGE).any(axis=axis)) for axis in (1, 0))
     fine = fine[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    small = cv2.resize(fine, _size(fine, BOX), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(fine, _size(fine, preparation.box), interpolation=cv2.INTER_AREA)
     return small * (255 / small.max()), thinned
 
 
-def centre(boxed: Ink) -> Grey:
-    """Lay on 28x28, shifted by whole pixels so that the centre of mass comes to the middle."""
+def centre(boxed: Ink, preparation: Preparation) -> Grey:
+    """Lay on an empty frame, shifted by whole pixels so that the centre of mass comes to the middle."""
+    side, middle = preparation.side, preparation.middle
     height, width = boxed.shape
     mass = boxed.sum()
     middle_y = float((boxed.sum(axis=1) @ (np.arange(height) + 0.5)) / mass)
     middle_x = float((boxed.sum(axis=0) @ (np.arange(width) + 0.5)) / mass)
-    top = min(max(round(MIDDLE - middle_y), 0), SIDE - height)
-    left = min(max(round(MIDDLE - middle_x), 0), SIDE - width)
-    frame = np.zeros((SIDE, SIDE), np.uint8)
+    top = min(max(round(middle - middle_y), 0), side - height)
+    left = min(max(round(middle - middle_x), 0), side - width)
+    frame = np.zeros((side, side), np.uint8)
     frame[top : top + height, left : left + width] = np.rint(boxed)
     return frame
 
 
-def _enlarged(ink: Ink, budget: Budget) -> Ink:
+def _enlarged(ink: Ink, box: int, budget: Budget) -> Ink:
     """As fine as strokes are thinned at, with an empty margin; what had few pixels is smoothed. Raises TooMuchWork."""
-    size = _size(ink, BOX * FINE)
-    scale = BOX * FINE / max(ink.shape)
+    size = _size(ink, box * FINE)
+    scale = box * FINE / max(ink.shape)
     fine = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     fine = cv2.copyMakeBorder(fine, *(2 * FINE + round(scale),) * 4, cv2.BORDER_CONSTANT)
     if scale > 1.5:

@@ -17,6 +17,7 @@ from app.imaging.decode import Grey, Pixels
 from app.imaging.ink import Ink, ink_of
 from app.imaging.normalise import centre, fit
 from app.imaging.parts import AREA, HEIGHT, Box, Part, Parts, box_around
+from app.imaging.preparation import Preparation
 from app.imaging.seams import find_seams
 from app.imaging.sheet import paint_around
 from app.imaging.writing import NOTHING, find_writing
@@ -63,7 +64,7 @@ class Number(NamedTuple):
     candidates: list[Candidate]
 
 
-def find_numbers(pixels: Pixels, budget: Budget = UNLIMITED) -> list[Number]:
+def find_numbers(pixels: Pixels, preparation: Preparation, budget: Budget = UNLIMITED) -> list[Number]:
     """Every number in the picture, from top to bottom and left to right. Raises NoInk, Undecodable, TooMuchWork."""
     writing = find_writing(ink_of(paint_around(pixels), budget), budget)
     if writing is None:
@@ -80,7 +81,7 @@ def find_numbers(pixels: Pixels, budget: Budget = UNLIMITED) -> list[Number]:
     cut = _cut(rows, parts, soft, height, budget)
     numbers = []
     for pieces in cut:
-        candidates = list(_candidates(pieces, height, budget))
+        candidates = list(_candidates(pieces, height, preparation, budget))
         if candidates:
             numbers.append(Number([piece.cut for piece in pieces], height, candidates))
     return numbers
@@ -205,7 +206,9 @@ def _over(box: Box, left: int, right: int) -> bool:
     return shared > 0.5 * min(right - left, box.width)
 
 
-def _candidates(pieces: list[Piece], height: float, budget: Budget) -> Iterator[Candidate]:
+def _candidates(
+    pieces: list[Piece], height: float, preparation: Preparation, budget: Budget
+) -> Iterator[Candidate]:
     for first in range(len(pieces)):
         for end in range(first + 1, min(first + MOST_PIECES, len(pieces)) + 1):
             pixels = sum(piece.soft.size for piece in pieces[first:end])
@@ -215,7 +218,7 @@ def _candidates(pieces: list[Piece], height: float, budget: Budget) -> Iterator[
                 continue
             if end > first + 1 and box.width > WIDEST * max(box.height, 0.6 * height):
                 break
-            yield Candidate(first, end, box, centre(fit(soft, budget)[0]))
+            yield Candidate(first, end, box, centre(fit(soft, preparation, budget)[0], preparation))
 
 
 def _joined(pieces: list[Piece]) -> tuple[Box, Ink]:

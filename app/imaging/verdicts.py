@@ -7,6 +7,7 @@ import numpy as np
 
 from app.imaging.ink import Ink, Mask, Separated
 from app.imaging.parts import Box, Part, Parts, box_around
+from app.imaging.preparation import Doubt
 
 Verdict = Literal["ok", "blank", "faint", "clipped", "several_digits", "not_a_digit", "low_resolution"]
 
@@ -28,11 +29,6 @@ LOW = 9  # pixels of the digit's longer side
 BARE = 0.08  # of the picture: with so much paper on another side, a digit at the border is cut off by it
 TALL, HEAVY = 0.55, 0.2  # of the digit's height and area: a part outside it that is so is another digit
 
-# How far the model's energy may exceed its threshold. The threshold was chosen on MNIST and on noise; people draw and
-# photograph what is more like digits.
-SURE = -2.0
-FAINT_SURE, FAINT_ALONE, FAINT_FADING, FAINT_SIGN = -7.0, 14.0, -25.0, -9.0  # of faint ink, see `believed_if_faint`
-
 
 class Judgement(NamedTuple):
     """What the picture alone tells, and what it is if the model doubts that this is a digit."""
@@ -53,7 +49,9 @@ def is_nothing(separated: Separated, digit: Mask, main: Part) -> bool:
     return main.box.side < DIRT * max(digit.shape) or separated.typical < LEAST
 
 
-def believed_if_faint(separated: Separated, ink: Ink, digit: Mask, alone: float, signs: int) -> float | None:
+def believed_if_faint(
+    separated: Separated, ink: Ink, digit: Mask, alone: float, signs: int, doubt: Doubt
+) -> float | None:
     """What energy makes a digit of ink that may be the paper's grain or a shadow; None of ink that cannot be.
 
     That it stands `alone` (the digit's share of all ink) speaks for a digit. That it fades at its edges speaks against
@@ -62,16 +60,18 @@ def believed_if_faint(separated: Separated, ink: Ink, digit: Mask, alone: float,
     """
     fades = _fades(ink, digit) if separated.typical < STAIN else 0.0
     if separated.typical < FAINT or fades > SOFT:
-        return FAINT_SURE + FAINT_ALONE * alone + FAINT_FADING * fades + FAINT_SIGN * signs
+        return doubt.faint + doubt.alone * alone + doubt.fading * fades + doubt.sign * signs
     return None
 
 
-def judge(separated: Separated, parts: Parts, digit: list[Part], believed: float | None) -> Judgement:
+def judge(
+    separated: Separated, parts: Parts, digit: list[Part], believed: float | None, doubt: Doubt
+) -> Judgement:
     """By the picture alone; `believed` as `believed_if_faint` has it."""
     verdict: Verdict = "faint" if separated.typical < FAINT else _of_clear_ink(parts, digit)
     if believed is not None:
         return Judgement(verdict, "blank", believed)
-    return Judgement(verdict, "not_a_digit", SURE) if verdict == "ok" else Judgement(verdict, verdict)
+    return Judgement(verdict, "not_a_digit", doubt.clear) if verdict == "ok" else Judgement(verdict, verdict)
 
 
 def _of_clear_ink(parts: Parts, digit: list[Part]) -> Verdict:

@@ -1,8 +1,4 @@
-"""A bundle on disk: `NAME/VERSION/{model.onnx, manifest.json}`, immutable once written; other files may stand beside.
-
-The model's contract: input `image` uint8 [N, 28, 28] (0 background, 255 ink); output `probabilities`
-float32 [N, 10]; optionally output `energy` float32 [N].
-"""
+"""A bundle on disk: `NAME/VERSION/{model.onnx, manifest.json}`, immutable once written; other files may stand beside."""
 
 import hashlib
 import os
@@ -13,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import Generic, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import BundleError
 
@@ -28,124 +24,41 @@ CARD_FILE = "card.html"
 NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
     # A foreign or newer bundle may carry fields that this version does not know: they are kept, not refused.
     model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
 
 
-class Thresholds(_Record):
-    """Decision by confidence: at least `accept` accepts, below `review` rejects, between is for a person. What has more
-    than `energy` is no digit, and is rejected whatever the confidence.
-    """
-
-    accept: float = Field(ge=0, le=1)
-    review: float = Field(ge=0, le=1)
-    energy: float | None = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.review > self.accept:
-            raise ValueError(f"review ({self.review}) must not be above accept ({self.accept})")
-        return self
+class _Task(Record):
+    task: str
 
 
-class Provenance(_Record):
-    """What the model was trained from and with."""
+class Manifest(Record):
+    """What every model's says; its task's says more."""
 
-    data_sha256: dict[str, str]
-    split: dict[str, int]
-    seed: int
-    epochs: int
-    git_commit: str | None = None
-    libraries: dict[str, str]
-    recipe: dict[str, Any] | None = Field(None, description="Every option of the training.")
-
-
-class ClassMetrics(_Record):
-    precision: float
-    recall: float
-    f1: float
-    support: int
-
-
-class Accepted(_Record):
-    """Images whose decision is `accept`: their part of all, and the part of them that is right."""
-
-    share: float
-    precision: float
-
-
-class Corrupted(_Record):
-    """Test images under one named corruption."""
-
-    accuracy: float
-    expected_calibration_error: float
-
-
-class Metrics(_Record):
-    """Read once on the test set."""
-
-    images: int
-    accuracy: float
-    per_class: dict[str, ClassMetrics]
-    confusion_matrix: list[list[int]] = Field(description="Rows: the true digit; columns: the digit read.")
-    expected_calibration_error: float = Field(description="15 equal-width bins of confidence.")
-    accepted: Accepted | None = None
-    corruptions: dict[str, Corrupted] | None = Field(None, description="By name, as in training/corruptions.py.")
-    non_digit_auroc: dict[str, float] | None = Field(
-        None, description="How well the energy tells digits from each kind of non-digit, and from all: 1 is perfectly."
-    )
-
-
-class Parity(_Record):
-    """Keras against ONNX Runtime on the test images."""
-
-    images: int
-    max_abs_difference: float
-    same_digit: int
-
-
-class Latency(_Record):
-    """Median of one run on one thread, in microseconds, and where it was measured."""
-
-    batch_1_us: float
-    batch_64_us: float
-    provider: str
-    machine: str
-
-
-class Manifest(_Record):
+    task: str = Field(description="What the model is for.")
     name: str = Field(pattern=NAME.pattern)
     version: str = Field(pattern=r"^[1-9][0-9]{0,8}$")
     created: datetime
     model_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    labels: list[str] = Field(description="The digits that the columns of `probabilities` stand for.")
-    thresholds: Thresholds
-    temperature: float | None = Field(None, description="Divides the logits inside the graph; fitted on validation.")
-    architecture: str
-    parameters: int
-    opset: int
-    int8: bool = Field(False, description="Convolutions are in 8-bit integers.")
-    training: Provenance | None = None
-    metrics: Metrics | None = None
-    parity: Parity | None = None
-    latency: Latency | None = None
-    licence: str
-    intended_use: str
-    limits: str
 
-    @field_validator("labels")
-    @classmethod
-    def _labels_are_the_digits(cls, labels: list[str]) -> list[str]:
-        if sorted(labels) != list("0123456789"):
-            raise ValueError(f"labels are the ten digits '0' to '9', each once, in the model's order; got {labels}")
-        return labels
+    @property
+    def label(self) -> str:
+        """What logs and processes call it."""
+        return f"{self.name}/{self.version}"
+
+    def summary(self) -> str:
+        """In a few words, for a list."""
+        return self.task
 
 
-class Bundle(NamedTuple):
+M = TypeVar("M", bound=Manifest, covariant=True)
+
+
+class Bundle(NamedTuple, Generic[M]):
     """A verified bundle: what its manifest says, and the very bytes whose digest was checked."""
 
-    manifest: Manifest
+    manifest: M
     model: bytes
 
 
@@ -159,10 +72,21 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def read(folder: Path) -> Bundle:
-    """Read and verify one version's folder. Raises BundleError where anything is missing or differs."""
+def task_of(folder: Path) -> str:
+    """What the model in a version's folder is for, by its manifest alone. Raises BundleError."""
     try:
-        manifest = Manifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
+        return _Task.model_validate_json((folder / MANIFEST_FILE).read_bytes()).task
+    except (OSError, ValidationError) as error:
+        raise BundleError(f"{folder}: {error}") from error
+
+
+def read(folder: Path, kind: type[M]) -> Bundle[M]:
+    """Read and verify one version's folder, whose manifest is of that `kind`.
+
+    Raises BundleError where anything is missing or differs.
+    """
+    try:
+        manifest = kind.model_validate_json((folder / MANIFEST_FILE).read_bytes())
         model = (folder / MODEL_FILE).read_bytes()
     except (OSError, ValidationError) as error:
         raise BundleError(f"{folder}: {error}") from error
@@ -173,7 +97,7 @@ def read(folder: Path) -> Bundle:
     return Bundle(manifest, model)
 
 
-def write(parent: Path, bundle: Bundle, others: Mapping[str, bytes] = MappingProxyType({})) -> Path:
+def write(parent: Path, bundle: Bundle[Manifest], others: Mapping[str, bytes] = MappingProxyType({})) -> Path:
     """Write a new version under `parent` (the model's folder), whole or not at all; returns its folder.
 
     `others` are files, by name, that stand beside the two that make a bundle.

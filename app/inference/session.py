@@ -1,7 +1,6 @@
 """One model opened in ONNX Runtime, on the device that was asked for or not at all."""
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -13,14 +12,8 @@ from app.errors import BundleError, StartError
 log = structlog.get_logger()
 
 Device = Literal["auto", "cpu", "cuda"]
-Frames = NDArray[np.uint8]  # [N, 28, 28], 0 background, 255 ink
-Probabilities = NDArray[np.float32]  # [N, 10]
-Scores = NDArray[np.float32]  # [N, 11]: ten probabilities, and the energy, which is NaN where the model gives none
-ENERGY = 10  # its column
-DIGITS = tuple("0123456789")
+Tensors = tuple[NDArray[Any], ...]  # in the order of the model's inputs or outputs
 
-OUTPUTS = {"probabilities": ("tensor(float)", 2), "energy": ("tensor(float)", 1)}
-SHAPES_OF_TWO = (2, ENERGY), (2,)  # images
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}  # exhaustive search repeats for every new batch shape
 FELL_BACK = (
@@ -29,44 +22,49 @@ FELL_BACK = (
 )
 
 
+class TensorSpec(NamedTuple):
+    """An input or output, as the model's graph has it."""
+
+    name: str
+    type: str
+    """ONNX Runtime's word, as in `tensor(uint8)`."""
+    shape: tuple[int | str | None, ...]
+
+
 class Session:
-    """`run(frames)` on one opened model. Thread-safe, as ONNX Runtime's own session is."""
+    """`run(inputs)` on one opened model. Thread-safe, as ONNX Runtime's own session is."""
 
-    def __init__(
-        self, model: bytes, *, device: Device = "cpu", threads: int = 1, labels: Sequence[str] = DIGITS
-    ) -> None:
-        """Open a verified model with `threads` intra-op threads. `labels` are the digits that its columns stand for.
+    def __init__(self, model: bytes, *, device: Device = "cpu", intra_op_threads: int = 1) -> None:
+        """Open a verified model.
 
-        On CUDA every run is padded to a power of two images, so that cuDNN meets few shapes, each seen in the warm-up.
-        Raises BundleError where it breaks the model's contract, StartError where `device` is "cuda" and CUDA
-        does not work here.
+        On CUDA every run is padded to a power of two rows, so that cuDNN meets few shapes, each seen in the warm-up.
+        Raises BundleError where ONNX Runtime cannot open it, StartError where `device` is "cuda" and CUDA does not work
+        here.
         """
-        self._session = _open(model, device, threads)
+        self._session = _open(model, device, intra_op_threads)
         self.provider: str = self._session.get_providers()[0]
-        self.threads = threads
+        self.intra_op_threads = intra_op_threads
         self._padded = self.provider == CUDA
-        # Which digits the model's columns are; where they stand in order, as nearly always, copying them is quicker.
-        self._digits = slice(ENERGY) if tuple(labels) == DIGITS else np.array(labels, np.intp)
-        _check_contract(self._session)
-        given = {value.name for value in self._session.get_outputs()}
-        self._outputs = [name for name in OUTPUTS if name in given]
+        self.inputs, self.outputs = (
+            tuple(TensorSpec(value.name, value.type, tuple(value.shape)) for value in values)
+            for values in (self._session.get_inputs(), self._session.get_outputs())
+        )
+        self._input_names = [spec.name for spec in self.inputs]
+        self._output_names = [spec.name for spec in self.outputs]
 
-    def run(self, frames: Frames) -> Scores:
-        """uint8 [N, 28, 28] -> float32 [N, 11]: the probabilities of 0 to 9, which sum to 1, and the energy."""
-        images = len(frames)
-        if self._padded:
-            frames = padded(frames)
-        probabilities, *energy = self._session.run(self._outputs, {"image": frames})
-        scores = np.empty((len(frames), ENERGY + 1), np.float32)
-        scores[:, self._digits] = probabilities
-        scores[:, ENERGY] = energy[0] if energy else np.nan
-        return scores[:images] if self._padded else scores
+    def run(self, inputs: Tensors) -> Tensors:
+        """All outputs for all inputs, which have the same number of rows. Raises whatever ONNX Runtime does."""
+        if not self._padded:
+            return tuple(self._session.run(self._output_names, dict(zip(self._input_names, inputs, strict=True))))
+        rows = len(inputs[0])
+        feeds = dict(zip(self._input_names, map(padded, inputs), strict=True))
+        return tuple(tensor[:rows] for tensor in self._session.run(self._output_names, feeds))
 
 
-def padded(frames: Frames) -> Frames:
-    """With blank frames at the end, up to the next power of two."""
-    missing = (1 << (len(frames) - 1).bit_length()) - len(frames)
-    return np.concatenate([frames, np.zeros((missing, *frames.shape[1:]), np.uint8)]) if missing else frames
+def padded(tensor: NDArray[Any]) -> NDArray[Any]:
+    """With zeros at the end, up to the next power of two rows."""
+    missing = (1 << (len(tensor) - 1).bit_length()) - len(tensor)
+    return np.concatenate([tensor, np.zeros((missing, *tensor.shape[1:]), tensor.dtype)]) if missing else tensor
 
 
 def _open(model: bytes, device: Device, threads: int) -> Any:
@@ -106,21 +104,3 @@ def _create(model: bytes, providers: list[Any], threads: int) -> Any:
         return onnxruntime.InferenceSession(model, options, providers=providers)
     except Exception as error:  # ONNX Runtime's exceptions share no base below Exception
         raise BundleError(f"ONNX Runtime cannot open the model: {error}") from error
-
-
-def _check_contract(session: Any) -> None:
-    inputs = {value.name: (value.type, len(value.shape)) for value in session.get_inputs()}
-    outputs = {value.name: (value.type, len(value.shape)) for value in session.get_outputs()}
-    if inputs != {"image": ("tensor(uint8)", 3)}:
-        raise BundleError(f"expected one input `image`, uint8 [N, 28, 28]; the model has {inputs}")
-    if outputs.get("probabilities") != OUTPUTS["probabilities"]:
-        raise BundleError(f"expected an output `probabilities`, float32 [N, 10]; the model has {outputs}")
-    if "energy" in outputs and outputs["energy"] != OUTPUTS["energy"]:
-        raise BundleError(f"expected the output `energy` to be float32 [N]; the model has {outputs}")
-    try:
-        answers = session.run([name for name in OUTPUTS if name in outputs], {"image": np.zeros((2, 28, 28), np.uint8)})
-    except Exception as error:  # as where it is opened
-        raise BundleError(f"ONNX Runtime cannot run the model: {error}") from error
-    for name, expected, answer in zip(OUTPUTS, SHAPES_OF_TWO, answers, strict=False):
-        if answer.shape != expected:
-            raise BundleError(f"expected `{name}` of two images to be {expected}; the model gives {answer.shape}")

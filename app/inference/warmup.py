@@ -6,9 +6,7 @@ from statistics import median
 from time import perf_counter
 from typing import NamedTuple
 
-import numpy as np
-
-from app.inference.session import Frames
+from app.inference.session import Tensors
 
 TRIES = 3
 # With a core to spare, a thread lets the event loop go on meanwhile, and pays once its hop is a tenth of the run.
@@ -20,13 +18,15 @@ LONGEST_HOLD_SECONDS = 0.005
 class WarmUp(NamedTuple):
     """What the warm-up measured, in seconds: medians, where a run may be inline."""
 
-    run_seconds: dict[int, float]  # by images in the run
+    run_seconds: dict[int, float]  # by rows in the run
     hop_seconds: float  # to a thread and back
-    inline_images: int  # the largest run that is better done on the event loop; 0: none
+    inline_rows: int  # the largest run that is better done on the event loop; 0: none
 
 
-def warm_up(run: Callable[[Frames], object], chunk_images: int, *, spare_core: bool) -> WarmUp:
-    """Run each batch size 1, 2, 4, ... chunk; once where smaller ones took too long for the event loop already.
+def warm_up(
+    run: Callable[[Tensors], object], sample: Callable[[int], Tensors], max_batch_size: int, *, spare_core: bool
+) -> WarmUp:
+    """Run samples of 1, 2, 4, ... `max_batch_size` rows; once where smaller ones took too long for the event loop already.
 
     `spare_core`: whether a thread has a core, or a GPU, for itself.
     """
@@ -34,12 +34,12 @@ def warm_up(run: Callable[[Frames], object], chunk_images: int, *, spare_core: b
         hop_seconds = _median_seconds(lambda _: thread.submit(int).result(), None)
     longest = hop_seconds * WORTH_A_THREAD if spare_core else LONGEST_HOLD_SECONDS
     run_seconds: dict[int, float] = {}
-    for size in [*(2**power for power in range((chunk_images - 1).bit_length())), chunk_images]:
-        frames = np.zeros((size, 28, 28), np.uint8)
+    for size in [*(2**power for power in range((max_batch_size - 1).bit_length())), max_batch_size]:
+        inputs = sample(size)
         beyond = any(
             seconds > longest for seconds in run_seconds.values()
         )  # how exactly need not be known, nor waited for
-        run_seconds[size] = _seconds(run, frames) if beyond else _median_seconds(run, frames)
+        run_seconds[size] = _seconds(run, inputs) if beyond else _median_seconds(run, inputs)
     inline = max((size for size, seconds in run_seconds.items() if seconds <= longest), default=0)
     return WarmUp(run_seconds, hop_seconds, inline)
 

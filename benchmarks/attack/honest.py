@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 from PIL import Image
 
-from app.imaging import strokes
+from app.tasks.digits import strokes
 from benchmarks.attack import wrappings
 from benchmarks.attack.containers import saved
 from benchmarks.attack.named import BATCH, ZIP

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from app.imaging import strokes
+from app.tasks.digits import strokes
 
 Grey = NDArray[np.uint8]
 

@@ -6,7 +6,7 @@ import time
 import httpx
 from prometheus_client import CollectorRegistry
 
-from app.metrics import Metrics
+from app.telemetry.metrics import Metrics
 
 
 def test_a_held_event_loop_is_seen() -> None:

@@ -6,18 +6,22 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from app.errors import NoInk
-from app.imaging import strokes
+from app.tasks.digits import strokes
 from app.imaging.normalise import is_mnist_like, normalise
 from app.inference import bundle
-from app.inference.session import ENERGY, Session
+from app.inference.session import Session
+from app.tasks.digits.classifier import ENERGY
+from app.tasks.digits.manifest import read_bundle
+from app.tasks.digits.classifier import opened
+from app.tasks.digits.classifier import Classifier
 from tests.conftest import DIGITS
 
 Grey = NDArray[np.uint8]
 
 
 @pytest.fixture(scope="module")
-def session() -> Session:
-    return Session(bundle.read(DIGITS).model)
+def session() -> Classifier:
+    return opened(read_bundle(DIGITS).model)
 
 
 def on_paper(digit: int, size: int = 140, paper: int = 255, ink: int = 0) -> Grey:
@@ -25,8 +29,8 @@ def on_paper(digit: int, size: int = 140, paper: int = 255, ink: int = 0) -> Gre
     return np.rint(paper + (ink - paper) * depth).astype(np.uint8)
 
 
-def read(session: Session, picture: Grey) -> int:
-    return int(session.run(normalise(picture).pixels[None])[0, :ENERGY].argmax())
+def read(session: Classifier, picture: Grey) -> int:
+    return int(session.scores(normalise(picture).pixels[None])[0, :ENERGY].argmax())
 
 
 @pytest.mark.parametrize("digit", range(10))
@@ -44,13 +48,13 @@ def test_every_mnist_image_passes_untouched(mnist_test: tuple[Grey, NDArray[np.i
 @pytest.mark.parametrize("digit", range(10))
 @pytest.mark.parametrize(("paper", "ink"), [(255, 0), (0, 255), (200, 60), (90, 20), (70, 190)])
 @pytest.mark.parametrize("size", [28, 45, 140, 600])
-def test_size_and_shade_do_not_matter(session: Session, digit: int, size: int, paper: int, ink: int) -> None:
+def test_size_and_shade_do_not_matter(session: Classifier, digit: int, size: int, paper: int, ink: int) -> None:
     assert read(session, on_paper(digit, size, paper, ink)) == digit
 
 
 @pytest.mark.parametrize("digit", range(10))
 @pytest.mark.parametrize("corner", ["top left", "bottom right"])
-def test_place_does_not_matter(session: Session, digit: int, corner: str) -> None:
+def test_place_does_not_matter(session: Classifier, digit: int, corner: str) -> None:
     picture = np.full((300, 400), 255, np.uint8)
     at = (slice(0, 100), slice(0, 100)) if corner == "top left" else (slice(200, 300), slice(300, 400))
     picture[at] = on_paper(digit, 100)
@@ -58,7 +62,7 @@ def test_place_does_not_matter(session: Session, digit: int, corner: str) -> Non
 
 
 @pytest.mark.parametrize("digit", range(10))
-def test_noise_and_blur_of_a_scan(session: Session, digit: int) -> None:
+def test_noise_and_blur_of_a_scan(session: Classifier, digit: int) -> None:
     noise = np.random.default_rng(digit).normal(0, 6, (200, 200))
     blurred = Image.fromarray(on_paper(digit, 200, 235, 40)).filter(ImageFilter.GaussianBlur(2))
     assert read(session, (np.asarray(blurred) + noise).clip(0, 255).astype(np.uint8)) == digit
@@ -106,7 +110,7 @@ def test_one_dark_pixel_on_paper_is_dirt(shape: tuple[int, int]) -> None:
         normalise(picture)
 
 
-def test_scikit_learns_real_digits(session: Session) -> None:
+def test_scikit_learns_real_digits(session: Classifier) -> None:
     """1,797 digits of other people, 8x8 and 17 shades: nothing was tuned on them."""
     from sklearn.datasets import load_digits
 

@@ -12,10 +12,13 @@ from app.errors import NoInk
 from app.imaging.decode import decode, open_image
 from app.imaging.normalise import WORKING, normalise
 from app.imaging.numbers import find_numbers
-from app.imaging.readings import read
+from app.tasks.digits.readings import read
 from app.imaging.verdicts import Verdict
 from app.inference import bundle
-from app.inference.session import ENERGY, Session
+from app.inference.session import Session
+from app.tasks.digits.classifier import ENERGY
+from app.tasks.digits.manifest import read_bundle
+from app.tasks.digits.classifier import opened
 from tests import photographs
 from tests.conftest import DIGITS
 from tests.photographs import KINDS, WEAK, Random, of_strokes
@@ -45,8 +48,8 @@ class Reader:
     """What the service does with a picture, without HTTP."""
 
     def __init__(self) -> None:
-        bundled = bundle.read(DIGITS)
-        self._session = Session(bundled.model)
+        bundled = read_bundle(DIGITS)
+        self._session = opened(bundled.model)
         self._threshold = bundled.manifest.thresholds.energy
 
     def digit(self, data: bytes) -> Seen:
@@ -54,13 +57,13 @@ class Reader:
             frame = normalise(decode(open_image(data, max_pixels=MANY), WORKING))
         except NoInk:
             return Seen("blank", None)
-        row = self._session.run(frame.pixels[None])[0]
+        row = self._session.scores(frame.pixels[None])[0]
         digit = int(row[:ENERGY].argmax())
         return Seen(frame.judgement.confirmed(float(row[ENERGY]), self._threshold), digit, float(row[digit]))
 
     def numbers(self, data: bytes) -> list[str]:
         found = find_numbers(decode(open_image(data, max_pixels=MANY)))
-        scores = [self._session.run(np.stack([one.frame for one in number.candidates])) for number in found]
+        scores = [self._session.scores(np.stack([one.frame for one in number.candidates])) for number in found]
         readings = [read(number, own) for number, own in zip(found, scores, strict=True)]
         return [best[0].text for best in readings if best]
 

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 from app.errors import BundleError, StartError
 from app.inference import bundle
 from app.inference.session import CPU, CUDA, Session, padded
+from app.tasks.digits.manifest import read_bundle
 from tests.conftest import DIGITS, MLP
 
 Digits = NDArray[np.uint8]
@@ -18,7 +19,7 @@ WITHOUT_CUDA = CUDA not in onnxruntime.get_available_providers()
 
 @pytest.fixture
 def model() -> bytes:
-    return bundle.read(DIGITS).model
+    return read_bundle(DIGITS).model
 
 
 def graph(input_type: int = TensorProto.UINT8, output: str = "probabilities") -> bytes:
@@ -64,7 +65,7 @@ def test_a_model_of_other_columns() -> None:
 
 
 def test_columns_in_another_order_are_read_by_their_labels(digits: Digits) -> None:
-    model = bundle.read(MLP).model
+    model = read_bundle(MLP).model
     labels = [str(digit) for digit in (3, 1, 4, 0, 5, 9, 2, 6, 8, 7)]
     scores = Session(reordered(model, labels), labels=labels).run(digits)
     assert np.array_equal(scores, Session(model).run(digits), equal_nan=True)
@@ -82,7 +83,7 @@ def reordered(model: bytes, labels: list[str]) -> bytes:
 
 
 def test_a_model_without_energy_gives_nan(digits: Digits) -> None:
-    assert np.isnan(Session(bundle.read(MLP).model).run(digits)[:, 10]).all()
+    assert np.isnan(Session(read_bundle(MLP).model).run(digits)[:, 10]).all()
 
 
 def test_a_model_with_another_energy() -> None:

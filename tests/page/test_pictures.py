@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Response, expect
 
-from app.imaging import strokes
+from app.tasks.digits import strokes
 from tests import photographs
 from tests.page.window import EXAMPLES, PHONE, choose_mode, draw, hand_over, opened, read_as
 from tests.pictures import encoded

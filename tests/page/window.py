@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, Request, Route
 
-from app.imaging import strokes
+from app.tasks.digits import strokes
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # Without these the browser asks addresses of its own, or fails as root and without a GPU.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from app.inference.session import Frames
+from app.tasks.digits.arrays import Frames
 from training import non_digits
 from training.data import Digits, Mnist
 from training.non_digits import Source

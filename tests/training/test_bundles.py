@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from app.inference import bundle
-from app.inference.session import Frames, Session
+from app.inference.session import Session
+from app.tasks.digits.arrays import Frames
+from app.tasks.digits.manifest import read_bundle
+from app.tasks.digits.classifier import opened
 from tests.conftest import ROOT
 from training import calibrate, data, evaluate, finetune
 from training.train import logits
@@ -24,7 +27,7 @@ committed = pytest.mark.parametrize("folder", FOLDERS, ids=COMMITTED)
 
 @committed
 def test_a_bundle_is_what_its_manifest_says(folder: Path) -> None:
-    manifest = bundle.read(folder).manifest
+    manifest = read_bundle(folder).manifest
     least_accuracy, most_bytes = COMMITTED[f"{manifest.name}/{manifest.version}"]
     assert manifest.metrics.accuracy >= least_accuracy
     assert sum(file.stat().st_size for file in folder.iterdir()) <= most_bytes
@@ -36,17 +39,17 @@ def test_a_bundle_is_what_its_manifest_says(folder: Path) -> None:
 
 @committed
 def test_its_network_is_the_models(folder: Path, digits: Frames) -> None:
-    manifest, model = bundle.read(folder)
+    manifest, model = read_bundle(folder)
     scores = calibrate.scores(logits(finetune.read_base(folder).network, digits), manifest.temperature)
     np.testing.assert_allclose(
-        scores[:, :10], Session(model).run(digits)[:, :10], atol=0.05 if manifest.int8 else 0.005
+        scores[:, :10], opened(model).scores(digits)[:, :10], atol=0.05 if manifest.int8 else 0.005
     )
 
 
 @committed
 def test_the_accuracy_is_the_manifests(folder: Path, mnist_test: data.Digits) -> None:
-    manifest, model = bundle.read(folder)
+    manifest, model = read_bundle(folder)
     images, labels = mnist_test
-    metrics = evaluate.measure(evaluate.predict(Session(model), images)[:, :10], labels)
+    metrics = evaluate.measure(evaluate.predict(opened(model), images)[:, :10], labels)
     assert metrics.accuracy == manifest.metrics.accuracy
     assert metrics.confusion_matrix == manifest.metrics.confusion_matrix

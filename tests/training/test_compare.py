@@ -5,7 +5,10 @@ from scipy.stats import binom
 
 from app.inference import bundle
 from app.inference.bundle import Bundle
-from app.inference.session import ENERGY, Session
+from app.inference.session import Session
+from app.tasks.digits.classifier import ENERGY
+from app.tasks.digits.manifest import read_bundle
+from app.tasks.digits.classifier import opened
 from tests.conftest import DIGITS, MLP
 from training import evaluate, non_digits
 from training.compare import Pair, compare, held_out, mcnemar
@@ -14,7 +17,7 @@ from training.data import Mnist
 
 @pytest.fixture(scope="module")
 def pair() -> Pair:
-    return bundle.read(MLP.resolve()), bundle.read(DIGITS.resolve())
+    return read_bundle(MLP.resolve()), read_bundle(DIGITS.resolve())
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +33,7 @@ def cells(table: str, row: str) -> list[str]:
 
 def test_the_figures_are_those_of_evaluate(pair: Pair, small_mnist: Mnist, table: str) -> None:
     sides = [
-        evaluate.examine(Session(one.model), one.manifest.thresholds, small_mnist.test, non_digits.TESTING)[0]
+        evaluate.examine(opened(one.model), one.manifest.thresholds, small_mnist.test, non_digits.TESTING)[0]
         for one in pair
     ]
     for row, figures in {
@@ -58,7 +61,7 @@ def test_the_better_of_the_two_is_marked(pair: Pair, table: str) -> None:
 
 def test_what_each_alone_reads_right_is_counted(pair: Pair, small_mnist: Mnist, table: str) -> None:
     images, labels = small_mnist.test
-    first, second = (Session(one.model).run(images)[:, :ENERGY].argmax(axis=1) == labels for one in pair)
+    first, second = (opened(one.model).scores(images)[:, :ENERGY].argmax(axis=1) == labels for one in pair)
     alone = int((first & ~second).sum()), int((second & ~first).sum())
     assert min(alone) > 0
     first, second = f"mlp-128-64/{MLP.name}", f"digits/{DIGITS.name}"

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.imaging import strokes
+from app.tasks.digits import strokes
 from app.imaging.decode import decode, open_image
 from app.imaging.normalise import normalise
 from app.inference import bundle
+from app.tasks.digits.manifest import read_bundle
 from tests.pictures import encoded
 from training import finetune, own_images, pipeline, run
 from training.architectures import architecture
@@ -110,10 +111,10 @@ def test_what_it_leaves_is_a_run_that_can_be_released(
     assert (answers[:, :10].argmax(axis=1) == small_mnist.validation.labels).mean() == result.validation.after
     assert len(made.record.history["val_loss"]) == made.record.training.epochs == 4  # two for each step
 
-    manifest, _ = bundle.read(release(made, small_mnist, base.parent))
+    manifest, _ = read_bundle(release(made, small_mnist, base.parent))
     assert (manifest.version, manifest.architecture) == ("2", "mlp-128-64")
     assert manifest.training.finetuning == result.model_dump()
-    assert (result.base, result.base_sha256) == ("small/1", bundle.read(base).manifest.model_sha256)
+    assert (result.base, result.base_sha256) == ("small/1", read_bundle(base).manifest.model_sha256)
     assert finetune.read_base(base.parent / "2").network.count_params() == manifest.parameters
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from app.inference import bundle
 from app.inference.session import Session
+from app.tasks.digits.manifest import read_bundle
+from app.tasks.digits.classifier import opened
 from training import calibrate, evaluate, network, non_digits, pipeline, provenance
 from training.architectures import ARCHITECTURES, architecture
 from training.augment import Distort
@@ -44,17 +46,17 @@ def written(run: Run, small_mnist: Mnist, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_the_bundle_answers_as_keras_does(run: Run, small_mnist: Mnist, written: Path) -> None:
-    manifest, model = bundle.read(written)
-    answers = Session(model).run(small_mnist.test.images)
+    manifest, model = read_bundle(written)
+    answers = opened(model).scores(small_mnist.test.images)
     scores = logits(keras.models.load_model(run.model), small_mnist.test.images)
     np.testing.assert_allclose(answers, calibrate.scores(scores, manifest.temperature), rtol=1e-4, atol=1e-4)
-    examined, _ = evaluate.examine(Session(model), manifest.thresholds, small_mnist.test, non_digits.TESTING)
+    examined, _ = evaluate.examine(opened(model), manifest.thresholds, small_mnist.test, non_digits.TESTING)
     assert manifest.metrics == examined
     assert manifest.metrics.accuracy > 0.8
 
 
 def test_the_manifest_tells_where_the_model_comes_from(run: Run, small_mnist: Mnist, written: Path) -> None:
-    manifest = bundle.read(written).manifest
+    manifest = read_bundle(written).manifest
     assert (manifest.name, manifest.version, manifest.architecture) == ("small", "1", "mlp-128-64")
     record = load(run.folder).record
     assert manifest.training == record.training.model_copy(update={"recipe": record.recipe})
@@ -69,7 +71,7 @@ def test_a_second_release_is_the_next_version(run: Run, small_mnist: Mnist, writ
 
 def test_the_run_keeps_its_answers_and_its_report(run: Run, small_mnist: Mnist, written: Path) -> None:
     part, answers = load(run.folder).answers()
-    manifest = bundle.read(written).manifest
+    manifest = read_bundle(written).manifest
     assert part == "test"
     assert (answers[:, :10].argmax(axis=1) == small_mnist.test.labels).mean() == manifest.metrics.accuracy
     assert f"{manifest.metrics.accuracy:.2%}" in pipeline.summarise(run, small_mnist)
@@ -79,7 +81,7 @@ def test_the_run_keeps_its_answers_and_its_report(run: Run, small_mnist: Mnist, 
 
 
 def test_the_card_is_the_report_without_pictures(written: Path) -> None:
-    card, manifest = (written / bundle.CARD_FILE).read_text("utf-8"), bundle.read(written).manifest
+    card, manifest = (written / bundle.CARD_FILE).read_text("utf-8"), read_bundle(written).manifest
     assert f"<h1>{manifest.name} {manifest.version}</h1>" in card
     assert manifest.model_sha256 in card
     assert "data:image" not in card
@@ -119,12 +121,12 @@ def convolutional(small_mnist: Mnist, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def test_integers_answer_much_as_keras_does(convolutional: Run, small_mnist: Mnist, tmp_path: Path) -> None:
-    manifest, model = bundle.read(release(convolutional, small_mnist, tmp_path / "small"))
+    manifest, model = read_bundle(release(convolutional, small_mnist, tmp_path / "small"))
     assert manifest.int8
     assert "QuantizeLinear" in {node.op_type for node in onnx.load_from_string(model).graph.node}
     assert manifest.parity.max_abs_difference > PARITY_LIMIT
     assert manifest.parity.same_digit >= 0.98 * manifest.parity.images
-    exact, in_floats = bundle.read(release(convolutional, small_mnist, tmp_path / "small", int8=False))
+    exact, in_floats = read_bundle(release(convolutional, small_mnist, tmp_path / "small", int8=False))
     assert not exact.int8
     assert exact.parity.max_abs_difference < PARITY_LIMIT
     assert len(model) < 0.5 * len(in_floats)

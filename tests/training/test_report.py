@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.inference.bundle import Accepted, Corrupted, Latency, Manifest, Provenance, Thresholds
-from app.inference.session import ENERGY, Scores
+from app.tasks.digits.manifest import Accepted, Corrupted, DigitsManifest, Latency, Provenance, Thresholds
+from app.tasks.digits.classifier import ENERGY, Scores
 from training import calibrate, evaluate, plots, report
 from training.corruptions import CORRUPTIONS
 from training.data import Digits, Mnist
@@ -88,7 +88,7 @@ def released(unreleased: Subject, small_mnist: Mnist) -> Subject:
             "non_digit_auroc": evaluate.non_digit_auroc(scores[:, ENERGY], unreleased.non_digits),
         }
     )
-    manifest = Manifest(
+    manifest = DigitsManifest(
         name="small",
         version="3",
         created="2026-01-02T03:04:05Z",

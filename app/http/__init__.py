@@ -1,0 +1,1 @@
+"""HTTP: the one room, with `main`, that knows ASGI, FastAPI and uvicorn."""

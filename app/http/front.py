@@ -1,0 +1,238 @@
+"""The outermost layer: who answers a request, and what every answer carries.
+
+A request is answered by `_answered`, whichever way it came. It comes by one of two lanes: the fast one for bodies that
+came with their heads, run here and now (`serving.inline`) and answered in one write; and ASGI, a task each, for all
+else. Handlers are found by path, in front of FastAPI, whose routing alone costs more than running a small model.
+FastAPI answers the rest, and documents these.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import CallerGone, NotFound, ServiceError
+from app.http.access import AccessLog
+from app.http.body import Arrived, Arriving, Body
+from app.http.exchange import Answer, Exchange
+from app.http.lifecycle import Lifecycle
+from app.http.limits import Limits
+from app.http.problems import problem
+from app.http.proxies import Proxies
+from app.http.routes import Routes
+from app.http.wire import Headers, Wire, is_gone_of
+from app.serving import inline
+from app.serving.context import IsGone
+from app.telemetry.metrics import Metrics
+
+log = structlog.get_logger()
+
+CALLER_GONE = 499  # nginx's number for a caller that hung up; never sent, only counted
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # that are counted by name
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")  # an answer is what its Content-Type says, nothing else
+
+Handler = Callable[[Exchange, Body], Awaitable[Answer]]
+
+
+class Front:
+    """ASGI, and more: makes the Exchange, finds who answers, renders whatever is raised inside, counts and times."""
+
+    def __init__(
+        self,
+        framework: ASGIApp,
+        handlers: Mapping[str, Handler],
+        fast: Collection[str],
+        *,
+        routes: Routes,
+        proxies: Proxies | None,
+        limits: Limits,
+        metrics: Metrics,
+        access: AccessLog,
+        lifecycle: Lifecycle,
+    ) -> None:
+        """`handlers` answer POSTs to their paths; else `framework` does. Those of `fast` may take the fast lane: they
+        answer in one piece.
+        """
+        self._framework = framework
+        self._handlers = handlers
+        self._fast = frozenset(fast)
+        self.routes = routes
+        self._proxies = proxies
+        self._limits = limits
+        self._metrics = metrics
+        self._access = access
+        self._lifecycle = lifecycle
+
+    # The fast lane: `wire` is its whole contract with the server below
+
+    def takes(self, scope: Scope) -> bool:
+        """Whether `take` is for such a request."""
+        return scope["path"] in self._fast and scope["method"] == "POST"
+
+    def take(self, wire: Wire) -> None:
+        """Answer a request that has arrived whole."""
+        exchange = self._exchange(wire.scope, wire.is_gone)
+        body = Arrived(wire.body, exchange, self._limits)
+
+        def done(outcome: Answer | None | Exception) -> None:
+            try:
+                if isinstance(outcome, Answer):
+                    assert isinstance(outcome.body, bytes)
+                    headers = self._headers(outcome, exchange)
+                    wire.respond(outcome.status, headers, outcome.body, close=self._lifecycle.draining)
+            finally:
+                self._end(exchange)
+
+        inline.start(self._answered(self._handlers[exchange.path], wire.scope, exchange, body), done)
+
+    def refusal(self, error: ServiceError, client: tuple[str, int] | None) -> tuple[int, Headers, bytes]:
+        """Status, headers and body for a caller of whom no request could be read; counted as all are."""
+        nothing = {"method": "", "path": "", "query_string": b"", "headers": (), "client": client}
+        exchange = Exchange(nothing, is_gone_of(nothing))
+        answer = self._rendered(error, exchange)
+        assert isinstance(answer.body, bytes)
+        self._end(exchange)
+        return answer.status, self._headers(answer, exchange), answer.body
+
+    # ASGI
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._framework(scope, receive, send)
+            return
+        exchange = self._exchange(scope, is_gone_of(scope))
+        handler = self._handlers.get(scope["path"]) if scope["method"] == "POST" else None
+        try:
+            if handler is None:
+                answer = await self._asked(scope, receive, send, exchange)
+            else:
+                answer = await self._answered(handler, scope, exchange, Arriving(receive, exchange, self._limits))
+            if answer is not None:
+                await self._send(answer, exchange, send)
+        except CallerGone:
+            exchange.status = CALLER_GONE
+        finally:
+            self._end(exchange)
+
+    async def _answered(self, handler: Handler, scope: Scope, exchange: Exchange, body: Body) -> Answer | None:
+        """The answer, be it to an error; None where nobody waits for one."""
+        try:
+            self._enter(exchange, scope)
+            answer = await handler(exchange, body)
+        except CallerGone:
+            exchange.status = CALLER_GONE
+            return None
+        except Exception as error:
+            return self._rendered(error, exchange)
+        exchange.status = answer.status
+        return answer
+
+    async def _asked(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> Answer | None:
+        """None where the framework has answered."""
+        try:
+            self._enter(exchange, scope)
+            await self._ask_framework(exchange, scope, receive, send)
+        except CallerGone:
+            exchange.status = CALLER_GONE
+        except Exception as error:
+            if exchange.status:
+                raise  # the answer has begun: all that is left is to cut the connection
+            return self._rendered(error, exchange)
+        return None
+
+    async def _send(self, answer: Answer, exchange: Exchange, send: Send) -> None:
+        headers = self._headers(answer, exchange)
+        if self._lifecycle.draining:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if isinstance(answer.body, bytes):
+            await send({"type": "http.response.body", "body": answer.body})
+            return
+        async for chunk in answer.body:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            exchange.check_caller()
+        await send({"type": "http.response.body"})
+
+    async def _ask_framework(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        async def observed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                headers = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", exchange.request_id),
+                    (b"server-timing", exchange.server_timing()),
+                    NO_SNIFFING,
+                ]
+                if self._lifecycle.draining:
+                    headers.append((b"connection", b"close"))
+                message["headers"] = headers
+            await send(message)
+
+        if scope["method"] == "HEAD":  # wherever GET works; the server leaves out the body
+            scope = {**scope, "method": "GET"}
+        await self._framework(scope, receive, observed)
+        if failure := scope.get("failure"):
+            raise failure
+
+    # Both
+
+    def _exchange(self, scope: Scope, is_gone: IsGone) -> Exchange:
+        exchange = Exchange(scope, is_gone)
+        if self._proxies is not None:
+            exchange.address = exchange.caller = self._proxies.caller(exchange.address, scope["headers"])
+        return exchange
+
+    def _enter(self, exchange: Exchange, scope: Scope) -> None:
+        """By the route that the path names. Raises NotFound where there is none, and what `Limits.admit` does."""
+        route = self.routes.find(scope)
+        if route is None:
+            raise NotFound(f"there is nothing at {exchange.path}; /docs lists what there is")
+        exchange.route = route.template
+        self._limits.admit(exchange, route.right)
+
+    def _headers(self, answer: Answer, exchange: Exchange) -> list[tuple[bytes, bytes]]:
+        headers = [
+            (b"content-type", answer.media_type),
+            (b"x-request-id", exchange.request_id),
+            (b"server-timing", exchange.server_timing()),
+            NO_SNIFFING,
+            *answer.headers,
+        ]
+        if isinstance(answer.body, bytes):
+            headers.append((b"content-length", b"%d" % len(answer.body)))
+        return headers
+
+    def _rendered(self, error: Exception, exchange: Exchange) -> Answer:
+        """The answer to an error, counted."""
+        if not isinstance(error, ServiceError):
+            log.error("unforeseen", request_id=exchange.request_id.decode(), exc_info=error)
+            error = ServiceError("the service failed on this request; its log has the cause under this request_id")
+        self._metrics.errors.labels(error.code).inc()
+        answer = problem(error, exchange.request_id)
+        exchange.status = answer.status
+        return answer
+
+    def _end(self, exchange: Exchange) -> None:
+        """Count it, and hold its body no more."""
+        self._limits.release(exchange)
+        method = exchange.method if exchange.method in METHODS else "other"
+        seconds = exchange.age()
+        self._metrics.answered(exchange.route, method, str(exchange.status), exchange.stages, seconds)
+        self._access.note(exchange, method, seconds)
+
+
+class HandBack:
+    """ASGI middleware for the framework: hands what is raised in it back to `Front`, which else would come too late,
+    for Starlette itself answers what it does not know with a page of its own.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            scope["failure"] = error

@@ -1,0 +1,84 @@
+"""Errors as HTTP says them. Source: RFC 9457 (problem details), RFC 9110 (statuses, Retry-After)."""
+
+import math
+from functools import cache
+
+import orjson
+
+from app.errors import (
+    BadRequest,
+    CrossSite,
+    DeadlineExceeded,
+    Forbidden,
+    HeadTooLarge,
+    MethodNotAllowed,
+    NoInk,
+    NotFound,
+    QueueFull,
+    RateExceeded,
+    ServiceError,
+    TooLarge,
+    TooManyWrongKeys,
+    TooSlow,
+    Unauthorized,
+    Unavailable,
+    Undecodable,
+    Unsupported,
+    UnsupportedMediaType,
+)
+from app.http.exchange import Answer
+from app.http.v1.schemas import ItemProblem, Problem
+
+PROBLEM = b"application/problem+json"
+STATUSES: dict[type[ServiceError], int] = {  # an error that is not here has its parent's
+    ServiceError: 500,
+    BadRequest: 400,
+    Unauthorized: 401,
+    Forbidden: 403,
+    CrossSite: 403,
+    NotFound: 404,
+    MethodNotAllowed: 405,
+    TooSlow: 408,
+    TooLarge: 413,
+    UnsupportedMediaType: 415,
+    Undecodable: 422,
+    QueueFull: 429,
+    RateExceeded: 429,
+    TooManyWrongKeys: 429,
+    HeadTooLarge: 431,
+    Unsupported: 501,
+    Unavailable: 503,
+    DeadlineExceeded: 504,
+}
+
+
+@cache
+def status_of(kind: type[ServiceError]) -> int:
+    return next(STATUSES[one] for one in kind.__mro__ if one in STATUSES)
+
+
+def item_problem(error: ServiceError) -> ItemProblem:
+    """Of one item of a batch."""
+    said: ItemProblem = {
+        "title": error.title,
+        "status": status_of(type(error)),
+        "code": error.code,
+        "detail": error.detail,
+    }
+    if isinstance(error, NoInk):
+        said["verdict"] = "blank"
+    return said
+
+
+def problem(error: ServiceError, request_id: bytes) -> Answer:
+    """The answer to a request."""
+    said: Problem = {"type": "about:blank", **item_problem(error), "request_id": request_id.decode()}
+    headers: list[tuple[bytes, bytes]] = []
+    if error.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after))))
+    status = said["status"]
+    if isinstance(error, Unauthorized):
+        headers.append((b"www-authenticate", b"Bearer"))
+    if isinstance(error, MethodNotAllowed):
+        headers.append((b"allow", error.allowed.encode()))
+    return Answer(orjson.dumps(said), PROBLEM, status, tuple(headers))

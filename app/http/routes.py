@@ -1,0 +1,62 @@
+"""Which paths are answered, and the right that each needs. What is not here is answered by nobody."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+from starlette.routing import BaseRoute, Match, Route as StarletteRoute
+from starlette.types import Scope
+
+from app.config import Right
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+UNMATCHED = "unmatched"  # the template of a path that nobody answers
+
+
+class Route(NamedTuple):
+    """By its template, so that no caller can make up names for metrics, and who may take it."""
+
+    template: str
+    right: Right | None  # None: open to all
+    entry: StarletteRoute
+
+
+def needs(right: Right) -> Callable[[Endpoint], Endpoint]:
+    """Say which right an endpoint's callers need."""
+    return lambda endpoint: _marked(endpoint, right)
+
+
+def open_to_all(endpoint: Endpoint) -> Endpoint:
+    """Say of an endpoint that it shows nothing that a key protects."""
+    return _marked(endpoint, None)
+
+
+def _marked(endpoint: Endpoint, right: Right | None) -> Endpoint:
+    endpoint.needed_right = right  # type: ignore[attr-defined]  # any function takes attributes; Callable names none
+    return endpoint
+
+
+class Routes:
+    """All there are. Raises TypeError for one that does not say which right it needs: none is open unawares."""
+
+    def __init__(self, entries: Iterable[BaseRoute]) -> None:
+        routes = [_route(entry) for entry in entries]
+        self._by_path = {route.template: route for route in routes if not route.entry.param_convertors}
+        self._by_pattern = [route for route in routes if route.entry.param_convertors]
+
+    def __iter__(self) -> Iterator[Route]:
+        return iter([*self._by_path.values(), *self._by_pattern])
+
+    def find(self, scope: Scope) -> Route | None:
+        """That of a request's path, whatever its method; None where there is none."""
+        if route := self._by_path.get(scope["path"]):
+            return route
+        return next((route for route in self._by_pattern if route.entry.matches(scope)[0] != Match.NONE), None)
+
+
+def _route(entry: BaseRoute) -> Route:
+    assert isinstance(entry, StarletteRoute), f"{entry} is no plain route"
+    if not hasattr(entry.endpoint, "needed_right"):
+        raise TypeError(
+            f"{entry.path} does not say which right it needs: mark its endpoint with needs() or open_to_all()"
+        )
+    return Route(entry.path, entry.endpoint.needed_right, entry)

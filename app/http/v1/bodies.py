@@ -1,0 +1,265 @@
+"""A request's body, of any media type in the contract -> items: frames that are ready, or encoded images.
+
+What can take long is run in a process of the pool, which gets these functions by name.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Iterator, Sized
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, TypeVar
+
+from app.http.v1 import archive, json_items, multipart
+from app.http.v1.json_items import SMALL, Elements, kind_of, parse_object
+from app.http.v1.multipart import Part
+from app.budget import Budget
+from app.errors import BadRequest, BatchTooLarge, ServiceError, UnsupportedMediaType, WrongShape
+from app.tasks.digits import arrays
+from app.tasks.digits.arrays import FRAME_BYTES, Frames
+from app.tasks.digits.work import BatchRequest, ImageRequest, Item
+from app.imaging.decode import FORMATS
+
+T = TypeVar("T")
+S = TypeVar("S", bound=Sized)
+
+RAW, NPY, JSON = "application/octet-stream", "application/x-npy", "application/json"
+FORM, ZIP = "multipart/form-data", "application/zip"
+LONG = 200  # characters of a Content-Type that are not remembered any more
+ALIASES = {"image/jpg": "image/jpeg", "image/x-ms-bmp": "image/bmp", "application/x-zip-compressed": ZIP}
+MOST_BRACKETS, MOST_COMMAS = 64, 4096  # in the JSON of one image: 28 rows of 28 numbers, or of what is told apart
+USUAL_NPY_HEAD = 256  # bytes, which numpy writes half of; longer ones take long to evaluate
+
+
+class Bounds(NamedTuple):
+    """What a body may hold."""
+
+    batch_images: int
+    item_bytes: int
+    unpacked_bytes: int
+
+
+def media_type_of(content_type: str) -> str:
+    return _remembered(content_type) if len(content_type) < LONG else _plain(content_type)
+
+
+def _plain(content_type: str) -> str:
+    plain = content_type.partition(";")[0].strip().lower()
+    return ALIASES.get(plain, plain)
+
+
+_remembered = lru_cache(_plain)
+
+
+def image_request(content_type: str, body: bytes, *, explain: bool = False) -> ImageRequest:
+    """The one image of a body, to be read where and when that is due."""
+    return ImageRequest(
+        body, partial(single, content_type=content_type), is_read_quickly(content_type, body), explain
+    )
+
+
+def batch_request(content_type: str, body: bytes, bounds: Bounds) -> BatchRequest:
+    """The many images of a body. Raises as `batch` does, where that is seen at once."""
+    return BatchRequest(
+        body,
+        partial(batch, content_type=content_type, bounds=bounds),
+        plain_batch(content_type, body, bounds),
+        is_batch_of_rows(content_type, body),
+    )
+
+
+def is_read_quickly(content_type: str, body: bytes) -> bool:
+    """Whether `single` takes less than a millisecond, whatever the body holds."""
+    media_type = media_type_of(content_type)
+    if media_type == JSON:
+        return len(body) <= SMALL
+    if media_type == NPY:
+        return len(body) <= SMALL and arrays.npy_head_bytes(body) <= USUAL_NPY_HEAD
+    return media_type != FORM
+
+
+def single(body: bytes, *, content_type: str) -> Item:
+    """The one image of /v1/predict. Raises BadRequest, UnsupportedMediaType, WrongShape, Undecodable."""
+    media_type = media_type_of(content_type)
+    if media_type == RAW:
+        return Item(None, None, _only(arrays.from_raw(_not_empty(body))))
+    if media_type in FORMATS:
+        return Item(_not_empty(body), media_type)
+    if media_type == NPY:
+        return Item(frame=_only(arrays.from_npy(_not_empty(body))))
+    if media_type == JSON:
+        return _single_json(body)
+    if media_type == FORM:
+        return _single_form(list(multipart.parse(content_type, body, most=1)))
+    raise _unsupported(media_type, [*FORMATS, RAW, NPY, FORM, JSON])
+
+
+def plain_batch(content_type: str, body: bytes, bounds: Bounds) -> Frames | None:
+    """The frames of a batch that need no work at all, uint8 [N, 28, 28]; None of any other batch. Raises as `batch`."""
+    media_type = media_type_of(content_type)
+    if media_type == RAW:
+        frames = arrays.from_raw(_not_empty(body))
+    elif media_type == NPY and arrays.npy_head_bytes(_not_empty(body)) <= USUAL_NPY_HEAD:
+        array = arrays.npy_array(body)
+        if array.dtype != "uint8" or not array.flags.c_contiguous:
+            return None
+        frames = arrays.from_array(array)
+    else:
+        return None
+    check_count(len(frames), bounds)
+    return _some(frames)
+
+
+def is_batch_of_rows(content_type: str, body: bytes) -> bool:
+    """Whether `batch` takes less than a millisecond for each of its items, whatever the body holds."""
+    return media_type_of(content_type) == JSON and json_items.begins_with("pixels", body)
+
+
+def batch(body: bytes, budget: Budget, *, content_type: str, bounds: Bounds) -> Iterator[Item]:
+    """The images of /v1/predict/batch, each read when it is asked for. An item that cannot be read is an item with an
+    error; raises as `single` does where the body as a whole cannot be read, and BatchTooLarge, TooLarge, TooMuchWork.
+    """
+    media_type = media_type_of(content_type)
+    readers: dict[str, Callable[[], Iterable[Item]]] = {
+        RAW: lambda: _ready(arrays.from_raw(_not_empty(body)), bounds),
+        NPY: lambda: _ready(_npy(body, bounds), bounds),
+        JSON: lambda: _batch_json(body, bounds),
+        FORM: lambda: _form_items(multipart.parse(content_type, body, most=bounds.batch_images)),
+        ZIP: lambda: _zip_items(_not_empty(body), bounds, budget),
+    }
+    if media_type not in readers:
+        raise _unsupported(media_type, [*readers])
+    count = 0
+    for item in readers[media_type]():
+        count += 1
+        check_count(count, bounds)
+        yield item
+    _some(range(count))
+
+
+def check_count(images: int, bounds: Bounds) -> None:
+    """Raises BatchTooLarge."""
+    if images > bounds.batch_images:
+        raise BatchTooLarge(
+            f"a batch holds at most {bounds.batch_images:,} images; {images:,} or more came. Send several batches."
+        )
+
+
+def _some(items: S) -> S:
+    if not len(items):
+        raise BadRequest("the batch holds no image; send at least one")
+    return items
+
+
+def _ready(frames: Frames, bounds: Bounds) -> Iterator[Item]:
+    check_count(len(frames), bounds)
+    return (Item(frame=frame) for frame in frames)
+
+
+def _npy(body: bytes, bounds: Bounds) -> Frames:
+    array = arrays.npy_array(_not_empty(body))
+    check_count(len(array) if array.ndim else 0, bounds)
+    return arrays.from_array(array)
+
+
+def _unsupported(media_type: str, expected: list[str]) -> UnsupportedMediaType:
+    came = f"{media_type!r} came" if media_type else "no Content-Type came"
+    return UnsupportedMediaType(f"{came}; expected one of {', '.join(expected)}. Set the Content-Type header.")
+
+
+def _not_empty(body: bytes) -> bytes:
+    if not body:
+        raise BadRequest("the body is empty; send the image as the request's body")
+    return body
+
+
+def _only(frames: Frames) -> Frames:
+    if len(frames) != 1:
+        raise WrongShape(f"expected one 28x28 image; {len(frames)} came. Send many to /v1/predict/batch.")
+    frame: Frames = frames[0]
+    return frame
+
+
+def _may_hold_booleans(json: bytes) -> bool:
+    return json.find(b"t") >= 0 or json.find(b"f") >= 0  # of true and false; single letters are found faster than words
+
+
+def _single_json(body: bytes) -> Item:
+    """Brackets and commas are counted before it is parsed: each could become an object of sixty bytes."""
+    if body.count(b"[") + body.count(b"{") > MOST_BRACKETS or body.count(b",") > MOST_COMMAS:
+        raise WrongShape(f"expected one image, {arrays.EXPECTED}; the JSON has more brackets or commas than that takes")
+    match document := parse_object(body):
+        case {"image": image, **rest} if not rest:
+            return _encoded(image)
+        case {"pixels": pixels, **rest} if not rest:
+            return _pixels(pixels, booleans=_may_hold_booleans(body))
+    raise json_items.wrong_fields(document, '{"image": base64} or {"pixels": 28 rows of 28 numbers, 0..255}')
+
+
+def _batch_json(body: bytes, bounds: Bounds) -> Iterator[Item]:
+    elements = Elements(body)
+    check_count(elements.least, bounds)
+    if elements.field == "images":
+        return (_guarded(_encoded, image) for image in elements)
+    booleans = _may_hold_booleans(body)
+    return (_guarded(lambda rows: _pixels(rows, booleans=booleans), rows) for rows in elements)
+
+
+def _pixels(numbers: Any, *, booleans: bool) -> Item:
+    return Item(frame=arrays.from_rows(numbers, booleans=booleans))
+
+
+def _encoded(text: Any) -> Item:
+    if not isinstance(text, str):
+        raise BadRequest(f"an image in JSON is a base64 string; got {kind_of(text)}")
+    encoded = text.partition(",")[2] if text.startswith("data:") else text  # a data: URL is what a canvas gives
+    try:
+        return Item(_not_empty(base64.b64decode(encoded, validate=True)))
+    except (binascii.Error, ValueError) as error:
+        raise BadRequest(f"the image is no valid base64 ({error})") from error
+
+
+def _single_form(parts: list[Part]) -> Item:
+    if [part.field for part in parts] != ["file"]:
+        names = ", ".join(repr(part.field) for part in parts) or "nothing"
+        raise BadRequest(f"expected a form with one field `file`; got {names}")
+    return _part_item(parts[0])
+
+
+def _form_items(parts: Iterable[Part]) -> Iterator[Item]:
+    for part in parts:
+        if part.field not in {"files", "file"}:
+            raise BadRequest(f"expected a form with fields named `files` alone; got {part.field!r}")
+        yield _guarded(_part_item, part, part.filename)
+
+
+def _part_item(part: Part) -> Item:
+    """HTTP libraries guess a part's type by its file's name, so only a type that names a format binds."""
+    media_type = ALIASES.get(part.media_type, part.media_type)
+    if media_type in FORMATS:
+        return Item(_not_empty(part.data), media_type, name=part.filename)
+    if media_type == NPY:
+        return Item(frame=_only(arrays.from_npy(_not_empty(part.data))), name=part.filename)
+    if len(part.data) == FRAME_BYTES and media_type == RAW:
+        return Item(frame=_only(arrays.from_raw(part.data)), name=part.filename)
+    return Item(_not_empty(part.data), name=part.filename)
+
+
+def _zip_items(body: bytes, bounds: Bounds, budget: Budget) -> Iterator[Item]:
+    files = archive.files(
+        body, budget, most=bounds.batch_images, most_bytes=bounds.item_bytes, most_unpacked=bounds.unpacked_bytes
+    )
+    return (_guarded(_file_item, file, file.name) for file in files)
+
+
+def _file_item(file: archive.File) -> Item:
+    if isinstance(file.content, ServiceError):
+        raise file.content
+    return Item(_not_empty(file.content), name=file.name)
+
+
+def _guarded(read: Callable[[T], Item], source: T, name: str | None = None) -> Item:
+    """An error in one item is that item's answer, and never its neighbours'."""
+    try:
+        return read(source)
+    except ServiceError as error:
+        return Item(error=error.bare(), name=name)

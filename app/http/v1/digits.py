@@ -1,0 +1,139 @@
+"""POST /v1/predict, /v1/predict/batch, /v1/explain and /v1/read: bodies in, the typed result out, as /v1 writes it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from app.config import Settings
+from app.errors import BadRequest, ServiceError
+from app.http.body import Body
+from app.http.exchange import Answer, Exchange
+from app.http.front import Handler
+from app.http.v1 import answers, bodies
+from app.http.v1.answers import NDJSON, NPY
+from app.http.v1.bodies import Bounds
+from app.http.v1.queries import query_of
+from app.serving.service import Service
+from app.tasks.digits.operations import Predict, PredictBatch, ReadNumbers
+from app.tasks.digits.preprocessor import Preprocessor
+from app.tasks.digits.results import Predictions
+from app.telemetry.metrics import Metrics
+
+SINGLE, BATCH, EXPLAIN, READ = "/v1/predict", "/v1/predict/batch", "/v1/explain", "/v1/read"
+SLICE, SLICE_SEEN = 512, 64  # images whose answers are encoded in one go, without and with pictures: milliseconds
+
+
+class Digits:
+    """The handlers of what reads digits."""
+
+    def __init__(
+        self, settings: Settings, service: Service, preprocessor: Preprocessor, metrics: Metrics
+    ) -> None:
+        self._service = service
+        self._bounds = Bounds(settings.max_batch_images, settings.max_body_bytes, settings.max_unpacked_bytes)
+        self._predict = Predict(preprocessor, metrics)
+        self._batch = PredictBatch(preprocessor, metrics)
+        self._read = ReadNumbers(preprocessor, metrics)
+
+    fast = SINGLE, EXPLAIN, READ  # whose answers are one piece
+
+    def handlers(self) -> dict[str, Handler]:
+        """By path."""
+        return {SINGLE: self.single, BATCH: self.batch, EXPLAIN: self.explain, READ: self.read}
+
+    async def single(self, exchange: Exchange, body: Body) -> Answer:
+        """One image in, one digit out. An image is normalised to MNIST's frame; pixels are taken as they come."""
+        name, version, include = query_of(exchange.query)
+        return await self._one(name, version, include, exchange, body, single=True)
+
+    async def explain(self, exchange: Exchange, body: Body) -> Answer:
+        """One image in, one digit out, and what in the picture speaks for it and for the runner-up.
+
+        Each part of the frame is covered in turn, all in one batch: what matters is where that changes the answer.
+        """
+        name, version, include = query_of(exchange.query)
+        return await self._one(name, version, include | answers.EXPLAINED, exchange, body, single=False)
+
+    async def _one(
+        self,
+        name: str | None,
+        version: str | None,
+        include: frozenset[str],
+        exchange: Exchange,
+        body: Body,
+        *,
+        single: bool,
+    ) -> Answer:
+        model = self._service.admit(name, version, exchange, single=single)
+        content = await body.read()
+        request = bodies.image_request(exchange.header(b"content-type"), content, explain="heatmap" in include)
+        prediction = await self._service.infer(self._predict, model, request, exchange)
+        answer = Answer(answers.prediction(model.reference, prediction, include))
+        exchange.lap("encode")
+        return answer
+
+    async def batch(self, exchange: Exchange, body: Body) -> Answer:
+        """Many images in, an answer for each out, in order. An image that cannot be read has its own error.
+
+        `Accept: application/x-npy` gives the probabilities alone, float32 [N, 10], NaN where an image failed;
+        `Accept: application/x-ndjson` streams one answer a line.
+        """
+        name, version, include = query_of(exchange.query)
+        model = self._service.admit(name, version, exchange, single=False)
+        if "heatmap" in include:
+            raise BadRequest("?include=heatmap is for one image at a time; send it to /v1/predict or /v1/explain")
+        content = await body.read()
+        request = bodies.batch_request(exchange.header(b"content-type"), content, self._bounds)
+        accepted = _accepted(exchange)
+        if NDJSON in accepted:
+            results = self._service.stream(self._batch, model, request, exchange, _slice(include))
+            first = await anext(results)  # so that what is wrong with the whole still has a status of its own
+            return Answer(_lines(first, results, include), NDJSON.encode())
+        predictions = await self._service.infer(self._batch, model, request, exchange)
+        if NPY in accepted:
+            answer = Answer(answers.batch_npy(predictions), NPY.encode())
+        else:
+            entries: list[bytes] = []
+            size = _slice(include)
+            for entry in answers.batch_entries(predictions, include):
+                entries.append(entry)
+                if len(entries) % size == 0:
+                    await asyncio.sleep(0)  # so that a large answer does not hold up small ones
+            answer = Answer(answers.batch_document(model.reference, predictions, entries))
+        exchange.lap("encode")
+        return answer
+
+    async def read(self, exchange: Exchange, body: Body) -> Answer:
+        """One photo or scan in, every number in it out: its text, its place and that of each digit, and other readings.
+
+        Boxes are x, y, width and height in the image's own pixels, upright.
+        """
+        name, version, include = query_of(exchange.query)
+        model = self._service.admit(name, version, exchange, single=False)
+        if include:
+            raise BadRequest(f"{READ} takes no ?include=; got {', '.join(sorted(include))}. Send it to /v1/predict.")
+        request = bodies.image_request(exchange.header(b"content-type"), await body.read())
+        numbers = await self._service.infer(self._read, model, request, exchange)
+        answer = Answer(answers.numbers(model.reference, numbers))
+        exchange.lap("encode")
+        return answer
+
+
+async def _lines(
+    first: Predictions, others: AsyncIterator[Predictions], include: frozenset[str]
+) -> AsyncIterator[bytes]:
+    """Lines of JSON, a few hundred at a time. An error in the middle is the last line: the status has left."""
+    yield answers.lines(first, include)
+    try:
+        async for predictions in others:
+            yield answers.lines(predictions, include)
+    except ServiceError as error:
+        yield answers.error_line(error)
+
+
+def _slice(include: frozenset[str]) -> int:
+    return SLICE_SEEN if include else SLICE
+
+
+def _accepted(exchange: Exchange) -> set[str]:
+    """The media types that the Accept header names."""
+    return {part.partition(";")[0].strip() for part in exchange.header(b"accept").lower().split(",")}

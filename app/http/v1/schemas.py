@@ -1,0 +1,171 @@
+"""The answers of /v1: the types that its answers are written with, and that its OpenAPI document is made from."""
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, GetPydanticSchema, WithJsonSchema
+from pydantic_core import core_schema
+from typing_extensions import NotRequired, TypedDict  # pydantic asks for these below Python 3.12
+
+from app.errors import ServiceError
+from app.imaging.verdicts import Verdict
+from app.tasks.digits.classifier import DIGITS
+from app.tasks.digits.decisions import Decision
+
+_AS_IT_IS = GetPydanticSchema(lambda _, __: core_schema.any_schema())  # NumPy's types, which orjson writes itself
+
+
+def _array(items: dict[str, Any], length: int | None = None) -> WithJsonSchema:
+    bounds = {"minItems": length, "maxItems": length} if length else {}
+    return WithJsonSchema({"type": "array", "items": items, **bounds})
+
+
+NUMBER = {"type": "number"}
+Real = Annotated[float | np.floating[Any], _AS_IT_IS, WithJsonSchema(NUMBER)]
+Probabilities = Annotated[NDArray[np.float32], _AS_IT_IS, _array(NUMBER, len(DIGITS))]
+Values = Annotated[
+    NDArray[np.float32],
+    _AS_IT_IS,
+    _array({"type": "array", "items": NUMBER}),
+    Field(description="For each pixel, how much the digit's log-odds fall where it is covered."),
+]
+Digit = Annotated[int, Field(ge=0, lt=len(DIGITS))]
+Box = Annotated[
+    tuple[float, float, float, float], Field(description="x, y, width, height in the image's pixels.")
+]
+
+
+class ModelRef(TypedDict):
+    name: Annotated[str, Field(examples=["digits"])]
+    version: Annotated[str, Field(examples=["1"])]
+
+
+class Input(TypedDict):
+    """What was done to an image before the model saw it, and what was wrong with it."""
+
+    verdict: Verdict
+    advice: Annotated[str, Field(description="What the sender can do about it; empty where nothing is wrong.")]
+    steps: Annotated[tuple[str, ...], Field(examples=[["invert", "crop", "fit", "centre"]])]
+
+
+class Reading(TypedDict):
+    digit: Digit
+    confidence: Annotated[Real, Field(description="Calibrated probability that the digit is right.")]
+    decision: Decision
+    probabilities: Probabilities
+    energy: Annotated[
+        Real | None, Field(description="Higher: less like a digit at all. null where the model gives none.")
+    ]
+    input: NotRequired[Annotated[Input, Field(description="For images; pixels are taken as they come.")]]
+    seen: NotRequired[
+        Annotated[str, Field(description="With ?include=seen: the picture that the model saw, base64 PNG.")]
+    ]
+
+
+class Prediction(Reading):
+    model: ModelRef
+    heatmap: NotRequired[
+        Annotated[
+            str,
+            Field(
+                description="With ?include=heatmap: what spoke for the digit in red, against it in blue; base64 PNG."
+            ),
+        ]
+    ]
+
+
+class RunnerUp(TypedDict):
+    digit: Digit
+    confidence: Real
+    values: Values
+    heatmap: str
+
+
+class Explanation(TypedDict):
+    values: Values
+    runner_up: RunnerUp
+
+
+class Explained(Prediction):
+    explanation: Explanation
+
+
+class FoundDigit(TypedDict):
+    digit: Digit
+    confidence: float
+    box: Box
+
+
+class Alternative(TypedDict):
+    text: str
+    confidence: float
+
+
+class FoundNumber(TypedDict):
+    text: Annotated[str, Field(examples=["2026"])]
+    confidence: Annotated[float, Field(description="That the whole of it is right.")]
+    decision: Decision
+    box: Box
+    digits: list[FoundDigit]
+    alternatives: Annotated[list[Alternative], Field(description="The next most likely readings, the best first.")]
+
+
+class FoundNumbers(TypedDict):
+    numbers: Annotated[list[FoundNumber], Field(description="From top to bottom, and from left to right.")]
+    model: ModelRef
+
+
+def _codes(of: type[ServiceError]) -> list[str]:
+    return sorted({of.code}.union(*map(_codes, of.__subclasses__())))
+
+
+Code = Annotated[str, Field(json_schema_extra={"enum": list[Any](_codes(ServiceError))})]
+OfNoInk = Annotated[Literal["blank"], Field(description="Where the code is no_ink.")]
+
+
+class ItemProblem(TypedDict):
+    title: str
+    status: int
+    code: Code
+    detail: str
+    verdict: NotRequired[OfNoInk]
+
+
+class Problem(ItemProblem):
+    """RFC 9457, with the service's own code, and the request's id for its log."""
+
+    type: Literal["about:blank"]
+    request_id: str
+
+
+class ItemReading(Reading):
+    name: NotRequired[Annotated[str, Field(description="The file's, where it came with one.")]]
+
+
+class ItemError(TypedDict):
+    error: ItemProblem
+    name: NotRequired[str]
+
+
+class BatchPrediction(TypedDict):
+    predictions: list[ItemReading | ItemError]
+    count: int
+    failed: int
+    model: ModelRef
+
+
+class LiveVersion(TypedDict):
+    name: str
+    version: str
+    task: Annotated[str, Field(description="What it is for.")]
+    default: Annotated[bool, Field(description="Whether it answers without ?model= and ?version=.")]
+    provider: Annotated[str, Field(description="ONNX Runtime's execution provider that is really active.")]
+    threads: int
+    sha256: str
+    architecture: Annotated[str | None, Field(description="From the manifest, where that says it.")]
+    accuracy: Annotated[float | None, Field(description="On the test set, from the manifest, where that says it.")]
+
+
+class ModelList(TypedDict):
+    models: list[LiveVersion]

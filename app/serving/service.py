@@ -1,0 +1,96 @@
+"""The one way of every request: admission, preparation, the batcher, conclusion."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Protocol, Self, TypeVar
+
+from app.config import Settings
+from app.serving.context import RequestContext
+from app.serving.rate import Rate
+from app.serving.repository import LiveModel, Repository
+from app.serving.submission import Tensors
+from app.telemetry.metrics import Metrics
+
+
+class Prepared(Protocol):
+    """A request as the model will see it."""
+
+    @property
+    def inputs(self) -> Tensors:
+        """In the model's order; of the same number of rows, which may be none."""
+
+    @property
+    def images(self) -> int:
+        """What counts against the caller's rate."""
+
+
+class Sliceable(Prepared, Protocol):
+    def slices(self, rows: int) -> Iterator[Self]:
+        """The same in consecutive pieces of up to so many rows."""
+
+
+Request = TypeVar("Request", contravariant=True)
+P = TypeVar("P", bound=Prepared)
+S = TypeVar("S", bound=Sliceable)
+Result = TypeVar("Result", covariant=True)
+
+
+class Operation(Protocol[Request, P, Result]):
+    """Something that a task does for a request."""
+
+    async def prepare(self, model: LiveModel, request: Request, context: RequestContext) -> P:
+        """Raises ServiceError. What may take long is not done on the event loop."""
+
+    async def conclude(self, model: LiveModel, prepared: P, outputs: Tensors, context: RequestContext) -> Result:
+        """`outputs` are the model's for all rows of the inputs; none at all where there were no rows."""
+
+
+class Service:
+    """Knows no transport, no task and no picture: transports say how a request is read, tasks what is done with it."""
+
+    def __init__(self, settings: Settings, repository: Repository) -> None:
+        self._repository = repository
+        self._rate = Rate(settings.rate_images_per_second)
+
+    def admit(self, name: str | None, version: str | None, context: RequestContext, *, single: bool) -> LiveModel:
+        """The live model that is asked for, chosen once, before a request's body is read, and kept to its end.
+
+        `single`: whether the request brings one row. Raises RateExceeded, ModelNotFound, QueueFull.
+        """
+        self._rate.admit(context.caller)
+        model = self._repository.get(name, version)
+        context.model = model.label
+        model.batcher.check_wait(single=single)
+        return model
+
+    async def infer(
+        self, operation: Operation[Request, P, Result], model: LiveModel, request: Request, context: RequestContext
+    ) -> Result:
+        """Raises ServiceError, CallerGone, and what a model that breaks raises."""
+        prepared = await operation.prepare(model, request, context)
+        self._rate.charge(context.caller, prepared.images - 1)
+        return await self._run(operation, model, prepared, context)
+
+    async def stream(
+        self,
+        operation: Operation[Request, S, Result],
+        model: LiveModel,
+        request: Request,
+        context: RequestContext,
+        rows: int,
+    ) -> AsyncIterator[Result]:
+        """The same, up to so many rows at a time."""
+        prepared = await operation.prepare(model, request, context)
+        self._rate.charge(context.caller, prepared.images - 1)
+        for part in prepared.slices(rows):
+            yield await self._run(operation, model, part, context)
+
+    async def _run(
+        self, operation: Operation[Request, P, Result], model: LiveModel, prepared: P, context: RequestContext
+    ) -> Result:
+        outputs: Tensors = ()
+        if len(prepared.inputs[0]):
+            context.check_deadline()
+            done = await model.batcher.submit(prepared.inputs, context.deadline, context.is_gone)
+            context.ran(done.queued, done.ran, done.largest_run)
+            outputs = done.outputs
+        return await operation.conclude(model, prepared, outputs, context)

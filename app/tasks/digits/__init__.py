@@ -1,0 +1,1 @@
+"""Reading digits: pictures -> frames, scores -> decisions, explanations and whole numbers."""

@@ -1,0 +1,49 @@
+"""What is made of scores: accept, review or reject. The one place for serving, whole numbers, evaluation and training."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.imaging.normalise import Frame
+from app.imaging.verdicts import Verdict
+from app.tasks.digits.classifier import ENERGY, Scores
+from app.tasks.digits.manifest import Thresholds
+
+Decision = Literal["accept", "review", "reject"]
+DECISIONS: tuple[Decision, ...] = ("accept", "review", "reject")
+REJECTED: frozenset[Verdict] = frozenset({"blank", "several_digits", "not_a_digit"})
+
+
+def decide(thresholds: Thresholds, confidence: float, energy: float) -> Decision:
+    """By the thresholds that training chose on its validation split. A NaN energy is none."""
+    if thresholds.energy is not None and energy > thresholds.energy:
+        return "reject"
+    if confidence >= thresholds.accept:
+        return "accept"
+    return "review" if confidence >= thresholds.review else "reject"
+
+
+def decide_rows(thresholds: Thresholds, scores: Scores) -> list[Decision]:
+    """A decision for each row of float32 [N, 11]."""
+    confidences, energies = scores[:, :ENERGY].max(axis=1).tolist(), scores[:, ENERGY].tolist()
+    return [decide(thresholds, *one) for one in zip(confidences, energies, strict=True)]
+
+
+def verdict_on(thresholds: Thresholds, frame: Frame, row: NDArray[np.float32]) -> Verdict:
+    """What may be wrong with a picture, with what the model adds by its scores, float32 [11]."""
+    return frame.judgement.confirmed(float(row[ENERGY]), thresholds.energy)
+
+
+def decide_frame(thresholds: Thresholds, frame: Frame, row: NDArray[np.float32]) -> Decision:
+    """Of a picture with something wrong nothing is accepted, and what is no digit is rejected."""
+    decision = decide(thresholds, float(row[:ENERGY].max()), float(row[ENERGY]))
+    verdict = verdict_on(thresholds, frame, row)
+    if verdict in REJECTED:
+        return "reject"
+    return "review" if verdict != "ok" and decision == "accept" else decision
+
+
+def least_sure(decisions: list[Decision]) -> Decision:
+    """Of a whole, by those of its parts."""
+    return max(decisions, key=DECISIONS.index)

@@ -1,0 +1,218 @@
+"""Bodies -> the frames that a model sees: what is proven cheap on the event loop, all else in processes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, TypeVar
+
+import numpy as np
+
+from app.config import Settings
+from app.cores import usable_cores
+from app.errors import QueueFull, ServiceError
+from app.imaging.normalise import Frame
+from app.serving.context import RequestContext
+from app.serving.pool import Pool, Process
+from app.serving.submission import Tensors
+from app.tasks.digits import work
+from app.tasks.digits.arrays import SIDE, Frames
+from app.tasks.digits.manifest import DigitsManifest
+from app.tasks.digits.readings import Scores
+from app.tasks.digits.work import (
+    BatchRequest,
+    Begun,
+    Forgotten,
+    FoundNumbers,
+    How,
+    ImageRequest,
+    Limits,
+    Portion,
+    Readings,
+    Seen,
+    Spent,
+)
+
+T = TypeVar("T")
+HERE_SECONDS = 0.002  # of a batch, after which the event loop looks after others
+NO_FRAMES = np.empty((0, SIDE, SIDE), np.uint8)
+
+
+@dataclass
+class Batch:
+    """A batch as the model will see it; the dictionaries are keyed by place in the batch."""
+
+    count: int
+    frames: Frames  # uint8 [count - len(errors), 28, 28], in the batch's order
+    errors: dict[int, ServiceError] = field(default_factory=dict)
+    made: dict[int, Frame] = field(default_factory=dict)
+    """The frames that were made of images, as those that came as pixels were not."""
+    names: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> Tensors:
+        return (self.frames,)
+
+    @property
+    def images(self) -> int:
+        return self.count
+
+    def good(self) -> list[int]:
+        """The places of frames that were made of images."""
+        return [place for place in range(self.count) if place not in self.errors] if self.made else []
+
+    def slices(self, rows: int) -> Iterator["Batch"]:
+        """The same batch in consecutive pieces of up to so many items."""
+        taken = 0
+        for start in range(0, self.count, rows):
+            stop = min(start + rows, self.count)
+            errors = _between(self.errors, start, stop)
+            good = stop - start - len(errors)
+            frames = self.frames[taken : taken + good]
+            taken += good
+            yield Batch(
+                stop - start,
+                frames,
+                errors,
+                _between(self.made, start, stop),
+                _between(self.names, start, stop),
+            )
+
+
+class Preprocessor:
+    """Turns what came into frames, within the limits on what it may hold and on how long it may wait."""
+
+    def __init__(self, settings: Settings, codecs: Sequence[str] = ()) -> None:
+        """`codecs` are modules whose functions cut bodies into items."""
+        self._limits = Limits(settings.max_image_pixels, settings.max_batch_pixels)
+        self._max_wait_seconds = settings.max_wait_seconds
+        self._pool = Pool(max(1, usable_cores() // settings.workers), [work.__name__, *codecs])
+        self._numbers = count()
+
+    def start(self) -> None:
+        """Start the processes; `begin` must follow."""
+        self._pool.start()
+
+    async def begin(self) -> None:
+        """Raises StartError where they cannot start."""
+        await self._pool.begin()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def see(self, request: ImageRequest, manifest: DigitsManifest, context: RequestContext) -> Seen:
+        """The frame of one image: here, or in a process where that could hold up the event loop. Raises ServiceError."""
+        seen = None
+        if request.is_quick:
+            try:
+                seen = work.see_here(request.body, request.cut, manifest.preparation)
+            except ServiceError as error:
+                _spend(error.spent, context)
+                raise
+        if seen is None:
+            how = self._how(manifest)
+            seen = await self._run(self._process(), context, work.see, request.cut, how, body=request.body)
+        _spend(seen.spent, context)
+        return seen
+
+    async def find(self, request: ImageRequest, manifest: DigitsManifest, context: RequestContext) -> FoundNumbers:
+        """Where numbers stand in an image, and all the ways in which they may be cut. Raises ServiceError."""
+        how = self._how(manifest)
+        found = await self._run(self._process(), context, work.find, request.cut, how, body=request.body)
+        _spend(found.spent, context)
+        return found
+
+    async def read(
+        self, found: FoundNumbers, scores: Scores, best: int, manifest: DigitsManifest, context: RequestContext
+    ) -> list[Readings | None]:
+        """What numbers say by the scores of their candidates, float32 [N, 11]: their `best` readings."""
+        arguments = found.numbers, scores, manifest.numbers, best
+        return await self._run(self._pool.least_busy(), context, work.read, *arguments)
+
+    async def many(self, request: BatchRequest, manifest: DigitsManifest, context: RequestContext) -> Batch:
+        """Raises ServiceError for the batch as a whole; an item's error stays its own."""
+        if request.frames is not None:
+            return _batch_of_frames(request.frames)
+        how = self._how(manifest)
+        batch, frames = Batch(0, NO_FRAMES), [NO_FRAMES]
+        async for portion in (self._steps_here if request.is_quick else self._steps)(request, how, context):
+            frames.append(portion.frames)
+            batch.count += portion.count
+            batch.errors |= portion.errors
+            batch.made |= portion.made
+            batch.names |= portion.names
+            _spend(portion.spent, context)
+        batch.frames = np.concatenate(frames)
+        return batch
+
+    async def _steps_here(self, request: BatchRequest, how: How, context: RequestContext) -> AsyncIterator[Portion]:
+        """Numbers in JSON, a few milliseconds at a time on the event loop itself: they weigh more than their frames."""
+        begun, portion = Begun(request.body, request.cut, how), Portion()
+        while not portion.is_last:
+            portion = begun.step(HERE_SECONDS)
+            yield portion
+            await asyncio.sleep(0)
+            context.check_caller()
+            context.check_deadline()
+
+    async def _steps(self, request: BatchRequest, how: How, context: RequestContext) -> AsyncIterator[Portion]:
+        """In a process, a few images at a time, so that other requests' images come in between."""
+        process, number, done = self._process(), next(self._numbers), 0
+        begin = work.begin_batch, number, request.cut, how
+        try:
+            portion = await self._run(process, context, *begin, done, body=request.body)
+            while True:
+                yield portion
+                if portion.is_last:
+                    return
+                done += portion.count
+                try:
+                    portion = await self._run(process, context, work.go_on, number)
+                except Forgotten:  # another request's picture has broken the process, and ours was in its memory
+                    portion = await self._run(process, context, *begin, done, body=request.body)
+        except BaseException:
+            process.send(work.forget, number)
+            raise
+
+    async def _run(
+        self, process: Process, context: RequestContext, job: Callable[..., T], *arguments: Any, body: bytes = b""
+    ) -> T:
+        """The deadline holds while the job waits for its process, and while it runs."""
+        try:
+            return await process.run(job, *arguments, body=body, deadline=context.deadline, is_gone=context.is_gone)
+        except TimeoutError as error:
+            raise context.too_late("while images were decoded") from error
+        except ServiceError as error:
+            _spend(error.spent, context)
+            raise
+
+    def _process(self) -> Process:
+        """Where new work waits least. Raises QueueFull where that is too long."""
+        process = self._pool.least_busy()
+        wait = process.wait_seconds
+        if wait > self._max_wait_seconds:
+            raise QueueFull(
+                f"requests wait to be decoded, for about {wait:.1f} s; they may for {self._max_wait_seconds:g} s. "
+                "Try again after Retry-After, or send smaller batches.",
+                retry_after=wait,
+            )
+        return process
+
+    def _how(self, manifest: DigitsManifest) -> How:
+        return How(self._limits, manifest.preparation)
+
+
+def _spend(spent: Spent, context: RequestContext) -> None:
+    for stage, seconds in spent.items():
+        context.spend(stage, seconds)
+
+
+def _between(entries: dict[int, T], start: int, stop: int) -> dict[int, T]:
+    return {place - start: entries[place] for place in range(start, stop) if place in entries}
+
+
+def _batch_of_frames(frames: Frames) -> Batch:
+    inked = frames.reshape(len(frames), -1).any(axis=1)
+    if inked.all():
+        return Batch(len(frames), frames)
+    return Batch(len(frames), frames[inked], {int(place): work.blank() for place in np.flatnonzero(~inked)})

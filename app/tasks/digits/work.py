@@ -1,0 +1,350 @@
+"""What is done with a request's body before the model and after it: bytes -> frames, scores -> numbers.
+
+Each function is run by a process of the pool (`child`), or, where `see_here` proves it cheap, by the event loop itself.
+Nothing here knows settings, models or transports, so that such a process stays small. How a body is cut into items is
+the business of whoever received it, who says so by a function, `Cut`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from app.budget import UNLIMITED, Budget, allowed_seconds
+from app.errors import BatchTooLarge, NoInk, ServiceError, TooMuchWork
+from app.tasks.digits import readings
+from app.tasks.digits.arrays import SIDE, Frames
+from app.imaging.decode import decode, is_plain_png, open_image, open_plain_png, pixels_of
+from app.imaging.normalise import WORKING, Frame, normalise
+from app.imaging.numbers import Number, find_numbers
+from app.imaging.preparation import Preparation
+from app.tasks.digits.readings import NumberWeights, Reading, Scores
+
+HERE_SECONDS = 0.01  # of work that the event loop may be held up by, as estimated
+STEP_SECONDS = 0.03  # of a batch, after which another request's turn comes
+NOTHING = np.zeros((SIDE, SIDE), np.uint8)
+Spent = dict[str, float]  # seconds by stage
+Opened = Callable[[Image.Image], None]  # to be called with an image before it is decoded
+
+
+class Item(NamedTuple):
+    """One image of a request: an encoded image, a frame that is ready, or why it is neither."""
+
+    image: bytes | None = None
+    media_type: str | None = None  # what `image` is said to be; None: whatever it turns out to be
+    frame: Frames | None = None  # uint8 [28, 28]
+    error: ServiceError | None = None
+    name: str | None = None  # the file's, where it came with one
+
+
+Cut = Callable[[bytes], Item]  # the one image of a body
+CutMany = Callable[[bytes, Budget], Iterable[Item]]  # the images of a body, each read when it is asked for
+
+
+class ImageRequest(NamedTuple):
+    """One image, in a body that holds it somehow."""
+
+    body: bytes
+    cut: Cut
+    is_quick: bool
+    """Whether `cut` takes less than a millisecond, whatever the body holds."""
+    explain: bool = False
+
+
+class BatchRequest(NamedTuple):
+    """Many images."""
+
+    body: bytes
+    cut: CutMany
+    frames: Frames | None = None
+    """uint8 [N, 28, 28], where they need no work at all."""
+    is_quick: bool = False
+    """Whether `cut` takes less than a millisecond for each of its items, whatever the body holds."""
+
+
+class Limits(NamedTuple):
+    """What the images of a request may be."""
+
+    image_pixels: int
+    batch_pixels: int
+
+
+class How(NamedTuple):
+    """How images become frames."""
+
+    limits: Limits
+    preparation: Preparation
+
+
+
+
+class Seen(NamedTuple):
+    """What the model will see of one image, how long that took to make, and what is left of the request's budget."""
+
+    frame: Frame
+    spent: Spent
+    budget: Budget = UNLIMITED
+    """Of what came as pixels: those weigh more than all that is done with them."""
+
+
+class FoundNumbers(NamedTuple):
+    """The numbers in one picture, without their candidates' frames, and those, uint8 [N, 28, 28]; and how many of the
+    picture's pixels are one of those that boxes are counted in.
+    """
+
+    numbers: list[Number]
+    frames: Frames
+    scale: float
+    spent: Spent
+
+    @property
+    def inputs(self) -> tuple[Frames]:
+        return (self.frames,)
+
+    @property
+    def images(self) -> int:
+        return max(1, len(self.frames))
+
+
+class Readings(NamedTuple):
+    """The most likely readings of one number, the best first; how sure each is; and each digit of the best."""
+
+    ways: list[Reading]
+    confidences: list[float]
+    of_digits: list[float]
+
+
+@dataclass
+class Portion:
+    """Consecutive items of a batch; the dictionaries are keyed by place in the whole batch."""
+
+    count: int = 0
+    frames: Frames = field(
+        default_factory=lambda: np.empty((0, SIDE, SIDE), np.uint8)
+    )  # uint8 [count - len(errors), 28, 28]
+    errors: dict[int, ServiceError] = field(default_factory=dict)
+    made: dict[int, Frame] = field(default_factory=dict)
+    """The frames that were made of images, as those that came as pixels were not."""
+    names: dict[int, str] = field(default_factory=dict)
+    spent: Spent = field(default_factory=dict)
+    is_last: bool = False
+
+
+class Forgotten(Exception):
+    """Another process than the one that began this batch was asked to go on with it."""
+
+
+def see(body: bytes, cut: Cut, how: How) -> Seen:
+    """One image of any kind. Raises ServiceError."""
+    spent: Spent = {}
+    with _Spending(spent):
+        budget = Budget(allowed_seconds(len(body)))
+        return Seen(_frame_of(cut(body), how, budget, spent), spent, budget)
+
+
+def see_here(body: bytes, cut: Cut, preparation: Preparation) -> Seen | None:
+    """The same where it is proven to take a few milliseconds at most, whatever the body holds; else None.
+
+    Of a body that is cut in less than one.
+    """
+    item = cut(body)
+    if item.frame is not None:
+        return Seen(_given(item.frame), {})
+    if item.media_type not in {None, "image/png"} or not is_plain_png(item.image or b""):
+        return None
+    spent: Spent = {}
+    allowed = allowed_seconds(len(body))
+    budget = Budget(min(allowed, HERE_SECONDS))
+    try:
+        with _Spending(spent):
+            with _Timed(spent, "decode"):
+                pixels = decode(open_plain_png(item.image or b"", budget), WORKING)
+            with _Timed(spent, "normalise"):
+                frame = normalise(pixels, preparation, budget)
+    except TooMuchWork:
+        if allowed > HERE_SECONDS:
+            return None
+        raise
+    budget.left += allowed - budget.whole
+    return Seen(frame, spent, budget)
+
+
+def find(body: bytes, cut: Cut, how: How) -> FoundNumbers:
+    """Where numbers stand in one image, and all the ways in which they may be cut. Raises ServiceError."""
+    spent: Spent = {}
+    with _Spending(spent):
+        budget = Budget(allowed_seconds(len(body)))
+        item = cut(body)
+        with _Timed(spent, "decode"):
+            pixels, scale = item.frame, 1.0
+            if item.image is not None:
+                opened = open_image(item.image, item.media_type, max_pixels=how.limits.image_pixels, budget=budget)
+                longer = max(opened.size)
+                pixels = decode(opened, budget=budget)
+                scale = longer / max(pixels.shape[:2])
+        assert pixels is not None
+        with _Timed(spent, "normalise"):
+            numbers = find_numbers(pixels, how.preparation, budget)
+    frames = [candidate.frame for number in numbers for candidate in number.candidates]
+    return FoundNumbers([_bare(number) for number in numbers], np.stack([*frames, NOTHING])[:-1], scale, spent)
+
+
+def read(
+    _: bytes, numbers: list[Number], scores: Scores, weights: NumberWeights, best: int
+) -> list[Readings | None]:
+    """What each number says, by the scores of its candidates, float32 [N, 11]; None where it is none."""
+    found: list[Readings | None] = []
+    start = 0
+    for number in numbers:
+        own = scores[start : start + len(number.candidates)]
+        start += len(number.candidates)
+        ways = readings.read(number, own, weights, best)
+        found.append(
+            Readings(ways, readings.confidences(ways, own), readings.of_digits(ways[0], own)) if ways else None
+        )
+    return found
+
+
+class Begun:
+    """A batch that has been begun."""
+
+    def __init__(self, body: bytes, cut: CutMany, how: How) -> None:
+        self.place = 0
+        self._how = how
+        self._budget = Budget(allowed_seconds(len(body), many=True))
+        self._items = iter(cut(body, self._budget))
+        self._pixels = 0
+
+    def skip(self, items: int) -> None:
+        while self.place < items and next(self._items, None) is not None:
+            self.place += 1
+
+    def step(self, seconds: float) -> Portion:
+        """As many of the next items as take so many seconds, one at least. Raises ServiceError."""
+        portion, frames, started = Portion(is_last=True), list[Frames](), perf_counter()
+        for item in self._items:
+            self._see(item, portion, frames)
+            portion.count += 1
+            self.place += 1
+            if perf_counter() - started > seconds:
+                portion.is_last = False
+                break
+        portion.frames = np.stack([*frames, NOTHING])[:-1]
+        return portion
+
+    def _see(self, item: Item, portion: Portion, frames: list[Frames]) -> None:
+        if item.name is not None:
+            portion.names[self.place] = item.name
+        try:
+            if item.error is not None:
+                raise item.error
+            frame = _frame_of(item, self._how, self._budget, portion.spent, self._count)
+        except BatchTooLarge:
+            raise
+        except ServiceError as error:
+            portion.errors[self.place] = error.bare()
+            return
+        frames.append(frame.pixels)
+        if frame.steps:
+            portion.made[self.place] = frame._replace(pixels=NOTHING)  # they are among the portion's frames
+
+    def _count(self, image: Image.Image) -> None:
+        self._pixels += pixels_of(image)
+        if self._pixels > self._how.limits.batch_pixels:
+            raise BatchTooLarge(
+                f"the batch's images hold more than {self._how.limits.batch_pixels:,} pixels together, which is what is "
+                "decoded for one request. Send fewer at a time, or smaller ones."
+            )
+
+
+_begun: dict[int, Begun] = {}  # by the number that their requests gave them
+
+
+def begin_batch(body: bytes, number: int, cut: CutMany, how: How, done: int) -> Portion:
+    """Take a batch apart, of which the first `done` items are not wanted. Gives the next. Raises ServiceError."""
+    _begun[number] = Begun(body, cut, how)
+    return _stepped(number, done)
+
+
+def go_on(_: bytes, number: int) -> Portion:
+    """The next items of a batch, which is forgotten after its last, or an error. Raises Forgotten, ServiceError."""
+    if number not in _begun:
+        raise Forgotten
+    return _stepped(number, _begun[number].place)
+
+
+def _stepped(number: int, done: int) -> Portion:
+    portion = Portion(is_last=True)
+    try:
+        _begun[number].skip(done)
+        portion = _begun[number].step(STEP_SECONDS)
+    finally:
+        if portion.is_last:
+            forget(b"", number)
+    return portion
+
+
+def forget(_: bytes, number: int) -> None:
+    """Nobody waits for this batch any more."""
+    _begun.pop(number, None)
+
+
+def _bare(number: Number) -> Number:
+    return number._replace(candidates=[candidate._replace(frame=NOTHING) for candidate in number.candidates])
+
+
+def blank() -> NoInk:
+    return NoInk("all 28x28 pixels are 0, the background; expected ink, up to 255")
+
+
+def _frame_of(item: Item, how: How, budget: Budget, spent: Spent, opened: Opened = lambda _: None) -> Frame:
+    if item.frame is not None:
+        return _given(item.frame)
+    assert item.image is not None
+    with _Timed(spent, "decode"):
+        image = open_image(item.image, item.media_type, max_pixels=how.limits.image_pixels, budget=budget)
+        opened(image)
+        pixels = decode(image, WORKING, budget)
+    with _Timed(spent, "normalise"):
+        return normalise(pixels, how.preparation, budget)
+
+
+def _given(frame: Frames) -> Frame:
+    if not np.count_nonzero(frame):  # several times faster than any()
+        raise blank()
+    return Frame(frame, ())
+
+
+class _Timed:
+    """Counts how long its block takes as time spent in a stage. Not by contextlib, which takes some microseconds."""
+
+    __slots__ = ("_spent", "_stage", "_started")
+
+    def __init__(self, spent: Spent, stage: str) -> None:
+        self._spent = spent
+        self._stage = stage
+
+    def __enter__(self) -> None:
+        self._started = perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._spent[self._stage] = self._spent.get(self._stage, 0.0) + perf_counter() - self._started
+
+
+class _Spending:
+    """An error tells as well how long it took to find out."""
+
+    __slots__ = ("_spent",)
+
+    def __init__(self, spent: Spent) -> None:
+        self._spent = spent
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, ServiceError):
+            error.spent = self._spent

@@ -1,0 +1,358 @@
+"""Batching: who runs with whom, who waits for whom, and who is dropped. The runs are real functions that can block."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry
+
+from app.errors import CallerGone, DeadlineExceeded, QueueFull
+from app.serving.batcher import Batcher
+from app.telemetry.metrics import Metrics
+
+Frames = NDArray[np.uint8]
+
+
+class Runs:
+    """A model whose answer shows which image it was, and that can be held up."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.go = threading.Event()
+        self.go.set()
+
+    def __call__(self, frames: Frames) -> NDArray[np.float32]:
+        self.sizes.append(len(frames))
+        assert self.go.wait(10)
+        if frames[0, 0, 0] == 255:
+            raise ArithmeticError("the model broke")
+        return np.repeat(frames[:, 0, :1], 10, axis=1).astype(np.float32)
+
+
+def frames(*marks: int) -> Frames:
+    made = np.zeros((len(marks), 28, 28), np.uint8)
+    made[:, 0, 0] = marks
+    return made
+
+
+def run(test: Callable[[Batcher, Runs], Awaitable[Any]], **options: Any) -> tuple[Any, Runs, Metrics]:
+    """Run a test on an event loop with a batcher of its own; returns its result, the runs and the metrics."""
+    runs, metrics = Runs(), Metrics(CollectorRegistry())
+
+    async def main() -> Any:
+        batcher = Batcher(runs, metrics, name="m", **{"chunk_images": 4, "max_queue_images": 100, **options})
+        try:
+            return await test(batcher, runs)
+        finally:
+            runs.go.set()
+            batcher.close()
+
+    return asyncio.run(main()), runs, metrics
+
+
+def marks(submission: Any) -> list[int]:
+    return [int(row[0]) for row in submission.scores]
+
+
+both_ways = pytest.mark.parametrize("inline", [0, 100], ids=["thread", "inline"])
+
+
+@both_ways
+def test_idle_runs_at_once(inline: int) -> None:
+    done, runs, _ = run(lambda batcher, _: batcher.run(frames(7)), inline_images=inline)
+    assert marks(done) == [7]
+    assert runs.sizes == [1]
+    assert done.largest_run == 1
+
+
+@both_ways
+def test_what_arrives_together_runs_together(inline: int) -> None:
+    async def test(batcher: Batcher, _: Runs) -> Any:
+        return await asyncio.gather(*(batcher.run(frames(mark)) for mark in range(4)))
+
+    done, runs, _ = run(test, inline_images=inline)
+    assert [marks(one) for one in done] == [[0], [1], [2], [3]]
+    assert runs.sizes == [4]
+
+
+def test_busy_gathers() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> Any:
+        runs.go.clear()
+        first = asyncio.create_task(batcher.run(frames(1)))
+        await until(lambda: runs.sizes)
+        others = [asyncio.create_task(batcher.run(frames(mark))) for mark in (2, 3, 4)]
+        await asyncio.sleep(0.02)
+        runs.go.set()
+        return await asyncio.gather(first, *others)
+
+    done, runs, _ = run(test)
+    assert [marks(one) for one in done] == [[1], [2], [3], [4]]
+    assert runs.sizes == [1, 3]
+
+
+def test_a_single_image_does_not_wait_for_a_whole_large_batch() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> list[str]:
+        finished: list[str] = []
+
+        async def send(name: str, sent: Frames) -> None:
+            await batcher.run(sent)
+            finished.append(f"{name} after {len(runs.sizes)} runs")
+
+        runs.go.clear()
+        large = asyncio.create_task(send("large", frames(*range(40))))
+        await until(lambda: runs.sizes)
+        single = asyncio.create_task(send("single", frames(99)))
+        await asyncio.sleep(0.02)
+        runs.go.set()
+        await asyncio.gather(large, single)
+        return finished
+
+    finished, _, _ = run(test)
+    assert finished[0] in {"single after 2 runs", "single after 3 runs"}  # the one under way, and its own
+    assert finished[1].startswith("large")
+
+
+@both_ways
+def test_who_waits_for_a_run_that_cannot_be_put_together_is_told(inline: int) -> None:
+    """Frames of two sizes stand in for a batch that memory has no room for: both fail where they are gathered."""
+
+    async def test(batcher: Batcher, _: Runs) -> Any:
+        odd = np.zeros((1, 5, 5), np.uint8)
+        async with asyncio.timeout(5):
+            told = await asyncio.gather(batcher.run(frames(1)), batcher.run(odd), return_exceptions=True)
+            return told, await batcher.run(frames(2))
+
+    (told, after), _, _ = run(test, inline_images=inline)
+    assert [type(one) for one in told] == [ValueError, ValueError]
+    assert marks(after) == [2]
+
+
+def test_a_run_that_fails_at_once_teaches_no_speed() -> None:
+    async def test(batcher: Batcher, _: Runs) -> float:
+        with pytest.raises(ArithmeticError):
+            await batcher.run(frames(255, 255, 255, 255))
+        return batcher._seconds_per_image
+
+    seconds, _, _ = run(test)
+    assert seconds == 0
+
+
+@given(
+    sizes=st.lists(st.integers(1, 30), min_size=1, max_size=12), chunk=st.integers(1, 9), inline=st.sampled_from([0, 9])
+)
+def test_every_image_comes_back_to_its_own(sizes: list[int], chunk: int, inline: int) -> None:
+    sent = [[(start * 31 + place) % 200 for place in range(size)] for start, size in enumerate(sizes)]
+
+    async def test(batcher: Batcher, _: Runs) -> Any:
+        return await asyncio.gather(*(batcher.run(frames(*one)) for one in sent))
+
+    done, runs, _ = run(test, chunk_images=chunk, max_queue_images=1000, inline_images=inline)
+    assert [marks(one) for one in done] == sent
+    assert max(runs.sizes) <= chunk
+    assert sum(runs.sizes) == sum(sizes)
+
+
+def test_a_full_queue_refuses_and_says_when_to_come_again() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> QueueFull:
+        await batcher.run(frames(1, 1, 1, 1))
+        runs.go.clear()
+        running = asyncio.create_task(batcher.run(frames(1)))
+        await until(lambda: len(runs.sizes) == 2)
+        waiting = asyncio.create_task(batcher.run(frames(*range(10))))
+        await asyncio.sleep(0)
+        with pytest.raises(QueueFull, match=r"10 images are waiting, .* this request brings 1;") as refused:
+            await batcher.run(frames(2))
+        runs.go.set()
+        await asyncio.gather(running, waiting)
+        await batcher.run(frames(*range(10)))  # there is room again
+        return refused.value
+
+    refused, _, _ = run(test, max_queue_images=10)
+    assert refused.retry_after is not None
+    assert refused.retry_after > 0
+
+
+def test_a_deadline_holds_while_the_model_is_busy_and_costs_no_run() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> None:
+        loop = asyncio.get_running_loop()
+        runs.go.clear()
+        running = asyncio.create_task(batcher.run(frames(1)))
+        await until(lambda: runs.sizes)
+        with pytest.raises(DeadlineExceeded, match="the deadline passed"):
+            await batcher.run(frames(2), loop.time() + 0.02)
+        runs.go.set()  # only now: the deadline did not wait for the run
+        await running
+
+    _, runs, metrics = run(test)
+    assert runs.sizes == [1]
+    assert metrics.registry.get_sample_value("digitserve_queue_images", {"model": "m"}) == 0
+
+
+def test_singles_and_large_batches_share_every_run() -> None:
+    """Neither starves the other, however many there are of either."""
+
+    async def test(batcher: Batcher, _: Runs) -> list[str]:
+        finished: list[str] = []
+
+        async def send(name: str, sent: Frames) -> None:
+            await batcher.run(sent)
+            finished.append(name)
+
+        large = [asyncio.create_task(send(f"large {n}", frames(*[n] * 20))) for n in (1, 2)]
+        singles = [asyncio.create_task(send(f"single {n}", frames(n))) for n in range(12)]
+        await asyncio.gather(*large, *singles)
+        return finished
+
+    finished, runs, _ = run(test, chunk_images=4, inline_images=4)
+    assert finished[:12] == [f"single {n}" for n in range(12)]  # two in each of the first six runs
+    assert runs.sizes == [4] * 13
+
+
+@both_ways
+def test_what_nobody_waits_for_any_more_costs_no_run(inline: int) -> None:
+    async def test(batcher: Batcher, _: Runs) -> Any:
+        return await asyncio.gather(
+            batcher.run(frames(1)),
+            batcher.run(frames(2, 3), is_gone=lambda: True),
+            batcher.run(frames(4)),
+            return_exceptions=True,
+        )
+
+    (first, gone, last), runs, metrics = run(test, inline_images=inline)
+    assert (marks(first), marks(last)) == ([1], [4])
+    assert isinstance(gone, CallerGone)
+    assert runs.sizes == [2]
+    assert metrics.registry.get_sample_value("digitserve_queue_images", {"model": "m"}) == 0
+
+
+def test_a_wait_that_would_be_too_long_is_refused_by_the_measured_speed() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> QueueFull:
+        slow = threading.Timer(0.2, runs.go.set)
+        runs.go.clear()
+        slow.start()
+        await batcher.run(frames(1, 1, 1, 1))  # teaches it 0.05 s an image
+        runs.go.clear()
+        running = [asyncio.create_task(batcher.run(frames(1))) for _ in range(40)]
+        await until(lambda: len(runs.sizes) == 2)
+        with pytest.raises(QueueFull, match="at most 1 s are waited") as refused:
+            batcher.check_wait(single=True)
+        runs.go.set()
+        await asyncio.gather(*running, return_exceptions=True)
+        batcher.check_wait(single=True)
+        return refused.value
+
+    refused, _, _ = run(test, max_wait_seconds=1)
+    assert refused.retry_after is not None
+    assert refused.retry_after > 1
+
+
+def test_a_speed_that_was_learned_while_the_machine_stood_still_is_forgotten() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> None:
+        threading.Timer(0.2, runs.go.set).start()
+        runs.go.clear()
+        await batcher.run(frames(1, 1, 1, 1))  # teaches it 0.05 s an image
+        for _ in range(50):
+            await batcher.run(frames(1))  # small runs, none of them a full one
+        runs.go.clear()
+        running = [asyncio.create_task(batcher.run(frames(1))) for _ in range(40)]
+        await until(lambda: len(runs.sizes) == 52)
+        batcher.check_wait(single=True)
+        runs.go.set()
+        await asyncio.gather(*running)
+
+    run(test, max_wait_seconds=1)
+
+
+def test_what_is_abandoned_costs_no_run() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> None:
+        runs.go.clear()
+        running = asyncio.create_task(batcher.run(frames(1)))
+        await until(lambda: runs.sizes)
+        abandoned = asyncio.create_task(batcher.run(frames(2, 3)))
+        await asyncio.sleep(0.01)
+        abandoned.cancel()
+        runs.go.set()
+        await running
+        await batcher.run(frames(4))
+
+    _, runs, metrics = run(test)
+    assert runs.sizes == [1, 1]
+    assert metrics.registry.get_sample_value("digitserve_queue_images", {"model": "m"}) == 0
+
+
+def test_a_large_batch_makes_no_single_image_wait_nor_be_refused() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> None:
+        threading.Timer(0.2, runs.go.set).start()
+        runs.go.clear()
+        await batcher.run(frames(1, 1, 1, 1))  # teaches it 0.05 s an image
+        runs.go.clear()
+        large = asyncio.create_task(batcher.run(frames(*range(90))))
+        await until(lambda: len(runs.sizes) == 2)
+        batcher.check_wait(single=True)
+        with pytest.raises(QueueFull, match="at most 1 s are waited"):
+            batcher.check_wait(single=False)
+        part_of_a_stream = batcher.run(frames(1, 2))  # admitted before: only the count can refuse it now
+        runs.go.set()
+        await asyncio.gather(large, part_of_a_stream)
+
+    run(test, max_wait_seconds=1)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 4])
+def test_neither_kind_starves_whatever_the_chunk(chunk: int) -> None:
+    async def test(batcher: Batcher, _: Runs) -> None:
+        large = asyncio.create_task(batcher.run(frames(*range(9))))
+        while not large.done():
+            await batcher.run(frames(1))
+            await asyncio.sleep(0)  # a single may be read without one
+        await large
+
+    run(test, chunk_images=chunk, inline_images=4)
+
+
+@both_ways
+def test_one_who_cannot_be_told_harms_no_other(inline: int) -> None:
+    def broken(_: object) -> None:
+        raise ArithmeticError("nobody home")
+
+    async def test(batcher: Batcher, _: Runs) -> Any:
+        batcher.submit(frames(1), broken)
+        return await batcher.run(frames(2)), await batcher.run(frames(3))
+
+    done, _, _ = run(test, inline_images=inline)
+    assert [marks(one) for one in done] == [[2], [3]]
+
+
+@both_ways
+def test_a_model_that_breaks_tells_those_who_waited_and_goes_on(inline: int) -> None:
+    async def test(batcher: Batcher, _: Runs) -> Any:
+        broken = await asyncio.gather(batcher.run(frames(255)), batcher.run(frames(*[0] * 9)), return_exceptions=True)
+        return broken, await batcher.run(frames(5))
+
+    (broken, after), _, _ = run(test, inline_images=inline)
+    assert [type(one) for one in broken] == [ArithmeticError, ArithmeticError]
+    assert marks(after) == [5]
+
+
+def test_no_images_need_no_run() -> None:
+    done, runs, _ = run(lambda batcher, _: batcher.run(frames()))
+    assert done.scores.shape == (0, 11)
+    assert runs.sizes == []
+
+
+def test_runs_are_counted() -> None:
+    _, _, metrics = run(lambda batcher, _: batcher.run(frames(*range(10))))
+    assert metrics.registry.get_sample_value("digitserve_run_images_count", {"model": "m"}) == 3
+    assert metrics.registry.get_sample_value("digitserve_run_images_sum", {"model": "m"}) == 10
+
+
+async def until(happened: Callable[[], Any]) -> None:
+    async with asyncio.timeout(10):
+        while not happened():
+            await asyncio.sleep(0.001)

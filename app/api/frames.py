@@ -12,7 +12,7 @@ from app.api import bodies, work
 from app.api.bodies import Bounds
 from app.api.exchange import Exchange
 from app.api.pool import Pool, Process
-from app.api.work import Begun, Forgotten, Part, Readings, Seen, Sheet, Spent
+from app.api.work import Begun, Forgotten, Part, Readings, Seen, Sheet, Spent, Unfinished
 from app.config import Settings
 from app.cores import usable_cores
 from app.errors import QueueFull, ServiceError
@@ -80,20 +80,20 @@ class Framer:
     async def close(self) -> None:
         await self._pool.close()
 
-    def see_here(self, body: bytes, exchange: Exchange) -> Seen | None:
-        """The frame of a single image, or None where that could hold up the event loop. Raises ServiceError."""
+    def see_here(self, body: bytes, exchange: Exchange) -> Seen | Unfinished:
+        """The frame of a single image, unless that could hold up the event loop. Raises ServiceError."""
         try:
             seen = work.see_here(body, _content_type(exchange))
         except ServiceError as error:
             _spend(error.spent, exchange)
             raise
-        if seen is not None:
+        if isinstance(seen, Seen):
             _spend(seen.spent, exchange)
         return seen
 
-    async def see(self, body: bytes, exchange: Exchange) -> Seen:
+    async def see(self, body: bytes, begun: Unfinished, exchange: Exchange) -> Seen:
         """The same of any image, in a process. Raises ServiceError."""
-        arguments = _content_type(exchange), self._bounds
+        arguments = _content_type(exchange), self._bounds, begun
         seen = await self._run(self._process(), exchange, work.see, *arguments, body=body)
         _spend(seen.spent, exchange)
         return seen

@@ -17,7 +17,7 @@ from app.api.frames import Batch, Framer
 from app.api.front import Answer, Begin, Finish, Handler
 from app.api.limits import Limits
 from app.api.openapi import Documented
-from app.api.work import Seen
+from app.api.work import Seen, Unfinished
 from app.errors import BadRequest, ServiceError
 from app.imaging.arrays import Frames
 from app.inference.occlusion import Occlusion, occlude
@@ -66,8 +66,17 @@ class Predict:
         body = await self._limits.read_body(exchange, receive)
         return await self._single(model, include | {"seen", "heatmap", "runner_up"}, body, exchange)
 
-    async def _single(self, model: LiveModel, include: frozenset[str], body: bytes, exchange: Exchange) -> Answer:
-        seen = self._framer.see_here(body, exchange) or await self._framer.see(body, exchange)
+    async def _single(
+        self,
+        model: LiveModel,
+        include: frozenset[str],
+        body: bytes,
+        exchange: Exchange,
+        begun: Unfinished | None = None,
+    ) -> Answer:
+        seen: Seen | Unfinished = begun or self._framer.see_here(body, exchange)
+        if isinstance(seen, Unfinished):
+            seen = await self._framer.see(body, seen, exchange)
         occlusion = occlude(seen.frame.pixels) if "heatmap" in include else None
         frames = seen.frame.pixels[np.newaxis]
         if occlusion is not None:
@@ -84,8 +93,8 @@ class Predict:
         """
         model, include = self._admission.admit(exchange, single=True)
         seen = None if "heatmap" in include else self._framer.see_here(body, exchange)
-        if seen is None:
-            self._finish_later(self._single(model, include, body, exchange), exchange, finish)
+        if not isinstance(seen, Seen):
+            self._finish_later(self._single(model, include, body, exchange, seen), exchange, finish)
             return
         exchange.check_deadline()
         end = partial(self._end_single, model, include, seen, exchange, finish)

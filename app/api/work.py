@@ -24,6 +24,7 @@ from app.imaging.numbers import Number, find_numbers
 from app.imaging.readings import Reading, Scores
 
 HERE_SECONDS = 0.01  # of work that the event loop may be held up by, as estimated
+HOP_SECONDS = 2e-3  # of work, for HTTP and for the way to a process and back
 STEP_SECONDS = 0.03  # of a batch, after which another request's turn comes
 NOTHING = np.zeros((SIDE, SIDE), np.uint8)
 Spent = dict[str, float]  # seconds by stage
@@ -78,23 +79,29 @@ class Forgotten(Exception):
     """Another process than the one that began this batch was asked to go on with it."""
 
 
-def see(body: bytes, content_type: str, bounds: Bounds) -> Seen:
-    """One image of any kind. Raises ServiceError."""
+class Unfinished(NamedTuple):
+    """Work on an image that went up to so many seconds of its budget, and is to be done elsewhere."""
+
+    seconds: float = 0.0
+
+
+def see(body: bytes, content_type: str, bounds: Bounds, begun: Unfinished) -> Seen:
+    """One image of any kind. What has been done of it in vain counts. Raises ServiceError."""
     spent: Spent = {}
     with _Spending(spent):
-        budget = Budget(allowed_seconds(len(body)))
+        budget = Budget(allowed_seconds(len(body)) - HOP_SECONDS - begun.seconds)
         return Seen(_frame_of(bodies.single(content_type, body), bounds, budget, spent), spent, budget)
 
 
-def see_here(body: bytes, content_type: str) -> Seen | None:
-    """The same where it is proven to take a few milliseconds at most, whatever the body holds; else None."""
+def see_here(body: bytes, content_type: str) -> Seen | Unfinished:
+    """The same where it is proven to take a few milliseconds at most, whatever the body holds."""
     if not bodies.is_read_quickly(content_type, body):
-        return None
+        return Unfinished()
     item = bodies.single(content_type, body)
     if item.frame is not None:
         return Seen(_given(item.frame), {})
     if item.media_type not in {None, "image/png"} or not is_plain_png(item.image or b""):
-        return None
+        return Unfinished()
     spent: Spent = {}
     allowed = allowed_seconds(len(body))
     budget = Budget(min(allowed, HERE_SECONDS))
@@ -106,7 +113,7 @@ def see_here(body: bytes, content_type: str) -> Seen | None:
                 frame = normalise(pixels, budget)
     except TooMuchWork:
         if allowed > HERE_SECONDS:
-            return None
+            return Unfinished(budget.whole - budget.left)
         raise
     budget.left += allowed - budget.whole
     return Seen(frame, spent, budget)
@@ -116,7 +123,7 @@ def find(body: bytes, content_type: str, bounds: Bounds) -> Sheet:
     """Where numbers stand in one image, and all the ways in which they may be cut. Raises ServiceError."""
     spent: Spent = {}
     with _Spending(spent):
-        budget = Budget(allowed_seconds(len(body)))
+        budget = Budget(allowed_seconds(len(body)) - HOP_SECONDS)
         item = bodies.single(content_type, body)
         with _Timed(spent, "decode"):
             pixels, scale = item.frame, 1.0

@@ -29,7 +29,7 @@ MIDDLE = 14.5  # where MNIST has its centre of mass: the middle of pixel 14, in 
 NEAR_BLACK = bytes(range(32))  # MNIST's background is 0 all over; a dark sheet of paper is not
 FINE = 4  # a frame's pixel is so many pixels wide while strokes are thinned
 THICKEST = 4.2  # pixels of a frame: strokes that are wider than nearly all of MNIST's are thinned
-THINNED, SMOOTHED = 0.2e-9, 1e-9  # seconds for a fine pixel and what is looked at around it, or how far it spreads
+THINNED, SMOOTHED = 0.08e-9, 1e-9  # seconds for a fine pixel and what is looked at around it, or how far it spreads
 EDGE = 0.3  # of full ink: where a digit's box ends
 
 

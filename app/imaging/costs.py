@@ -23,6 +23,7 @@ class Cost(NamedTuple):
     """Of the file: where pixels are hard to pack, a byte of them takes longer."""
 
 
+ROW = 15e-9  # seconds for a row of pixels, however few they are
 OPENING = 0.3e-3  # seconds, of any image
 COSTS = {
     "PNG": Cost(1e-9, 3.5e-9, 12e-9),
@@ -63,6 +64,7 @@ def seconds_to_decode(image: Image.Image, size: int, scans: int) -> float:
     if image.format == "TIFF":
         size = max(size, _bytes_of_strips(image))
     seconds = pixels * (cost.pixel + cost.sample * samples + _smaller(image)) + size * cost.byte
+    seconds += largest_piece(image)[1] * ROW
     if image.format in JPEGS:
         seconds += pixels * FULL_SIZE / _scale(image) ** 2 + pixels * samples * SCAN * (scans - 1)
     if image.format == "PNG" and "interlace" in image.info:

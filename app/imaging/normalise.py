@@ -26,7 +26,7 @@ MOST_PARTS = 200  # of which the digit is sought; of more, the largest
 WORKING = 480  # pixels a side; more tell nothing of one digit
 NEAR_BLACK = bytes(range(32))  # MNIST's background is 0 all over; a dark sheet of paper is not
 FINE = 4  # a frame's pixel is so many pixels wide while strokes are thinned
-THINNED, SMOOTHED = 0.2e-9, 1e-9  # seconds for a fine pixel and what is looked at around it, or how far it spreads
+THINNED, SMOOTHED = 0.08e-9, 1e-9  # seconds for a fine pixel and what is looked at around it, or how far it spreads
 EDGE = 0.3  # of full ink: where a digit's box ends
 
 

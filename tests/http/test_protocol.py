@@ -617,3 +617,11 @@ class TestUvicorn:
             assert (status, headers["connection"], body) == (200, "close", b"12345")
             assert "GMT" in headers["date"]
             assert answer_of(idle)[0] == 0
+
+    def test_a_first_request_that_comes_while_it_stops_is_answered(self) -> None:
+        with ExitStack() as stack:
+            with serving(echo) as client:
+                late = stack.enter_context(connected(client))
+                threading.Timer(0.5, late.sendall, [request(b"12345", "/length")]).start()
+            status, headers, body = answer_of(late)  # after uvicorn has ended
+        assert (status, headers["connection"], body) == (200, "close", b"12345")

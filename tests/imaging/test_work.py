@@ -292,6 +292,13 @@ def test_tiffs_of_other_kinds_are_refused(version: int) -> None:
         open_image(struct.pack("<2sHI", b"II", version, 8) + tags + bytes(4), max_pixels=MANY)
 
 
+def test_rows_of_one_pixel_are_charged_for_as_rows() -> None:
+    data, budget = one_colour_png(1, 3_000_000), Budget(1.0)
+    started = time.process_time()
+    decode(open_image(data, max_pixels=MANY, budget=budget), WORKING, budget)
+    assert time.process_time() - started < SLACK * (budget.whole - budget.left)
+
+
 def test_a_small_png_without_anything_else_is_plain() -> None:
     drawing = Image.fromarray(dots(280, 40)).convert("RGBA")
     assert is_plain_png(encoded(drawing))

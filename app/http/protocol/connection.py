@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 HIGH_WATER = 65_536  # bytes that wait, of a body for the app or of requests for their turn; beyond, none are read
 LINGER_SECONDS = 5.0  # for which a caller that has its last answer may go on sending, so that it comes to read it
 LINGER_BYTES = 64 * 1024**2  # that it may send meanwhile; they are dropped as they come
+LAST_HEAD_SECONDS = 1.0  # for who has just connected to a service that stops
 REMEMBERED_BYTES = 2048  # of a head
 REST_BYTES = 1024**2  # of a body that was refused: worth waiting for, so that the connection can be kept
 EMPTY_LINES = re.compile(rb"[\r\n]*")  # that may stand before a request (RFC 9112, 2.2)
@@ -103,9 +104,12 @@ class Connection(asyncio.Protocol):
         self._wait(Waits.END, LINGER_SECONDS)
 
     def shutdown(self) -> None:
-        """uvicorn is about to stop: the answer that is due is the last."""
+        """uvicorn is about to stop: the answer that is due is the last, or to a first request that is on its way."""
         self._keeps_alive, self._leaves = False, True
-        if not self._answering:
+        if self.waits is Waits.FIRST_HEAD:  # closed now, it would be reset if that has arrived and was not read
+            self.deadline = min(self.deadline, self._loop.time() + LAST_HEAD_SECONDS)
+            self._allowed = self.deadline - self.since
+        elif not self._answering:
             self._close()
 
     # What comes

@@ -31,6 +31,7 @@ from app.tasks.digits.work import (
     Readings,
     Seen,
     Spent,
+    Unfinished,
 )
 
 T = TypeVar("T")
@@ -102,16 +103,16 @@ class Preprocessor:
 
     async def see(self, request: ImageRequest, manifest: DigitsManifest, context: RequestContext) -> Seen:
         """The frame of one image: here, or in a process where that could hold up the event loop. Raises ServiceError."""
-        seen = None
+        seen: Seen | Unfinished = Unfinished()
         if request.is_quick:
             try:
                 seen = work.see_here(request.body, request.cut, manifest.preparation)
             except ServiceError as error:
                 _spend(error.spent, context)
                 raise
-        if seen is None:
-            how = self._how(manifest)
-            seen = await self._run(self._process(), context, work.see, request.cut, how, body=request.body)
+        if isinstance(seen, Unfinished):
+            arguments = request.cut, self._how(manifest), seen
+            seen = await self._run(self._process(), context, work.see, *arguments, body=request.body)
         _spend(seen.spent, context)
         return seen
 

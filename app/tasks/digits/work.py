@@ -24,6 +24,7 @@ from app.imaging.preparation import Preparation
 from app.tasks.digits.readings import NumberWeights, Reading, Scores
 
 HERE_SECONDS = 0.01  # of work that the event loop may be held up by, as estimated
+HOP_SECONDS = 2e-3  # of work, for HTTP and for the way to a process and back
 STEP_SECONDS = 0.03  # of a batch, after which another request's turn comes
 NOTHING = np.zeros((SIDE, SIDE), np.uint8)
 Spent = dict[str, float]  # seconds by stage
@@ -137,16 +138,22 @@ class Forgotten(Exception):
     """Another process than the one that began this batch was asked to go on with it."""
 
 
-def see(body: bytes, cut: Cut, how: How) -> Seen:
-    """One image of any kind. Raises ServiceError."""
+class Unfinished(NamedTuple):
+    """Work on an image that went up to so many seconds of its budget, and is to be done elsewhere."""
+
+    seconds: float = 0.0
+
+
+def see(body: bytes, cut: Cut, how: How, begun: Unfinished) -> Seen:
+    """One image of any kind. What has been done of it in vain counts. Raises ServiceError."""
     spent: Spent = {}
     with _Spending(spent):
-        budget = Budget(allowed_seconds(len(body)))
+        budget = Budget(allowed_seconds(len(body)) - HOP_SECONDS - begun.seconds)
         return Seen(_frame_of(cut(body), how, budget, spent), spent, budget)
 
 
-def see_here(body: bytes, cut: Cut, preparation: Preparation) -> Seen | None:
-    """The same where it is proven to take a few milliseconds at most, whatever the body holds; else None.
+def see_here(body: bytes, cut: Cut, preparation: Preparation) -> Seen | Unfinished:
+    """The same where it is proven to take a few milliseconds at most, whatever the body holds.
 
     Of a body that is cut in less than one.
     """
@@ -154,7 +161,7 @@ def see_here(body: bytes, cut: Cut, preparation: Preparation) -> Seen | None:
     if item.frame is not None:
         return Seen(_given(item.frame), {})
     if item.media_type not in {None, "image/png"} or not is_plain_png(item.image or b""):
-        return None
+        return Unfinished()
     spent: Spent = {}
     allowed = allowed_seconds(len(body))
     budget = Budget(min(allowed, HERE_SECONDS))
@@ -166,7 +173,7 @@ def see_here(body: bytes, cut: Cut, preparation: Preparation) -> Seen | None:
                 frame = normalise(pixels, preparation, budget)
     except TooMuchWork:
         if allowed > HERE_SECONDS:
-            return None
+            return Unfinished(budget.whole - budget.left)
         raise
     budget.left += allowed - budget.whole
     return Seen(frame, spent, budget)
@@ -176,7 +183,7 @@ def find(body: bytes, cut: Cut, how: How) -> FoundNumbers:
     """Where numbers stand in one image, and all the ways in which they may be cut. Raises ServiceError."""
     spent: Spent = {}
     with _Spending(spent):
-        budget = Budget(allowed_seconds(len(body)))
+        budget = Budget(allowed_seconds(len(body)) - HOP_SECONDS)
         item = cut(body)
         with _Timed(spent, "decode"):
             pixels, scale = item.frame, 1.0

@@ -13,8 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from app.http.exchange import Exchange
-from app.tasks.digits.framing import Batch, Framer
-from app.tasks.digits.work import see_here
+from app.tasks.digits.preprocessor import Batch, Preprocessor
+from app.tasks.digits.work import Seen, Unfinished, see, see_here
+from app.budget import allowed_seconds
 from app.config import Settings
 from app.errors import CallerGone, DeadlineExceeded, NoInk, QueueFull, TooMuchWork
 from app.tasks.digits import strokes
@@ -74,7 +75,7 @@ def test_a_picture_is_read_between_the_steps_of_a_batch() -> None:
     async def work(framer: Framer) -> None:
         reading = asyncio.create_task(framer.many(archive(100), exchange("application/zip")))
         await asyncio.sleep(0.1)
-        await framer.see(encoded(255 - strokes.render(3, size=600)), exchange("image/png"))
+        await framer.see(encoded(255 - strokes.render(3, size=600)), Unfinished(), exchange("image/png"))
         assert not reading.done()
         await reading
 
@@ -114,7 +115,7 @@ def test_what_would_wait_too_long_is_refused_by_the_age_of_what_runs() -> None:
         sleeping = framer._pool.least_busy().send(eval, body=b"__import__('time').sleep(0.5)")
         await asyncio.sleep(0.2)
         with pytest.raises(QueueFull) as refused:
-            await framer.see(encoded(strokes.render(3)), exchange("image/png"))
+            await framer.see(encoded(strokes.render(3)), Unfinished(), exchange("image/png"))
         assert 0.15 < (refused.value.retry_after or 0) < 0.5
         await sleeping
 
@@ -172,7 +173,18 @@ def test_a_small_picture_that_takes_long_is_looked_at_elsewhere() -> None:
     noise = encoded(np.random.default_rng(0).integers(0, 256, (230, 230), np.uint8))
     assert is_plain_png(noise)
     started = time.process_time()
-    assert see_here(noise, "image/png") is None
+    left_off = see_here(noise, "image/png")
+    assert isinstance(left_off, Unfinished)
+    assert 0 < left_off.seconds <= 0.01  # which counts where it is begun again
     assert time.process_time() - started < 0.03
     drawing = encoded(255 - strokes.render(3, size=280))
-    assert see_here(drawing, "image/png") is not None
+    assert isinstance(see_here(drawing, "image/png"), Seen)
+
+
+def test_what_was_done_in_vain_is_of_the_same_budget() -> None:
+    drawing = encoded(255 - strokes.render(3, size=280))
+    bounds = Bounds(1_000_000, 1, 1_000_000, 1_000_000, 1_000_000)
+    allowed = allowed_seconds(len(drawing))
+    assert see(drawing, "image/png", bounds, Unfinished()).frame.steps
+    with pytest.raises(TooMuchWork):
+        see(drawing, "image/png", bounds, Unfinished(allowed - 0.003))

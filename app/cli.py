@@ -7,13 +7,13 @@ import typer
 from PIL import Image
 from pydantic import ValidationError
 
-from app.telemetry import logs
 from app import server
 from app.config import Settings
 from app.errors import START_FAILED, BundleError, StartError
-from app.tasks.digits import strokes
 from app.inference import bundle
 from app.load import LoadError
+from app.tasks.digits import strokes
+from app.telemetry import logs
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Serve ONNX digit classifiers over HTTP.")
 

@@ -20,12 +20,12 @@ import uvloop
 from app import cores, load
 from app.config import PREFIX, Right, Settings
 from app.errors import StartError
-from app.tasks.digits import strokes
 from app.inference import bundle
 from app.inference.session import CPU
-from app.serving.repository import Opened, open_version
-from app.tasks.registry import TASKS
 from app.load import Load
+from app.serving.repository import Opened, open_version
+from app.tasks.digits import strokes
+from app.tasks.registry import TASKS
 
 CONNECTIONS = 64
 SECONDS = 3.0
@@ -101,8 +101,10 @@ def advice(report: Report) -> list[str]:
     slowest = max((model.warmed.run_seconds[settings.max_batch_size] for model in report.models), default=0.0)
     on_cpu = any(model.session.provider == CPU for model in report.models)
     found = {
-        f"{settings.workers} workers with {settings.intra_op_threads} threads each want {busy} cores, and {report.usable_cores} "
-        "are usable: they will wait for each other. Lower --workers or DIGITSERVE_INTRA_OP_THREADS.": busy > report.usable_cores,
+        f"{settings.workers} workers with {settings.intra_op_threads} threads each want {busy} cores, and "
+        f"{report.usable_cores} are usable: they will wait for each other. Lower --workers or "
+        "DIGITSERVE_INTRA_OP_THREADS.": busy
+        > report.usable_cores,
         f"{busy} of {report.usable_cores} usable cores are used. Raise --workers.": busy < report.usable_cores
         and on_cpu,
         f"the quota of {report.quota} cores is no whole number: the last worker is stopped part of the time, and its "

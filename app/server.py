@@ -10,12 +10,12 @@ from typing import Any, cast
 import structlog
 import uvicorn
 
-from app.telemetry import metrics
 from app.config import Settings
 from app.errors import START_FAILED, StartError
 from app.http.protocol import Door
 from app.http.protocol.connection import Bounds
 from app.supervisor import Line, Supervisor
+from app.telemetry import metrics
 
 BACKLOG = 2048  # connections that wait to be accepted
 KEEP_ALIVE_SECONDS = 75  # longer than load balancers' usual 60, so that they close first

@@ -23,9 +23,9 @@ from typing import NoReturn
 
 import structlog
 
-from app.telemetry import metrics
-from app.http.lifecycle import ORPHANED, shut_door
 from app.errors import START_FAILED, StartError
+from app.http.lifecycle import ORPHANED, shut_door
+from app.telemetry import metrics
 
 log = structlog.get_logger()
 

@@ -18,8 +18,8 @@ import typer
 import uvloop
 from PIL import Image
 
-from app.tasks.digits import strokes
 from app.load import closed_loop, request
+from app.tasks.digits import strokes
 from benchmarks import servers
 from benchmarks.attack.containers import saved
 from benchmarks.attack.tree import Tree, settled_seconds

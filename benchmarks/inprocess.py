@@ -11,9 +11,8 @@ from time import perf_counter
 import numpy as np
 
 from app.inference import bundle
-from app.inference.session import Session
-from app.tasks.digits.manifest import read_bundle
 from app.tasks.digits.classifier import opened
+from app.tasks.digits.manifest import read_bundle
 from benchmarks.servers import MODELS
 
 LEAST_SECONDS = 0.5  # of runs of each size

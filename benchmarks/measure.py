@@ -15,9 +15,9 @@ import uvloop
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.tasks.digits import strokes
 from app.load import closed_loop, open_loop
 from app.load import request as on_the_wire
+from app.tasks.digits import strokes
 from benchmarks import servers, wrk
 from benchmarks.peers import Request, raw, rows
 from benchmarks.servers import Running

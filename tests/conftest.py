@@ -25,11 +25,11 @@ import pytest
 import uvicorn
 from numpy.typing import NDArray
 
-from app.telemetry import logs
 from app.config import Settings
-from app.tasks.digits import strokes
 from app.main import create_app
 from app.server import configure
+from app.tasks.digits import strokes
+from app.telemetry import logs
 from training import data
 
 ROOT = Path(__file__).parent.parent
@@ -51,7 +51,7 @@ def committed_bundles() -> Path:
 MODELS = committed_bundles()
 DIGITS, MLP = (MODELS / name / version for name, version in SERVED.items())
 
-# glibc keeps pictures' memory from one to the next, as `app.serving.pool` has it; other libraries have no such function.
+# glibc keeps pictures' memory from one to the next, as in `app.serving.pool`; other libraries have no such function.
 if hasattr(libc := ctypes.CDLL(None), "mallopt"):
     for option, size in ((-1, 256 << 20), (-3, 32 << 20)):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
         libc.mallopt(option, size)

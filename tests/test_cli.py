@@ -15,7 +15,6 @@ from app.cli import cli
 from app.config import ApiKey, Settings
 from app.inference import bundle
 from app.tasks.digits.manifest import read_bundle
-from app.tasks.digits.classifier import opened
 from tests.conftest import DIGITS, MLP, MODELS
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

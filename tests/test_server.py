@@ -18,13 +18,13 @@ import pytest
 from PIL import Image
 
 from app import cores, server
-from app.http.v1.bodies import media_type_of
-from app.http.exchange import Exchange
 from app.config import Settings
 from app.errors import StartError
-from app.serving.submission import Submission
+from app.http.exchange import Exchange
 from app.http.protocol.connection import Connection
 from app.http.protocol.request import Cycle, Wire
+from app.http.v1.bodies import media_type_of
+from app.serving.submission import Submission
 from tests.conftest import Serve, wait_until
 from tests.pictures import encoded
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from app.errors import BundleError
-from app.inference import bundle
-from app.tasks.digits.manifest import read_bundle
 from app.tasks.digits.classifier import opened
+from app.tasks.digits.manifest import read_bundle
 from training.data import Mnist, find, load
 from training.errors import TrainingError
 from training.options import check_backend, check_export, check_picture, recipe_options, seed_option
@@ -216,7 +215,6 @@ def export(
 @app.command()
 def evaluate(folder: BundleFolder, data: Data = None) -> None:
     """Print a bundle's metrics on the test set, by ONNX Runtime, as JSON."""
-    from app.inference.session import Session
     from training import non_digits
     from training.evaluate import examine
 

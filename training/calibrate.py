@@ -4,8 +4,8 @@ import numpy as np
 import scipy.special
 from numpy.typing import NDArray
 
-from app.tasks.digits.manifest import Thresholds
 from app.tasks.digits.classifier import ENERGY, Scores
+from app.tasks.digits.manifest import Thresholds
 from training.data import Labels
 
 ACCEPT_PRECISION = 0.999

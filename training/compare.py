@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from app.inference.bundle import Bundle
-from app.tasks.digits.manifest import Evaluation
-from app.inference.session import Session
-from app.tasks.digits.classifier import ENERGY
-from app.tasks.digits.classifier import opened
+from app.tasks.digits.classifier import ENERGY, opened
+from app.tasks.digits.manifest import DigitsManifest, Evaluation
 from training.data import VALIDATION_IMAGES, Digits
 from training.evaluate import examine
 from training.latency import microseconds
@@ -21,7 +19,7 @@ Pair = tuple[Bundle, Bundle]
 
 
 class Side(NamedTuple):
-    bundle: Bundle
+    bundle: Bundle[DigitsManifest]
     metrics: Evaluation
     right: NDArray[np.bool_]  # [N]
     microseconds: dict[int, float]

@@ -6,11 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from app.tasks.digits.manifest import Accepted, ClassMetrics, Corrupted, Evaluation, Thresholds
-from app.inference.session import Session
 from app.tasks.digits.arrays import Frames
-from app.tasks.digits.classifier import ENERGY, Probabilities, Scores
-from app.tasks.digits.classifier import Classifier
+from app.tasks.digits.classifier import ENERGY, Classifier, Probabilities, Scores
+from app.tasks.digits.manifest import Accepted, ClassMetrics, Corrupted, Evaluation, Thresholds
 from training import corruptions, non_digits
 from training.data import Digits, Labels
 

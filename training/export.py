@@ -11,12 +11,10 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.metrics import log_loss
 
-from app.tasks.digits.manifest import Parity
-from app.inference.session import CPU, Session
+from app.inference.session import CPU
 from app.tasks.digits.arrays import Frames
-from app.tasks.digits.classifier import ENERGY
-from app.tasks.digits.classifier import opened
-from app.tasks.digits.classifier import Classifier
+from app.tasks.digits.classifier import ENERGY, Classifier, opened
+from app.tasks.digits.manifest import Parity
 from training import calibrate
 from training.architectures import DIGITS, FRAME
 from training.data import Digits, Mnist

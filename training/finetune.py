@@ -19,8 +19,7 @@ from pydantic import BaseModel
 from tqdm import tqdm
 
 from app.inference import bundle
-from app.tasks.digits.manifest import DigitsManifest, Provenance
-from app.tasks.digits.manifest import read_bundle
+from app.tasks.digits.manifest import DigitsManifest, Provenance, read_bundle
 from training import pipeline
 from training.architectures import Architecture, architecture
 from training.data import Digits, Mnist

@@ -5,7 +5,6 @@ from statistics import median
 
 import numpy as np
 
-from app.inference.session import Session
 from app.tasks.digits.classifier import Classifier
 
 ROUNDS, RUNS_A_ROUND = 20, 25

@@ -6,9 +6,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
-from app.inference.session import Session
-from app.tasks.digits.classifier import ENERGY
-from app.tasks.digits.classifier import Classifier
+from app.tasks.digits.classifier import ENERGY, Classifier
 from training import evaluate, latency
 from training.data import Mnist
 from training.export import export

@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from app.tasks.digits.manifest import Thresholds
 from app.tasks.digits.classifier import ENERGY, Probabilities, Scores
+from app.tasks.digits.manifest import Thresholds
 from training.data import Labels
 from training.evaluate import CALIBRATION_BINS, Energies
 

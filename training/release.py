@@ -6,10 +6,10 @@ from pathlib import Path
 
 from app.inference import bundle
 from app.inference.bundle import Bundle
-from app.tasks.digits.manifest import DigitsManifest, Latency
-from app.inference.session import Session
 from app.tasks.digits.classifier import Classifier
+from app.tasks.digits.manifest import DigitsManifest, Latency
 from training import calibrate, evaluate, latency, non_digits, provenance, report
+from training.constants import NUMBERS, PREPARATION, golden
 from training.data import Mnist
 from training.export import OPSET, check_parity, export, parity
 from training.network import pack
@@ -52,6 +52,9 @@ def release(run: Run, mnist: Mnist, out: Path, *, int8: bool | None = None) -> P
         model_sha256=bundle.digest(exported.model),
         labels=evaluate.LABELS,
         thresholds=thresholds,
+        preparation=PREPARATION,
+        numbers=NUMBERS,
+        golden=golden(),
         temperature=exported.temperature,
         architecture=run.record.architecture,
         parameters=network.count_params(),

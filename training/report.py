@@ -12,9 +12,9 @@ from PIL import Image
 from scipy.stats import binomtest
 
 from app.inference.bundle import MANIFEST_FILE
-from app.tasks.digits.manifest import Corrupted, DigitsManifest, Evaluation
 from app.tasks.digits.arrays import Frames
 from app.tasks.digits.classifier import ENERGY, Scores
+from app.tasks.digits.manifest import Corrupted, DigitsManifest, Evaluation
 from training import corruptions, evaluate, non_digits, pareto, plots
 from training.data import Digits, Mnist
 from training.evaluate import Energies

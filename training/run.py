@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from app.tasks.digits.manifest import Provenance
 from app.tasks.digits.classifier import Scores
+from app.tasks.digits.manifest import Provenance
 from training.errors import BadOption, RunError
 from training.recipe import Recipe
 

@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.http.routes import open_to_all
 from app.errors import NotFound
+from app.http.routes import open_to_all
 
 STATIC = Path(__file__).parent.parent / "static"
 PUBLISHED = frozenset({".html", ".js", ".css", ".svg"})

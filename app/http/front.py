@@ -74,7 +74,7 @@ class Front:
         exchange = self._exchange(wire.scope, wire.is_gone)
         body = Arrived(wire.body, exchange, self._limits)
 
-        def done(outcome: Answer | None | Exception) -> None:
+        def done(outcome: Answer | Exception | None) -> None:
             try:
                 if isinstance(outcome, Answer):
                     assert isinstance(outcome.body, bytes)

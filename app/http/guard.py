@@ -3,10 +3,10 @@
 import hmac
 from ipaddress import ip_network
 
-from app.http.exchange import Exchange
-from app.serving.rate import MOST_CALLERS, Buckets
 from app.config import ApiKey, Right
 from app.errors import CrossSite, Forbidden, TooManyWrongKeys, Unauthorized
+from app.http.exchange import Exchange
+from app.serving.rate import MOST_CALLERS, Buckets
 
 WRONG_KEYS = 10  # that an address may try at once, and again in each minute
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # methods that only look: RFC 9110, 9.2.1

@@ -1,9 +1,9 @@
 """What a request may be and who may send it, decided before its body is held."""
 
-from app.http.exchange import Exchange
-from app.http.guard import Guard
 from app.config import Right, Settings
 from app.errors import BadRequest, QueueFull, TooLarge
+from app.http.exchange import Exchange
+from app.http.guard import Guard
 
 
 class Limits:
@@ -31,7 +31,7 @@ class Limits:
         self._held_bytes -= exchange.held_bytes
 
     def hold(self, exchange: Exchange, size: int) -> None:
-        """Count bytes that came with the rest of its body, and with all bodies that are held. Raises TooLarge, QueueFull."""
+        """Count bytes of its body, with the rest of it and with all that are held. Raises TooLarge, QueueFull."""
         exchange.held_bytes += size
         self._held_bytes += size
         if exchange.held_bytes > self._max_body_bytes:

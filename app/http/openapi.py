@@ -6,13 +6,13 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import orjson
-from pydantic import TypeAdapter
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import Response
+from pydantic import TypeAdapter
 
+from app.config import Right
 from app.http.problems import Problem
 from app.http.routes import needs, open_to_all
-from app.config import Right
 
 Object = dict[str, Any]
 
@@ -42,6 +42,8 @@ REFUSALS: dict[int | str, Object] = {
     500: ERRORS[500],
 }
 UNAVAILABLE: dict[int | str, Object] = {**REFUSALS, 503: ERRORS[503]}
+
+
 class Documented(NamedTuple):
     """An endpoint that `Front` answers."""
 

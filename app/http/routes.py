@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
-from starlette.routing import BaseRoute, Match, Route as StarletteRoute
+from starlette.routing import BaseRoute, Match
+from starlette.routing import Route as StarletteRoute
 from starlette.types import Scope
 
 from app.config import Right

@@ -8,11 +8,11 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from app.http.routes import needs, open_to_all
-from app.http.lifecycle import Lifecycle
-from app.http.openapi import REFUSALS, UNAVAILABLE, Object
 from app.config import Right
 from app.errors import Draining, Unavailable
+from app.http.lifecycle import Lifecycle
+from app.http.openapi import REFUSALS, UNAVAILABLE, Object
+from app.http.routes import needs, open_to_all
 from app.serving.repository import Repository
 from app.telemetry.metrics import Metrics
 

@@ -206,9 +206,7 @@ def _over(box: Box, left: int, right: int) -> bool:
     return shared > 0.5 * min(right - left, box.width)
 
 
-def _candidates(
-    pieces: list[Piece], height: float, preparation: Preparation, budget: Budget
-) -> Iterator[Candidate]:
+def _candidates(pieces: list[Piece], height: float, preparation: Preparation, budget: Budget) -> Iterator[Candidate]:
     for first in range(len(pieces)):
         for end in range(first + 1, min(first + MOST_PIECES, len(pieces)) + 1):
             pixels = sum(piece.soft.size for piece in pieces[first:end])

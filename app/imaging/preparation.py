@@ -1,4 +1,4 @@
-"""How a picture becomes a frame for one model, and how far that model is believed: fitted to it, and in its manifest."""
+"""How a picture becomes a frame for one model, and how far that model is believed. It stands in the manifest."""
 
 from dataclasses import dataclass
 

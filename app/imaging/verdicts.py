@@ -64,9 +64,7 @@ def believed_if_faint(
     return None
 
 
-def judge(
-    separated: Separated, parts: Parts, digit: list[Part], believed: float | None, doubt: Doubt
-) -> Judgement:
+def judge(separated: Separated, parts: Parts, digit: list[Part], believed: float | None, doubt: Doubt) -> Judgement:
     """By the picture alone; `believed` as `believed_if_faint` has it."""
     verdict: Verdict = "faint" if separated.typical < FAINT else _of_clear_ink(parts, digit)
     if believed is not None:

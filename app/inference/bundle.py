@@ -1,4 +1,4 @@
-"""A bundle on disk: `NAME/VERSION/{model.onnx, manifest.json}`, immutable once written; other files may stand beside."""
+"""A bundle on disk: `NAME/VERSION/{model.onnx, manifest.json}`, immutable once written. Other files may be there."""
 
 import hashlib
 import os

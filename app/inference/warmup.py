@@ -26,7 +26,7 @@ class WarmUp(NamedTuple):
 def warm_up(
     run: Callable[[Tensors], object], sample: Callable[[int], Tensors], max_batch_size: int, *, spare_core: bool
 ) -> WarmUp:
-    """Run samples of 1, 2, 4, ... `max_batch_size` rows; once where smaller ones took too long for the event loop already.
+    """Run samples of 1, 2, 4, ... `max_batch_size` rows; once where smaller ones took too long for the event loop.
 
     `spare_core`: whether a thread has a core, or a GPU, for itself.
     """

@@ -107,4 +107,3 @@ def _statm() -> tuple[int, int]:
     """Bytes of address space and of resident memory. Source: Linux proc_pid_statm(5)."""
     size, resident = Path("/proc/self/statm").read_text().split()[:2]
     return int(size) * resource.getpagesize(), int(resident) * resource.getpagesize()
-

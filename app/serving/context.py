@@ -47,7 +47,7 @@ class RequestContext:
     )
 
     def __init__(self, request_id: bytes, caller: str, is_gone: IsGone = never, deadline: float = math.inf) -> None:
-        """`caller` is who is counted as one, `is_gone` says whether it has hung up; `deadline` is on the loop's clock."""
+        """`caller` is who is counted as one, `is_gone` whether it has hung up; `deadline` is on the loop's clock."""
         self.started = self.mark = perf_counter()
         self.request_id = request_id
         self.caller = caller

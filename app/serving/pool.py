@@ -16,9 +16,9 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import structlog
 
-from app.serving.child import LENGTH, LENGTHS, READY, Answer, Job
 from app.budget import allowed_seconds
 from app.errors import CallerGone, StartError, Undecodable
+from app.serving.child import LENGTH, LENGTHS, READY, Answer, Job
 from app.serving.context import IsGone, never
 
 log = structlog.get_logger()

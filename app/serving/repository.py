@@ -167,7 +167,7 @@ def read_version(folder: Path, tasks: Mapping[str, Task]) -> tuple[Task, Bundle[
 
 
 def open_version(folder: Path, settings: Settings, tasks: Mapping[str, Task]) -> Opened:
-    """Verify, open, check and warm up the version in a folder. Raises BundleError, StartError, what the model raises."""
+    """Verify, open, check and warm up the version in a folder. Raises BundleError, StartError, what a model raises."""
     task, (manifest, model) = read_version(folder, tasks)
     session = Session(model, device=settings.device, intra_op_threads=settings.intra_op_threads)
     runner = task.open(manifest, session)

@@ -8,7 +8,6 @@ from app.serving.context import RequestContext
 from app.serving.rate import Rate
 from app.serving.repository import LiveModel, Repository
 from app.serving.submission import Tensors
-from app.telemetry.metrics import Metrics
 
 
 class Prepared(Protocol):

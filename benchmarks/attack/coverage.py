@@ -20,9 +20,9 @@ def main() -> int:
         print("atheris is not installed here: `.venv/bin/pip install atheris`, where there is a wheel of it")
         return 0
     with atheris.instrument_imports(include=["app", "zipfile", "PIL"]):
-        from app.http.v1 import bodies
         from app.budget import Budget, allowed_seconds
         from app.errors import ServiceError
+        from app.http.v1 import bodies
         from app.imaging.decode import FORMATS, decode, open_image
 
     bounds = bodies.Bounds(1_000_000, 100, 2_000_000, 1_000_000, 2_000_000)

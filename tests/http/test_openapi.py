@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.http.v1.bodies import FORM, JSON, NPY, RAW, ZIP
 from app.config import Settings
 from app.errors import ServiceError
-from app.tasks.digits import strokes
+from app.http.v1.bodies import FORM, JSON, NPY, RAW, ZIP
 from app.imaging.decode import FORMATS
 from app.main import create_app
+from app.tasks.digits import strokes
 from tests.conftest import DIGITS, MODELS, Serve
 from tests.pictures import encoded, npy
 

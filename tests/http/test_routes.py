@@ -9,16 +9,16 @@ import httpx
 import pytest
 from fastapi import APIRouter
 from pydantic import ValidationError
+from tests.api.test_errors import assert_problem
 
+from app.config import Right, Settings, networks
 from app.http import guard
-from app.http.routes import Doors, needs
 from app.http.exchange import Exchange
 from app.http.guard import Guard
 from app.http.proxies import Proxies
-from app.config import Right, Settings, networks
+from app.http.routes import Doors, needs
 from app.main import create_app
 from app.server import configure
-from tests.api.test_errors import assert_problem
 from tests.conftest import MODELS, Serve
 
 RAW = {"Content-Type": "application/octet-stream"}

@@ -12,7 +12,6 @@ from PIL import Image
 
 from app.http.v1.bodies import FORM, JSON, NPY, RAW, ZIP
 from app.imaging.decode import FORMATS
-from app.inference import bundle
 from app.tasks.digits.manifest import read_bundle
 from tests.conftest import DIGITS, Serve
 from tests.pictures import encoded

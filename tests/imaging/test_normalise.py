@@ -6,14 +6,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from app.errors import NoInk
-from app.tasks.digits import strokes
 from app.imaging.normalise import is_mnist_like, normalise
-from app.inference import bundle
-from app.inference.session import Session
-from app.tasks.digits.classifier import ENERGY
+from app.tasks.digits import strokes
+from app.tasks.digits.classifier import ENERGY, Classifier, opened
 from app.tasks.digits.manifest import read_bundle
-from app.tasks.digits.classifier import opened
-from app.tasks.digits.classifier import Classifier
 from tests.conftest import DIGITS
 
 Grey = NDArray[np.uint8]

@@ -12,13 +12,10 @@ from app.errors import NoInk
 from app.imaging.decode import decode, open_image
 from app.imaging.normalise import WORKING, normalise
 from app.imaging.numbers import find_numbers
-from app.tasks.digits.readings import read
 from app.imaging.verdicts import Verdict
-from app.inference import bundle
-from app.inference.session import Session
-from app.tasks.digits.classifier import ENERGY
+from app.tasks.digits.classifier import ENERGY, opened
 from app.tasks.digits.manifest import read_bundle
-from app.tasks.digits.classifier import opened
+from app.tasks.digits.readings import read
 from tests import photographs
 from tests.conftest import DIGITS
 from tests.photographs import KINDS, WEAK, Random, of_strokes

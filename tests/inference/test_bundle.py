@@ -8,8 +8,7 @@ import pytest
 from app.errors import BundleError
 from app.inference import bundle
 from app.inference.bundle import Bundle
-from app.tasks.digits.manifest import DigitsManifest, Provenance, Thresholds
-from app.tasks.digits.manifest import read_bundle
+from app.tasks.digits.manifest import DigitsManifest, Provenance, Thresholds, read_bundle
 
 MODEL = b"not a real model, but bytes"
 

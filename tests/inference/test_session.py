@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from app.errors import BundleError, StartError
-from app.inference import bundle
 from app.inference.session import CPU, CUDA, Session, padded
 from app.tasks.digits.manifest import read_bundle
 from tests.conftest import DIGITS, MLP

@@ -9,8 +9,8 @@ from typing import Any
 import psutil
 import pytest
 
-from app.serving.pool import Pool, Process
 from app.errors import CallerGone, TooMuchWork, Undecodable
+from app.serving.pool import Pool, Process
 
 # A job is a function of a body: here the body is the job, as Python.
 EVALUATE: Callable[..., Any] = eval
@@ -87,7 +87,9 @@ def test_what_waits_past_its_deadline_is_not_begun_and_what_runs_is_counted_to_i
             await process.run(EVALUATE, body=SLEEP, deadline=started + 0.1)
         assert process.wait_seconds >= 0.1  # it goes on, and is as old as that
         waiting = [
-            process.run(EVALUATE, body=b"__import__('app.tasks.digits.work').late.append(1)", deadline=loop.time() + 0.05)
+            process.run(
+                EVALUATE, body=b"__import__('app.tasks.digits.work').late.append(1)", deadline=loop.time() + 0.05
+            )
             for _ in range(3)
         ]
         results = await asyncio.gather(*waiting, return_exceptions=True)

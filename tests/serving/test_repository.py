@@ -17,8 +17,8 @@ from app.errors import BundleError, ModelNotFound, StartError
 from app.inference import bundle
 from app.inference.bundle import Bundle
 from app.serving.repository import Repository
-from app.telemetry.metrics import Metrics
 from app.tasks.digits.manifest import read_bundle
+from app.telemetry.metrics import Metrics
 from tests.conftest import DIGITS, MLP
 from tests.inference.test_session import graph, reordered
 

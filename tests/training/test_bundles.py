@@ -5,11 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.inference import bundle
-from app.inference.session import Session
 from app.tasks.digits.arrays import Frames
-from app.tasks.digits.manifest import read_bundle
 from app.tasks.digits.classifier import opened
+from app.tasks.digits.manifest import read_bundle
 from tests.conftest import ROOT
 from training import calibrate, data, evaluate, finetune
 from training.train import logits

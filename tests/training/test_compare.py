@@ -3,12 +3,9 @@
 import pytest
 from scipy.stats import binom
 
-from app.inference import bundle
 from app.inference.bundle import Bundle
-from app.inference.session import Session
-from app.tasks.digits.classifier import ENERGY
+from app.tasks.digits.classifier import ENERGY, opened
 from app.tasks.digits.manifest import read_bundle
-from app.tasks.digits.classifier import opened
 from tests.conftest import DIGITS, MLP
 from training import evaluate, non_digits
 from training.compare import Pair, compare, held_out, mcnemar

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.tasks.digits import strokes
 from app.imaging.decode import decode, open_image
 from app.imaging.normalise import normalise
 from app.inference import bundle
+from app.tasks.digits import strokes
 from app.tasks.digits.manifest import read_bundle
 from tests.pictures import encoded
 from training import finetune, own_images, pipeline, run

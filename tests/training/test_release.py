@@ -10,9 +10,8 @@ import onnx
 import pytest
 
 from app.inference import bundle
-from app.inference.session import Session
-from app.tasks.digits.manifest import read_bundle
 from app.tasks.digits.classifier import opened
+from app.tasks.digits.manifest import read_bundle
 from training import calibrate, evaluate, network, non_digits, pipeline, provenance
 from training.architectures import ARCHITECTURES, architecture
 from training.augment import Distort

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.tasks.digits.manifest import Accepted, Corrupted, DigitsManifest, Latency, Provenance, Thresholds
 from app.tasks.digits.classifier import ENERGY, Scores
+from app.tasks.digits.manifest import Accepted, Corrupted, DigitsManifest, Latency, Provenance, Thresholds
 from training import calibrate, evaluate, plots, report
 from training.corruptions import CORRUPTIONS
 from training.data import Digits, Mnist

@@ -6,11 +6,11 @@ from enum import IntEnum
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from app.http.wire import IS_GONE, Headers
 from app.errors import HeadTooSlow, ServiceError, TooManyConnections
 from app.http.protocol.chunks import Chunks
 from app.http.protocol.head import CHUNKED, MOST_BYTES, Head, parse, too_large
 from app.http.protocol.request import Cycle, Wire, head_of
+from app.http.wire import IS_GONE, Headers
 
 if TYPE_CHECKING:
     from app.http.protocol.door import Door

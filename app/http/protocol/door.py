@@ -8,10 +8,10 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from app.http.wire import Headers
 from app.errors import ServiceError
 from app.http.protocol.connection import Bounds, Connection, Waits
 from app.http.protocol.request import Cycle
+from app.http.wire import Headers
 
 LOOK_SECONDS = 0.25  # how much later than due a connection's time may end
 MOST_CONNECTIONS = 1024  # where file descriptors allow more: a hostile one may fill some 200 KB

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.types import ASGIApp, Message, Scope
 
-from app.http.wire import Headers
 from app.errors import ServiceError
+from app.http.wire import Headers
 
 if TYPE_CHECKING:
     from app.http.protocol.connection import Connection

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 
+from app.budget import Budget
+from app.errors import BadRequest, BatchTooLarge, ServiceError, UnsupportedMediaType, WrongShape
 from app.http.v1 import archive, json_items, multipart
 from app.http.v1.json_items import SMALL, Elements, kind_of, parse_object
 from app.http.v1.multipart import Part
-from app.budget import Budget
-from app.errors import BadRequest, BatchTooLarge, ServiceError, UnsupportedMediaType, WrongShape
+from app.imaging.decode import FORMATS
 from app.tasks.digits import arrays
 from app.tasks.digits.arrays import FRAME_BYTES, Frames
 from app.tasks.digits.work import BatchRequest, ImageRequest, Item
-from app.imaging.decode import FORMATS
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Sized)
@@ -52,9 +52,7 @@ _remembered = lru_cache(_plain)
 
 def image_request(content_type: str, body: bytes, *, explain: bool = False) -> ImageRequest:
     """The one image of a body, to be read where and when that is due."""
-    return ImageRequest(
-        body, partial(single, content_type=content_type), is_read_quickly(content_type, body), explain
-    )
+    return ImageRequest(body, partial(single, content_type=content_type), is_read_quickly(content_type, body), explain)
 
 
 def batch_request(content_type: str, body: bytes, bounds: Bounds) -> BatchRequest:

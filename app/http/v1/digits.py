@@ -25,9 +25,7 @@ SLICE, SLICE_SEEN = 512, 64  # images whose answers are encoded in one go, witho
 class Digits:
     """The handlers of what reads digits."""
 
-    def __init__(
-        self, settings: Settings, service: Service, preprocessor: Preprocessor, metrics: Metrics
-    ) -> None:
+    def __init__(self, settings: Settings, service: Service, preprocessor: Preprocessor, metrics: Metrics) -> None:
         self._service = service
         self._bounds = Bounds(settings.max_batch_images, settings.max_body_bytes, settings.max_unpacked_bytes)
         self._predict = Predict(preprocessor, metrics)

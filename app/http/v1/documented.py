@@ -20,7 +20,8 @@ PIXELS: Object = {
         "maxItems": SIDE,
         "items": {"type": "number", "minimum": 0, "maximum": 255},
     },
-    "description": f"{SIDE} rows of {SIDE} shades: 0 background, 255 ink. Fractions up to 1 are refused: multiply them by 255.",
+    "description": f"{SIDE} rows of {SIDE} shades: 0 background, 255 ink. Fractions up to 1 are refused: multiply them "
+    "by 255.",
 }
 
 

@@ -4,12 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from app.http.v1 import schemas
-from app.http.routes import needs
-from app.http.openapi import REFUSALS
 from app.config import Right
+from app.http.openapi import REFUSALS
+from app.http.routes import needs
+from app.http.v1 import schemas
 from app.inference.bundle import Manifest
 from app.serving.repository import LiveModel, Repository
+from app.tasks.digits.manifest import DigitsManifest
 
 
 def router(repository: Repository, default_model: str) -> APIRouter:
@@ -24,12 +25,12 @@ def router(repository: Repository, default_model: str) -> APIRouter:
 
     @routes.get("/{name}", summary="The newest live version's model card")
     @needs(Right.PREDICT)
-    async def newest_version(name: Annotated[str, Path()]) -> Manifest:
+    async def newest_version(name: Annotated[str, Path()]) -> DigitsManifest | Manifest:
         return repository.get(name).manifest
 
     @routes.get("/{name}/versions/{version}", summary="A live version's model card")
     @needs(Right.PREDICT)
-    async def one_version(name: Annotated[str, Path()], version: Annotated[str, Path()]) -> Manifest:
+    async def one_version(name: Annotated[str, Path()], version: Annotated[str, Path()]) -> DigitsManifest | Manifest:
         return repository.get(name, version).manifest
 
     return routes

@@ -1,12 +1,12 @@
 """The answers of /v1: the types that its answers are written with, and that its OpenAPI document is made from."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, GetPydanticSchema, WithJsonSchema
 from pydantic_core import core_schema
-from typing_extensions import NotRequired, TypedDict  # pydantic asks for these below Python 3.12
+from typing_extensions import TypedDict  # pydantic asks for these below Python 3.12
 
 from app.errors import ServiceError
 from app.imaging.verdicts import Verdict
@@ -31,9 +31,7 @@ Values = Annotated[
     Field(description="For each pixel, how much the digit's log-odds fall where it is covered."),
 ]
 Digit = Annotated[int, Field(ge=0, lt=len(DIGITS))]
-Box = Annotated[
-    tuple[float, float, float, float], Field(description="x, y, width, height in the image's pixels.")
-]
+Box = Annotated[tuple[float, float, float, float], Field(description="x, y, width, height in the image's pixels.")]
 
 
 class ModelRef(TypedDict):

@@ -20,7 +20,7 @@ SHAPES_OF_TWO = {"probabilities": (2, ENERGY), "energy": (2,)}  # images
 
 
 class Classifier:
-    """`scores(frames)` of one opened model, which its graph has been checked to allow. Thread-safe as the session is."""
+    """`scores(frames)` of one opened model, whose graph has been checked. Thread-safe as the session is."""
 
     def __init__(self, session: Session, labels: Sequence[str] = DIGITS) -> None:
         """`labels` are the digits that its columns stand for. Raises BundleError where it breaks the contract."""

@@ -1,4 +1,4 @@
-"""What is made of scores: accept, review or reject. The one place for serving, whole numbers, evaluation and training."""
+"""What is made of scores: accept, review or reject. For serving, whole numbers, evaluation and training alike."""
 
 from typing import Literal
 

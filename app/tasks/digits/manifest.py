@@ -1,5 +1,6 @@
-"""What a digit model's manifest says beside what all say: every constant that was fitted to the model, and where it comes
-from. `training` writes it; the service, the evaluation and the number reading take their constants from here alone.
+"""What a digit model's manifest says beside what all say: every constant that was fitted to it, and where it is from.
+
+`training` writes it; the service, the evaluation and the number reading take their constants from here alone.
 """
 
 import base64
@@ -118,7 +119,9 @@ class Golden(Record):
 
     def frames(self) -> Frames:
         """uint8 [N, 28, 28]."""
-        return np.stack([np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("L")) for text in self.images])
+        return np.stack(
+            [np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("L")) for text in self.images]
+        )
 
 
 class DigitsManifest(Manifest):
@@ -151,8 +154,6 @@ class DigitsManifest(Manifest):
         if sorted(labels) != list("0123456789"):
             raise ValueError(f"labels are the ten digits '0' to '9', each once, in the model's order; got {labels}")
         return labels
-
-
 
 
 def read_bundle(folder: Path) -> Bundle[DigitsManifest]:

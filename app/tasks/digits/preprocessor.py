@@ -102,7 +102,7 @@ class Preprocessor:
         await self._pool.close()
 
     async def see(self, request: ImageRequest, manifest: DigitsManifest, context: RequestContext) -> Seen:
-        """The frame of one image: here, or in a process where that could hold up the event loop. Raises ServiceError."""
+        """The frame of one image, from a process where it could hold up the event loop. Raises ServiceError."""
         seen: Seen | Unfinished = Unfinished()
         if request.is_quick:
             try:

@@ -15,12 +15,12 @@ from PIL import Image
 
 from app.budget import UNLIMITED, Budget, allowed_seconds
 from app.errors import BatchTooLarge, NoInk, ServiceError, TooMuchWork
-from app.tasks.digits import readings
-from app.tasks.digits.arrays import SIDE, Frames
 from app.imaging.decode import decode, is_plain_png, open_image, open_plain_png, pixels_of
 from app.imaging.normalise import WORKING, Frame, normalise
 from app.imaging.numbers import Number, find_numbers
 from app.imaging.preparation import Preparation
+from app.tasks.digits import readings
+from app.tasks.digits.arrays import SIDE, Frames
 from app.tasks.digits.readings import NumberWeights, Reading, Scores
 
 HERE_SECONDS = 0.01  # of work that the event loop may be held up by, as estimated
@@ -78,8 +78,6 @@ class How(NamedTuple):
 
     limits: Limits
     preparation: Preparation
-
-
 
 
 class Seen(NamedTuple):
@@ -199,9 +197,7 @@ def find(body: bytes, cut: Cut, how: How) -> FoundNumbers:
     return FoundNumbers([_bare(number) for number in numbers], np.stack([*frames, NOTHING])[:-1], scale, spent)
 
 
-def read(
-    _: bytes, numbers: list[Number], scores: Scores, weights: NumberWeights, best: int
-) -> list[Readings | None]:
+def read(_: bytes, numbers: list[Number], scores: Scores, weights: NumberWeights, best: int) -> list[Readings | None]:
     """What each number says, by the scores of its candidates, float32 [N, 11]; None where it is none."""
     found: list[Readings | None] = []
     start = 0
@@ -262,8 +258,8 @@ class Begun:
         self._pixels += pixels_of(image)
         if self._pixels > self._how.limits.batch_pixels:
             raise BatchTooLarge(
-                f"the batch's images hold more than {self._how.limits.batch_pixels:,} pixels together, which is what is "
-                "decoded for one request. Send fewer at a time, or smaller ones."
+                f"the batch's images hold more than {self._how.limits.batch_pixels:,} pixels together, which is what "
+                "is decoded for one request. Send fewer at a time, or smaller ones."
             )
 
 

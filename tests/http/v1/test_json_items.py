@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.http.v1.json_items import Elements
 from app.errors import BadRequest
+from app.http.v1.json_items import Elements
 
 MEGABYTES = 4_000_000
 values = st.recursive(

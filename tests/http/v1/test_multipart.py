@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from python_multipart.multipart import MultipartParser
 
-from app.http.v1.multipart import parse
 from app.errors import BadRequest, BatchTooLarge, ServiceError
+from app.http.v1.multipart import parse
 
 TYPE = "multipart/form-data; boundary=x"
 

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.http.exchange import Exchange
-from app.tasks.digits.preprocessor import Batch, Preprocessor
-from app.tasks.digits.work import Seen, Unfinished, see, see_here
 from app.budget import allowed_seconds
 from app.config import Settings
 from app.errors import CallerGone, DeadlineExceeded, NoInk, QueueFull, TooMuchWork
-from app.tasks.digits import strokes
+from app.http.exchange import Exchange
 from app.imaging.decode import is_plain_png
+from app.tasks.digits import strokes
+from app.tasks.digits.preprocessor import Batch
+from app.tasks.digits.work import Seen, Unfinished, see, see_here
 from tests.conftest import MODELS, Serve
 from tests.pictures import encoded
 

@@ -27,7 +27,7 @@ OPEN_SECONDS = 5.0
 MANY = 64  # connections
 OPEN_CONNECTIONS = 256
 BATCH = 1024
-CHUNK = 64  # images: the service's chunk_images
+CHUNK = 64  # images: the service's max_batch_size
 LARGE_BATCH = 10_000
 BESIDE_SECONDS, BETWEEN_PROBES = 6, 0.003
 MLP, CNN = "?model=mlp-128-64", "?model=digits"

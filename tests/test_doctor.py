@@ -48,7 +48,7 @@ def test_a_device_that_is_not_there_is_said() -> None:
 
 
 def report(tmp_path: Path, **changes: Any) -> Report:
-    settings = Settings(models=tmp_path, **{"workers": 4, "threads": 1, **changes.pop("settings", {})})
+    settings = Settings(models=tmp_path, **{"workers": 4, "intra_op_threads": 1, **changes.pop("settings", {})})
     warmed = WarmUp({1: 1e-5, 64: changes.pop("chunk_seconds", 1e-3)}, 2e-5, 64)
     usual = {
         "host_cores": 8,
@@ -68,7 +68,7 @@ def test_nothing_to_advise(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"settings": {"threads": 2}}, "want 8 cores, and 4 are usable"),
+        ({"settings": {"intra_op_threads": 2}}, "want 8 cores, and 4 are usable"),
         ({"settings": {"workers": 2}}, "2 of 4 usable cores are used. Raise --workers"),
         ({"quota": 3.5}, "the quota of 3.5 cores is no whole number"),
         ({"chunk_seconds": 0.2}, "a run of 64 images takes 200 ms"),

@@ -197,7 +197,7 @@ def test_by_default_one_worker_a_usable_core_and_one_thread_in_each(monkeypatch:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
     monkeypatch.setattr(cores, "cpu_quota", lambda *_: None)
     made = Settings()
-    assert (made.workers, made.threads) == (3, 1)
+    assert (made.workers, made.intra_op_threads) == (3, 1)
 
 
 def test_random_pieces(client: httpx.Client, digits: Any) -> None:
@@ -237,7 +237,7 @@ def test_refused_pictures_do_not_pile_up(process: Any) -> None:
 
 
 def test_batches_past_their_deadline_do_not_pile_up(process: Any) -> None:
-    running = process(DIGITSERVE_CHUNK_IMAGES="1")
+    running = process(DIGITSERVE_MAX_BATCH_SIZE="1")
     running.wait_until_ready()
     batch = bytes(range(256)) * (784 * 16_384 // 256)
     headers = {"Content-Type": RAW, "X-Deadline-Ms": "100"}

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from app.imaging.normalise import centre, fit
 from app.tasks.digits.arrays import Frames
+from training.constants import PREPARATION
 from training.data import Digits
 
 LETTERS = "ACEFHKLMNPRUVWXYacdefhkmnprtuvwx"
@@ -124,7 +125,11 @@ def several_digits(random: Random, digits: Digits, _: Source) -> Frames:
         top = (height - len(image)) // 2
         row[top : top + len(image), left : left + image.shape[1]] = image
         left += image.shape[1] + gap
-    return centre(fit(row.astype(np.float32))[0])
+    return _framed(row.astype(np.float32))
+
+
+def _framed(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return centre(fit(ink, PREPARATION)[0], PREPARATION)
 
 
 def blank(random: Random, _: Digits, __: Source) -> Frames:
@@ -160,7 +165,7 @@ def _font(name: str) -> ImageFont.FreeTypeFont:
 
 def _framed(canvas: Image.Image) -> Frames:
     """Light ink on black of any size -> a frame, as MNIST's are made."""
-    return centre(fit(_without_margin(np.asarray(canvas)))[0])
+    return _framed(_without_margin(np.asarray(canvas)))
 
 
 def _without_margin(grey: Frames) -> Ink:

@@ -10,6 +10,7 @@ from app.imaging.decode import decode, open_image
 from app.imaging.normalise import normalise
 from app.inference import bundle
 from app.tasks.digits.arrays import Frames
+from training.constants import PREPARATION
 from training.data import Digits
 from training.errors import ImagesError
 
@@ -42,7 +43,7 @@ def read(folder: Path) -> Images:
         for path in sorted(file for file in (folder / str(digit)).rglob("*") if file.is_file()):
             name = str(path.relative_to(folder))
             try:
-                frame = normalise(decode(open_image(path.read_bytes(), max_pixels=MAX_PIXELS))).pixels
+                frame = normalise(decode(open_image(path.read_bytes(), max_pixels=MAX_PIXELS)), PREPARATION).pixels
             except (OSError, ServiceError) as error:
                 left_out.append(f"{name}: {error}")
                 continue

@@ -51,6 +51,8 @@ STATUSES: dict[type[ServiceError], int] = {  # an error that is not here has its
     DeadlineExceeded: 504,
 }
 
+HINTS = {DeadlineExceeded: " Allow more with X-Deadline-Ms, up to the service's own deadline."}
+
 
 @cache
 def status_of(kind: type[ServiceError]) -> int:
@@ -63,7 +65,7 @@ def item_problem(error: ServiceError) -> ItemProblem:
         "title": error.title,
         "status": status_of(type(error)),
         "code": error.code,
-        "detail": error.detail,
+        "detail": error.detail + HINTS.get(type(error), ""),
     }
     if isinstance(error, NoInk):
         said["verdict"] = "blank"

@@ -210,7 +210,7 @@ class Batcher:
         submission.finish(
             DeadlineExceeded(
                 f"the deadline passed after {waited * 1000:.0f} ms in the queue with {submission.waiting} of "
-                f"{submission.rows} items unread; allow more time, or send less at a time"
+                f"{submission.rows} items unread; send less at a time."
             )
         )
 

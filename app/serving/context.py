@@ -75,8 +75,7 @@ class RequestContext:
     def too_late(self, when: str) -> DeadlineExceeded:
         """The error to raise where the deadline passed `when`."""
         return DeadlineExceeded(
-            f"the deadline passed {when}, after {self.age() * 1000:.0f} ms; allow more, up to the service's own "
-            "deadline, or send less at a time"
+            f"the deadline passed {when}, after {self.age() * 1000:.0f} ms; send less at a time."
         )
 
     def lap(self, stage: str) -> None:

@@ -240,7 +240,7 @@ class Test422NotWhatItSaysItIs:
 
 class Test429TooBusy:
     def test_the_queue_is_full(self, serve: Serve) -> None:
-        with serve(chunk_images=1, max_queue_images=16_384) as client, ThreadPoolExecutor() as pool:
+        with serve(max_batch_size=1, max_queue_images=16_384) as client, ThreadPoolExecutor() as pool:
             waiting = [pool.submit(post, client, SLOW_BATCH, RAW, BATCH) for _ in range(3)]
             answers = [one.result() for one in waiting]
         refused = [answer for answer in answers if answer.status_code == 429]
@@ -309,7 +309,7 @@ class Test503NotNow:
 
 class Test504DeadlineExceeded:
     def test_in_the_queue(self, serve: Serve) -> None:
-        with serve(chunk_images=1) as client:
+        with serve(max_batch_size=1) as client:
             answer = post(client, SLOW_BATCH, RAW, BATCH, **{"X-Deadline-Ms": "60"})
         assert_problem(answer, 504, "deadline_exceeded", "X-Deadline-Ms")
         assert answer.elapsed.total_seconds() < 0.5  # on its own clock, not when the batch would have been done
@@ -333,7 +333,7 @@ def test_head_works_wherever_get_does(client: httpx.Client) -> None:
 
 def test_the_work_of_a_caller_that_hung_up_is_dropped(serve: Serve) -> None:
     head = f"POST {BATCH} HTTP/1.1\r\nHost: x\r\nContent-Type: {RAW}\r\nContent-Length: {len(SLOW_BATCH)}\r\n\r\n"
-    with serve(chunk_images=1) as client:
+    with serve(max_batch_size=1) as client:
         with closing(connect(client)) as connection:
             connection.sendall(head.encode() + SLOW_BATCH)
             wait_until(lambda: runs_counted(client) > 1)

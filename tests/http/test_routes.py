@@ -1,4 +1,4 @@
-"""Who may come in by which door: every route names a right, websites stay outside, wrong keys are slowed down."""
+"""Who may take which route: every route names a right, websites stay outside, wrong keys are slowed down."""
 
 import asyncio
 import re
@@ -9,14 +9,14 @@ import httpx
 import pytest
 from fastapi import APIRouter
 from pydantic import ValidationError
-from tests.api.test_errors import assert_problem
+from tests.http.test_errors import assert_problem
 
 from app.config import Right, Settings, networks
 from app.http import guard
 from app.http.exchange import Exchange
 from app.http.guard import Guard
 from app.http.proxies import Proxies
-from app.http.routes import Doors, needs
+from app.http.routes import Routes, needs
 from app.main import create_app
 from app.server import configure
 from tests.conftest import MODELS, Serve
@@ -49,7 +49,7 @@ def sample(client: httpx.Client, series: str) -> float:
 class TestRoutes:
     def test_every_route_but_the_open_ones_wants_a_key(self, serve: Serve) -> None:
         front = create_app(Settings(models=MODELS, api_keys=KEYS))
-        routes = {door.route for door in front.doors}
+        routes = {route.template for route in front.routes}
         with serve(api_keys=KEYS) as client:
             routes |= set(client.get("/openapi.json").json()["paths"])
             for route in routes:
@@ -62,9 +62,9 @@ class TestRoutes:
         router = APIRouter()
         router.add_api_route("/v1/new", lambda: "secret")
         with pytest.raises(TypeError, match="/v1/new does not say which right it needs"):
-            Doors(router.routes)
+            Routes(router.routes)
 
-    def test_what_no_door_leads_to_is_not_answered(self) -> None:
+    def test_what_no_route_leads_to_is_not_answered(self) -> None:
         front = create_app(Settings(models=MODELS))
         front._framework.add_api_route("/v1/new", lambda: "secret")  # type: ignore[attr-defined]  # FastAPI
 
@@ -83,12 +83,12 @@ class TestRoutes:
         async def named(name: str) -> str:
             return name
 
-        doors = Doors(router.routes)
+        routes = Routes(router.routes)
         scope = {"type": "http", "method": "POST", "path": "/v3/x"}
-        found = doors.find(scope)
+        found = routes.find(scope)
         assert found is not None
-        assert (found.route, found.right) == ("/v3/{name}", Right.METRICS)
-        assert doors.find({**scope, "path": "/v3/x/y"}) is None
+        assert (found.template, found.right) == ("/v3/{name}", Right.METRICS)
+        assert routes.find({**scope, "path": "/v3/x/y"}) is None
 
     def test_refusals_are_counted_by_their_route(self, serve: Serve) -> None:
         with serve(api_keys=({"key": METRICS_KEY},)) as client:

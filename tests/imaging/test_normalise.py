@@ -6,11 +6,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from app.errors import NoInk
-from app.imaging.normalise import is_mnist_like, normalise
+from app.imaging.normalise import is_frame, normalise
 from app.tasks.digits import strokes
 from app.tasks.digits.classifier import ENERGY, Classifier, opened
 from app.tasks.digits.manifest import read_bundle
 from tests.conftest import DIGITS
+from training.constants import PREPARATION
 
 Grey = NDArray[np.uint8]
 
@@ -26,19 +27,19 @@ def on_paper(digit: int, size: int = 140, paper: int = 255, ink: int = 0) -> Gre
 
 
 def read(session: Classifier, picture: Grey) -> int:
-    return int(session.scores(normalise(picture).pixels[None])[0, :ENERGY].argmax())
+    return int(session.scores(normalise(picture, PREPARATION).pixels[None])[0, :ENERGY].argmax())
 
 
 @pytest.mark.parametrize("digit", range(10))
 def test_a_frame_passes_untouched(digit: int) -> None:
     frame = strokes.render(digit)
-    made = normalise(frame)
+    made = normalise(frame, PREPARATION)
     assert made.steps == ("untouched",)
     assert np.array_equal(made.pixels, frame)
 
 
 def test_every_mnist_image_passes_untouched(mnist_test: tuple[Grey, NDArray[np.int64]]) -> None:
-    assert all(is_mnist_like(image) for image in mnist_test[0])
+    assert all(is_frame(image, PREPARATION.side) for image in mnist_test[0])
 
 
 @pytest.mark.parametrize("digit", range(10))
@@ -65,7 +66,7 @@ def test_noise_and_blur_of_a_scan(session: Classifier, digit: int) -> None:
 
 
 def test_a_made_frame_is_as_mnist_made_its_own() -> None:
-    frame = normalise(on_paper(5, 333)).pixels
+    frame = normalise(on_paper(5, 333), PREPARATION).pixels
     rows, columns = np.nonzero(frame)
     assert (frame.dtype, frame.shape, frame.max()) == (np.uint8, (28, 28), 255)
     assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
@@ -77,7 +78,7 @@ def test_a_made_frame_is_as_mnist_made_its_own() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (2, 2), (28, 28), (3, 900)])
 def test_any_shape_without_ink(shape: tuple[int, int]) -> None:
     with pytest.raises(NoInk):
-        normalise(np.full(shape, 128, np.uint8))
+        normalise(np.full(shape, 128, np.uint8), PREPARATION)
 
 
 def with_a_block(shape: tuple[int, int]) -> Grey:
@@ -88,14 +89,14 @@ def with_a_block(shape: tuple[int, int]) -> Grey:
 
 @pytest.mark.parametrize("shape", [(2, 2), (5, 9), (28, 28), (20, 300), (300, 20), (60, 5000)])
 def test_any_shape_with_ink_gives_a_frame(shape: tuple[int, int]) -> None:
-    made = normalise(with_a_block(shape)).pixels
+    made = normalise(with_a_block(shape), PREPARATION).pixels
     assert (made.shape, made.max()) == ((28, 28), 255)
 
 
 @pytest.mark.parametrize("shape", [(1, 5000), (5000, 1), (3, 900)])
 def test_what_fills_a_picture_of_a_few_rows_is_a_line(shape: tuple[int, int]) -> None:
     with pytest.raises(NoInk):
-        normalise(with_a_block(shape))
+        normalise(with_a_block(shape), PREPARATION)
 
 
 @pytest.mark.parametrize("shape", [(1, 5000), (5000, 1), (28, 28), (3, 900)])
@@ -103,7 +104,7 @@ def test_one_dark_pixel_on_paper_is_dirt(shape: tuple[int, int]) -> None:
     picture = np.full(shape, 255, np.uint8)
     picture[shape[0] // 2, shape[1] // 2] = 0
     with pytest.raises(NoInk):
-        normalise(picture)
+        normalise(picture, PREPARATION)
 
 
 def test_scikit_learns_real_digits(session: Classifier) -> None:

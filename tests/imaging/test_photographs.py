@@ -20,6 +20,7 @@ from tests import photographs
 from tests.conftest import DIGITS
 from tests.photographs import KINDS, WEAK, Random, of_strokes
 from tests.pictures import encoded
+from training.constants import PREPARATION
 
 MANY = 64_000_000
 PLAIN = tuple(kind for kind in KINDS if kind not in {"tight", "tiny"})
@@ -47,21 +48,22 @@ class Reader:
     def __init__(self) -> None:
         bundled = read_bundle(DIGITS)
         self._session = opened(bundled.model)
-        self._threshold = bundled.manifest.thresholds.energy
+        self._manifest = bundled.manifest
 
     def digit(self, data: bytes) -> Seen:
         try:
-            frame = normalise(decode(open_image(data, max_pixels=MANY), WORKING))
+            frame = normalise(decode(open_image(data, max_pixels=MANY), WORKING), self._manifest.preparation)
         except NoInk:
             return Seen("blank", None)
         row = self._session.scores(frame.pixels[None])[0]
         digit = int(row[:ENERGY].argmax())
-        return Seen(frame.judgement.confirmed(float(row[ENERGY]), self._threshold), digit, float(row[digit]))
+        verdict = frame.judgement.confirmed(float(row[ENERGY]), self._manifest.thresholds.energy)
+        return Seen(verdict, digit, float(row[digit]))
 
     def numbers(self, data: bytes) -> list[str]:
-        found = find_numbers(decode(open_image(data, max_pixels=MANY)))
+        found = find_numbers(decode(open_image(data, max_pixels=MANY)), self._manifest.preparation)
         scores = [self._session.scores(np.stack([one.frame for one in number.candidates])) for number in found]
-        readings = [read(number, own) for number, own in zip(found, scores, strict=True)]
+        readings = [read(number, own, self._manifest.numbers) for number, own in zip(found, scores, strict=True)]
         return [best[0].text for best in readings if best]
 
 
@@ -129,7 +131,7 @@ def test_a_sheet_on_a_desk(reader: Reader) -> None:
 
 def test_mnist_as_png_is_what_it_is_as_bytes(mnist_test: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> None:
     for image in mnist_test[0]:
-        assert np.array_equal(normalise(decode(open_image(encoded(image), max_pixels=MANY))).pixels, image)
+        assert np.array_equal(normalise(decode(open_image(encoded(image), max_pixels=MANY)), PREPARATION).pixels, image)
 
 
 def test_blank_paper(reader: Reader) -> None:

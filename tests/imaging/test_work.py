@@ -21,6 +21,7 @@ from app.imaging.decode import decode, is_plain_png, open_image
 from app.imaging.normalise import WORKING, normalise
 from app.imaging.numbers import find_numbers
 from tests.pictures import encoded, one_colour_png, png_chunk
+from training.constants import PREPARATION
 
 MANY = 64_000_000
 SLACK = 2  # a machine that does other things besides takes so much longer for the same work
@@ -205,7 +206,7 @@ def looked_at(data: bytes, numbers: bool, budget: Budget) -> None:
     with suppress(ImageTooLarge, Undecodable):
         enough = ENOUGH if numbers else WORKING
         pixels = decode(open_image(data, max_pixels=MANY, budget=budget), enough, budget)
-        (find_numbers if numbers else normalise)(pixels, budget)
+        (find_numbers if numbers else normalise)(pixels, PREPARATION, budget)
 
 
 def budget_of(seconds: float) -> Budget:
@@ -273,7 +274,7 @@ def test_what_is_charged_bounds_what_it_takes() -> None:
 def test_a_refusal_says_what_would_take_too_long() -> None:
     data = bit(squares(480))
     with pytest.raises(TooMuchWork, match=r"looking for straight lines would take about \d+ ms, and \d+ ms are left"):
-        normalise(decode(open_image(data, max_pixels=MANY)), budget_for(data))
+        normalise(decode(open_image(data, max_pixels=MANY)), PREPARATION, budget_for(data))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from app.errors import BundleError
 from app.inference import bundle
 from app.inference.bundle import Bundle
 from app.tasks.digits.manifest import DigitsManifest, Provenance, Thresholds, read_bundle
+from training.constants import NUMBERS, PREPARATION, golden
 
 MODEL = b"not a real model, but bytes"
 
@@ -21,6 +22,9 @@ def manifest(version: str = "1", model: bytes = MODEL) -> DigitsManifest:
         model_sha256=bundle.digest(model),
         labels=[str(digit) for digit in range(10)],
         thresholds=Thresholds(accept=0.9, review=0.5),
+        preparation=PREPARATION,
+        numbers=NUMBERS,
+        golden=golden(),
         architecture="none",
         parameters=0,
         opset=18,

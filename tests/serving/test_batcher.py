@@ -1,6 +1,7 @@
 """Batching: who runs with whom, who waits for whom, and who is dropped. The runs are real functions that can block."""
 
 import asyncio
+import math
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from app.errors import CallerGone, DeadlineExceeded, QueueFull
 from app.serving.batcher import Batcher
+from app.serving.submission import Submission, Tensors
 from app.telemetry.metrics import Metrics
 
 Frames = NDArray[np.uint8]
@@ -27,12 +29,13 @@ class Runs:
         self.go = threading.Event()
         self.go.set()
 
-    def __call__(self, frames: Frames) -> NDArray[np.float32]:
+    def __call__(self, inputs: Tensors) -> Tensors:
+        (frames,) = inputs
         self.sizes.append(len(frames))
         assert self.go.wait(10)
         if frames[0, 0, 0] == 255:
             raise ArithmeticError("the model broke")
-        return np.repeat(frames[:, 0, :1], 10, axis=1).astype(np.float32)
+        return (np.repeat(frames[:, 0, :1], 10, axis=1).astype(np.float32),)
 
 
 def frames(*marks: int) -> Frames:
@@ -46,7 +49,7 @@ def run(test: Callable[[Batcher, Runs], Awaitable[Any]], **options: Any) -> tupl
     runs, metrics = Runs(), Metrics(CollectorRegistry())
 
     async def main() -> Any:
-        batcher = Batcher(runs, metrics, name="m", **{"chunk_images": 4, "max_queue_images": 100, **options})
+        batcher = Batcher(runs, metrics, name="m", **{"max_batch_size": 4, "max_queue_rows": 100, **options})
         try:
             return await test(batcher, runs)
         finally:
@@ -56,8 +59,14 @@ def run(test: Callable[[Batcher, Runs], Awaitable[Any]], **options: Any) -> tupl
     return asyncio.run(main()), runs, metrics
 
 
+async def read(
+    batcher: Batcher, frames: Frames, deadline: float = math.inf, is_gone: Callable[[], bool] = lambda: False
+) -> Submission:
+    return await batcher.submit((frames,), deadline, is_gone)
+
+
 def marks(submission: Any) -> list[int]:
-    return [int(row[0]) for row in submission.scores]
+    return [int(row[0]) for row in submission.outputs[0]]
 
 
 both_ways = pytest.mark.parametrize("inline", [0, 100], ids=["thread", "inline"])
@@ -65,7 +74,7 @@ both_ways = pytest.mark.parametrize("inline", [0, 100], ids=["thread", "inline"]
 
 @both_ways
 def test_idle_runs_at_once(inline: int) -> None:
-    done, runs, _ = run(lambda batcher, _: batcher.run(frames(7)), inline_images=inline)
+    done, runs, _ = run(lambda batcher, _: read(batcher, frames(7)), inline_rows=inline)
     assert marks(done) == [7]
     assert runs.sizes == [1]
     assert done.largest_run == 1
@@ -74,9 +83,9 @@ def test_idle_runs_at_once(inline: int) -> None:
 @both_ways
 def test_what_arrives_together_runs_together(inline: int) -> None:
     async def test(batcher: Batcher, _: Runs) -> Any:
-        return await asyncio.gather(*(batcher.run(frames(mark)) for mark in range(4)))
+        return await asyncio.gather(*(read(batcher, frames(mark)) for mark in range(4)))
 
-    done, runs, _ = run(test, inline_images=inline)
+    done, runs, _ = run(test, inline_rows=inline)
     assert [marks(one) for one in done] == [[0], [1], [2], [3]]
     assert runs.sizes == [4]
 
@@ -84,9 +93,9 @@ def test_what_arrives_together_runs_together(inline: int) -> None:
 def test_busy_gathers() -> None:
     async def test(batcher: Batcher, runs: Runs) -> Any:
         runs.go.clear()
-        first = asyncio.create_task(batcher.run(frames(1)))
+        first = asyncio.create_task(read(batcher, frames(1)))
         await until(lambda: runs.sizes)
-        others = [asyncio.create_task(batcher.run(frames(mark))) for mark in (2, 3, 4)]
+        others = [asyncio.create_task(read(batcher, frames(mark))) for mark in (2, 3, 4)]
         await asyncio.sleep(0.02)
         runs.go.set()
         return await asyncio.gather(first, *others)
@@ -101,7 +110,7 @@ def test_a_single_image_does_not_wait_for_a_whole_large_batch() -> None:
         finished: list[str] = []
 
         async def send(name: str, sent: Frames) -> None:
-            await batcher.run(sent)
+            await read(batcher, sent)
             finished.append(f"{name} after {len(runs.sizes)} runs")
 
         runs.go.clear()
@@ -125,10 +134,10 @@ def test_who_waits_for_a_run_that_cannot_be_put_together_is_told(inline: int) ->
     async def test(batcher: Batcher, _: Runs) -> Any:
         odd = np.zeros((1, 5, 5), np.uint8)
         async with asyncio.timeout(5):
-            told = await asyncio.gather(batcher.run(frames(1)), batcher.run(odd), return_exceptions=True)
-            return told, await batcher.run(frames(2))
+            told = await asyncio.gather(read(batcher, frames(1)), read(batcher, odd), return_exceptions=True)
+            return told, await read(batcher, frames(2))
 
-    (told, after), _, _ = run(test, inline_images=inline)
+    (told, after), _, _ = run(test, inline_rows=inline)
     assert [type(one) for one in told] == [ValueError, ValueError]
     assert marks(after) == [2]
 
@@ -136,8 +145,8 @@ def test_who_waits_for_a_run_that_cannot_be_put_together_is_told(inline: int) ->
 def test_a_run_that_fails_at_once_teaches_no_speed() -> None:
     async def test(batcher: Batcher, _: Runs) -> float:
         with pytest.raises(ArithmeticError):
-            await batcher.run(frames(255, 255, 255, 255))
-        return batcher._seconds_per_image
+            await read(batcher, frames(255, 255, 255, 255))
+        return batcher._seconds_per_row
 
     seconds, _, _ = run(test)
     assert seconds == 0
@@ -150,9 +159,9 @@ def test_every_image_comes_back_to_its_own(sizes: list[int], chunk: int, inline:
     sent = [[(start * 31 + place) % 200 for place in range(size)] for start, size in enumerate(sizes)]
 
     async def test(batcher: Batcher, _: Runs) -> Any:
-        return await asyncio.gather(*(batcher.run(frames(*one)) for one in sent))
+        return await asyncio.gather(*(read(batcher, frames(*one)) for one in sent))
 
-    done, runs, _ = run(test, chunk_images=chunk, max_queue_images=1000, inline_images=inline)
+    done, runs, _ = run(test, max_batch_size=chunk, max_queue_rows=1000, inline_rows=inline)
     assert [marks(one) for one in done] == sent
     assert max(runs.sizes) <= chunk
     assert sum(runs.sizes) == sum(sizes)
@@ -160,20 +169,20 @@ def test_every_image_comes_back_to_its_own(sizes: list[int], chunk: int, inline:
 
 def test_a_full_queue_refuses_and_says_when_to_come_again() -> None:
     async def test(batcher: Batcher, runs: Runs) -> QueueFull:
-        await batcher.run(frames(1, 1, 1, 1))
+        await read(batcher, frames(1, 1, 1, 1))
         runs.go.clear()
-        running = asyncio.create_task(batcher.run(frames(1)))
+        running = asyncio.create_task(read(batcher, frames(1)))
         await until(lambda: len(runs.sizes) == 2)
-        waiting = asyncio.create_task(batcher.run(frames(*range(10))))
+        waiting = asyncio.create_task(read(batcher, frames(*range(10))))
         await asyncio.sleep(0)
-        with pytest.raises(QueueFull, match=r"10 images are waiting, .* this request brings 1;") as refused:
-            await batcher.run(frames(2))
+        with pytest.raises(QueueFull, match=r"10 items are waiting, .* this request brings 1;") as refused:
+            await read(batcher, frames(2))
         runs.go.set()
         await asyncio.gather(running, waiting)
-        await batcher.run(frames(*range(10)))  # there is room again
+        await read(batcher, frames(*range(10)))  # there is room again
         return refused.value
 
-    refused, _, _ = run(test, max_queue_images=10)
+    refused, _, _ = run(test, max_queue_rows=10)
     assert refused.retry_after is not None
     assert refused.retry_after > 0
 
@@ -182,10 +191,10 @@ def test_a_deadline_holds_while_the_model_is_busy_and_costs_no_run() -> None:
     async def test(batcher: Batcher, runs: Runs) -> None:
         loop = asyncio.get_running_loop()
         runs.go.clear()
-        running = asyncio.create_task(batcher.run(frames(1)))
+        running = asyncio.create_task(read(batcher, frames(1)))
         await until(lambda: runs.sizes)
         with pytest.raises(DeadlineExceeded, match="the deadline passed"):
-            await batcher.run(frames(2), loop.time() + 0.02)
+            await read(batcher, frames(2), loop.time() + 0.02)
         runs.go.set()  # only now: the deadline did not wait for the run
         await running
 
@@ -201,7 +210,7 @@ def test_singles_and_large_batches_share_every_run() -> None:
         finished: list[str] = []
 
         async def send(name: str, sent: Frames) -> None:
-            await batcher.run(sent)
+            await read(batcher, sent)
             finished.append(name)
 
         large = [asyncio.create_task(send(f"large {n}", frames(*[n] * 20))) for n in (1, 2)]
@@ -209,7 +218,7 @@ def test_singles_and_large_batches_share_every_run() -> None:
         await asyncio.gather(*large, *singles)
         return finished
 
-    finished, runs, _ = run(test, chunk_images=4, inline_images=4)
+    finished, runs, _ = run(test, max_batch_size=4, inline_rows=4)
     assert finished[:12] == [f"single {n}" for n in range(12)]  # two in each of the first six runs
     assert runs.sizes == [4] * 13
 
@@ -218,13 +227,13 @@ def test_singles_and_large_batches_share_every_run() -> None:
 def test_what_nobody_waits_for_any_more_costs_no_run(inline: int) -> None:
     async def test(batcher: Batcher, _: Runs) -> Any:
         return await asyncio.gather(
-            batcher.run(frames(1)),
-            batcher.run(frames(2, 3), is_gone=lambda: True),
-            batcher.run(frames(4)),
+            read(batcher, frames(1)),
+            read(batcher, frames(2, 3), is_gone=lambda: True),
+            read(batcher, frames(4)),
             return_exceptions=True,
         )
 
-    (first, gone, last), runs, metrics = run(test, inline_images=inline)
+    (first, gone, last), runs, metrics = run(test, inline_rows=inline)
     assert (marks(first), marks(last)) == ([1], [4])
     assert isinstance(gone, CallerGone)
     assert runs.sizes == [2]
@@ -236,9 +245,9 @@ def test_a_wait_that_would_be_too_long_is_refused_by_the_measured_speed() -> Non
         slow = threading.Timer(0.2, runs.go.set)
         runs.go.clear()
         slow.start()
-        await batcher.run(frames(1, 1, 1, 1))  # teaches it 0.05 s an image
+        await read(batcher, frames(1, 1, 1, 1))  # teaches it 0.05 s an image
         runs.go.clear()
-        running = [asyncio.create_task(batcher.run(frames(1))) for _ in range(40)]
+        running = [asyncio.create_task(read(batcher, frames(1))) for _ in range(40)]
         await until(lambda: len(runs.sizes) == 2)
         with pytest.raises(QueueFull, match="at most 1 s are waited") as refused:
             batcher.check_wait(single=True)
@@ -256,11 +265,11 @@ def test_a_speed_that_was_learned_while_the_machine_stood_still_is_forgotten() -
     async def test(batcher: Batcher, runs: Runs) -> None:
         threading.Timer(0.2, runs.go.set).start()
         runs.go.clear()
-        await batcher.run(frames(1, 1, 1, 1))  # teaches it 0.05 s an image
+        await read(batcher, frames(1, 1, 1, 1))  # teaches it 0.05 s an image
         for _ in range(50):
-            await batcher.run(frames(1))  # small runs, none of them a full one
+            await read(batcher, frames(1))  # small runs, none of them a full one
         runs.go.clear()
-        running = [asyncio.create_task(batcher.run(frames(1))) for _ in range(40)]
+        running = [asyncio.create_task(read(batcher, frames(1))) for _ in range(40)]
         await until(lambda: len(runs.sizes) == 52)
         batcher.check_wait(single=True)
         runs.go.set()
@@ -272,14 +281,14 @@ def test_a_speed_that_was_learned_while_the_machine_stood_still_is_forgotten() -
 def test_what_is_abandoned_costs_no_run() -> None:
     async def test(batcher: Batcher, runs: Runs) -> None:
         runs.go.clear()
-        running = asyncio.create_task(batcher.run(frames(1)))
+        running = asyncio.create_task(read(batcher, frames(1)))
         await until(lambda: runs.sizes)
-        abandoned = asyncio.create_task(batcher.run(frames(2, 3)))
+        abandoned = asyncio.create_task(read(batcher, frames(2, 3)))
         await asyncio.sleep(0.01)
         abandoned.cancel()
         runs.go.set()
         await running
-        await batcher.run(frames(4))
+        await read(batcher, frames(4))
 
     _, runs, metrics = run(test)
     assert runs.sizes == [1, 1]
@@ -290,14 +299,14 @@ def test_a_large_batch_makes_no_single_image_wait_nor_be_refused() -> None:
     async def test(batcher: Batcher, runs: Runs) -> None:
         threading.Timer(0.2, runs.go.set).start()
         runs.go.clear()
-        await batcher.run(frames(1, 1, 1, 1))  # teaches it 0.05 s an image
+        await read(batcher, frames(1, 1, 1, 1))  # teaches it 0.05 s an image
         runs.go.clear()
-        large = asyncio.create_task(batcher.run(frames(*range(90))))
+        large = asyncio.create_task(read(batcher, frames(*range(90))))
         await until(lambda: len(runs.sizes) == 2)
         batcher.check_wait(single=True)
         with pytest.raises(QueueFull, match="at most 1 s are waited"):
             batcher.check_wait(single=False)
-        part_of_a_stream = batcher.run(frames(1, 2))  # admitted before: only the count can refuse it now
+        part_of_a_stream = read(batcher, frames(1, 2))  # admitted before: only the count can refuse it now
         runs.go.set()
         await asyncio.gather(large, part_of_a_stream)
 
@@ -307,13 +316,13 @@ def test_a_large_batch_makes_no_single_image_wait_nor_be_refused() -> None:
 @pytest.mark.parametrize("chunk", [1, 2, 4])
 def test_neither_kind_starves_whatever_the_chunk(chunk: int) -> None:
     async def test(batcher: Batcher, _: Runs) -> None:
-        large = asyncio.create_task(batcher.run(frames(*range(9))))
+        large = asyncio.create_task(read(batcher, frames(*range(9))))
         while not large.done():
-            await batcher.run(frames(1))
+            await read(batcher, frames(1))
             await asyncio.sleep(0)  # a single may be read without one
         await large
 
-    run(test, chunk_images=chunk, inline_images=4)
+    run(test, max_batch_size=chunk, inline_rows=4)
 
 
 @both_ways
@@ -322,32 +331,26 @@ def test_one_who_cannot_be_told_harms_no_other(inline: int) -> None:
         raise ArithmeticError("nobody home")
 
     async def test(batcher: Batcher, _: Runs) -> Any:
-        batcher.submit(frames(1), broken)
-        return await batcher.run(frames(2)), await batcher.run(frames(3))
+        batcher.submit((frames(1),)).add_done_callback(broken)
+        return await read(batcher, frames(2)), await read(batcher, frames(3))
 
-    done, _, _ = run(test, inline_images=inline)
+    done, _, _ = run(test, inline_rows=inline)
     assert [marks(one) for one in done] == [[2], [3]]
 
 
 @both_ways
 def test_a_model_that_breaks_tells_those_who_waited_and_goes_on(inline: int) -> None:
     async def test(batcher: Batcher, _: Runs) -> Any:
-        broken = await asyncio.gather(batcher.run(frames(255)), batcher.run(frames(*[0] * 9)), return_exceptions=True)
-        return broken, await batcher.run(frames(5))
+        broken = await asyncio.gather(read(batcher, frames(255)), read(batcher, frames(*[0] * 9)), return_exceptions=True)
+        return broken, await read(batcher, frames(5))
 
-    (broken, after), _, _ = run(test, inline_images=inline)
+    (broken, after), _, _ = run(test, inline_rows=inline)
     assert [type(one) for one in broken] == [ArithmeticError, ArithmeticError]
     assert marks(after) == [5]
 
 
-def test_no_images_need_no_run() -> None:
-    done, runs, _ = run(lambda batcher, _: batcher.run(frames()))
-    assert done.scores.shape == (0, 11)
-    assert runs.sizes == []
-
-
 def test_runs_are_counted() -> None:
-    _, _, metrics = run(lambda batcher, _: batcher.run(frames(*range(10))))
+    _, _, metrics = run(lambda batcher, _: read(batcher, frames(*range(10))))
     assert metrics.registry.get_sample_value("digitserve_run_images_count", {"model": "m"}) == 3
     assert metrics.registry.get_sample_value("digitserve_run_images_sum", {"model": "m"}) == 10
 

@@ -11,6 +11,7 @@ from PIL import Image
 from app.tasks.digits.classifier import ENERGY, Scores
 from app.tasks.digits.manifest import Accepted, Corrupted, DigitsManifest, Latency, Provenance, Thresholds
 from training import calibrate, evaluate, plots, report
+from training.constants import NUMBERS, PREPARATION, golden
 from training.corruptions import CORRUPTIONS
 from training.data import Digits, Mnist
 from training.recipe import Recipe
@@ -95,6 +96,9 @@ def released(unreleased: Subject, small_mnist: Mnist) -> Subject:
         model_sha256="0" * 64,
         labels=evaluate.LABELS,
         thresholds=thresholds,
+        preparation=PREPARATION,
+        numbers=NUMBERS,
+        golden=golden(),
         temperature=1.25,
         architecture="cnn",
         parameters=12_345,

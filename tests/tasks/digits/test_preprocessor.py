@@ -5,6 +5,7 @@ import io
 import time
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -15,12 +16,15 @@ from numpy.typing import NDArray
 from app.budget import allowed_seconds
 from app.config import Settings
 from app.errors import CallerGone, DeadlineExceeded, NoInk, QueueFull, TooMuchWork
-from app.http.exchange import Exchange
+from app.http.v1 import bodies
+from app.http.v1.bodies import Bounds, batch_request, image_request, single
 from app.imaging.decode import is_plain_png
-from app.tasks.digits import strokes
-from app.tasks.digits.preprocessor import Batch
-from app.tasks.digits.work import Seen, Unfinished, see, see_here
-from tests.conftest import MODELS, Serve
+from app.serving.context import RequestContext
+from app.tasks.digits import strokes, work
+from app.tasks.digits.manifest import read_bundle
+from app.tasks.digits.preprocessor import Batch, Preprocessor
+from app.tasks.digits.work import Cut, How, Limits, Seen, Unfinished, see_here
+from tests.conftest import DIGITS, MODELS, Serve
 from tests.pictures import encoded
 
 ABORT: tuple[Callable[..., Any], bytes] = eval, b"__import__('os').abort()"
@@ -34,32 +38,49 @@ def archive(pictures: int) -> bytes:
     return file.getvalue()
 
 
-def exchange(content_type: str, is_gone: Callable[[], bool] = lambda: False) -> Exchange:
-    headers = [(b"content-type", content_type.encode())]
-    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
-    return Exchange(scope, is_gone)
+MANIFEST = read_bundle(DIGITS).manifest
+BOUNDS = Bounds(batch_images=16_384, item_bytes=32_000_000, unpacked_bytes=256_000_000)
+HOW = How(Limits(image_pixels=1_000_000, batch_pixels=1_000_000), MANIFEST.preparation)
 
 
-def framed(work: Callable[[Framer], Any], **settings: Any) -> Any:
-    """What `work` gives with a Framer of one process."""
+def context(is_gone: Callable[[], bool] = lambda: False) -> RequestContext:
+    return RequestContext(b"1", "tester", is_gone)
+
+
+def cut(media_type: str = "image/png") -> Cut:
+    return partial(single, content_type=media_type)
+
+
+async def see(preprocessor: Preprocessor, body: bytes) -> Seen:
+    return await preprocessor.see(image_request("image/png", body), MANIFEST, context())
+
+
+async def many(
+    preprocessor: Preprocessor, body: bytes, content_type: str = "application/zip", of: RequestContext | None = None
+) -> Batch:
+    return await preprocessor.many(batch_request(content_type, body, BOUNDS), MANIFEST, of or context())
+
+
+def framed(work: Callable[[Preprocessor], Any], **settings: Any) -> Any:
+    """What `work` gives with a Preprocessor of one process."""
 
     async def run() -> Any:
-        framer = Framer(Settings(models=MODELS, workers=64, **settings))
-        framer.start()
-        await framer.begin()
+        preprocessor = Preprocessor(Settings(models=MODELS, workers=64, **settings), [bodies.__name__])
+        preprocessor.start()
+        await preprocessor.begin()
         try:
-            return await work(framer)
+            return await work(preprocessor)
         finally:
-            await framer.close()
+            await preprocessor.close()
 
     return asyncio.run(run())
 
 
 def test_a_batch_goes_on_where_it_was_when_another_request_breaks_its_process() -> None:
-    async def work(framer: Framer) -> Batch:
-        reading = asyncio.create_task(framer.many(archive(60), exchange("application/zip")))
+    async def work(preprocessor: Preprocessor) -> Batch:
+        reading = asyncio.create_task(many(preprocessor, archive(60)))
         await asyncio.sleep(0.1)  # some steps are done, and others are not
-        process = framer._pool.least_busy()
+        process = preprocessor._pool.least_busy()
         process.send(ABORT[0], body=ABORT[1]).add_done_callback(lambda done: done.exception())
         batch: Batch = await reading
         return batch
@@ -67,15 +88,15 @@ def test_a_batch_goes_on_where_it_was_when_another_request_breaks_its_process() 
     batch = framed(work)
     assert (batch.count, len(batch.frames), batch.errors) == (60, 60, {})
     assert batch.names == {place: f"{place}.png" for place in range(60)}
-    expected = framed(lambda framer: framer.many(archive(60), exchange("application/zip")))
+    expected = framed(lambda preprocessor: many(preprocessor, archive(60)))
     assert np.array_equal(batch.frames, expected.frames)
 
 
 def test_a_picture_is_read_between_the_steps_of_a_batch() -> None:
-    async def work(framer: Framer) -> None:
-        reading = asyncio.create_task(framer.many(archive(100), exchange("application/zip")))
+    async def work(preprocessor: Preprocessor) -> None:
+        reading = asyncio.create_task(many(preprocessor, archive(100)))
         await asyncio.sleep(0.1)
-        await framer.see(encoded(255 - strokes.render(3, size=600)), Unfinished(), exchange("image/png"))
+        await see(preprocessor, encoded(255 - strokes.render(3, size=600)))
         assert not reading.done()
         await reading
 
@@ -86,12 +107,12 @@ def test_a_picture_is_read_between_the_steps_of_a_batch() -> None:
 def test_a_batch_that_nobody_waits_for_is_given_up(kind: str, digits: NDArray[np.uint8]) -> None:
     gone = False
 
-    async def work(framer: Framer) -> None:
+    async def work(preprocessor: Preprocessor) -> None:
         nonlocal gone
         content_type, body = "application/zip", archive(100)
         if kind == "rows":
             content_type, body = "application/json", b'{"pixels":%b}' % str(digits.tolist() * 200).encode()
-        reading = asyncio.create_task(framer.many(body, exchange(content_type, lambda: gone)))
+        reading = asyncio.create_task(many(preprocessor, body, content_type, context(lambda: gone)))
         await asyncio.sleep(0.02)
         gone = True
         with pytest.raises(CallerGone):
@@ -101,21 +122,21 @@ def test_a_batch_that_nobody_waits_for_is_given_up(kind: str, digits: NDArray[np
 
 
 def test_a_deadline_ends_a_batch_between_its_steps() -> None:
-    async def work(framer: Framer) -> None:
-        one = exchange("application/zip")
+    async def work(preprocessor: Preprocessor) -> None:
+        one = context()
         one.deadline = asyncio.get_running_loop().time() + 0.1
         with pytest.raises(DeadlineExceeded):
-            await framer.many(archive(100), one)
+            await many(preprocessor, archive(100), of=one)
 
     framed(work)
 
 
 def test_what_would_wait_too_long_is_refused_by_the_age_of_what_runs() -> None:
-    async def work(framer: Framer) -> None:
-        sleeping = framer._pool.least_busy().send(eval, body=b"__import__('time').sleep(0.5)")
+    async def work(preprocessor: Preprocessor) -> None:
+        sleeping = preprocessor._pool.least_busy().send(eval, body=b"__import__('time').sleep(0.5)")
         await asyncio.sleep(0.2)
         with pytest.raises(QueueFull) as refused:
-            await framer.see(encoded(strokes.render(3)), Unfinished(), exchange("image/png"))
+            await see(preprocessor, encoded(255 - strokes.render(3, size=600)))
         assert 0.15 < (refused.value.retry_after or 0) < 0.5
         await sleeping
 
@@ -123,10 +144,10 @@ def test_what_would_wait_too_long_is_refused_by_the_age_of_what_runs() -> None:
 
 
 def test_the_event_loop_goes_on_while_rows_are_read(digits: NDArray[np.uint8]) -> None:
-    async def work(framer: Framer) -> None:
+    async def work(preprocessor: Preprocessor) -> None:
         loop = asyncio.get_running_loop()
         body = b'{"pixels":%b}' % str(digits.tolist() * 300).encode()
-        reading = asyncio.create_task(framer.many(body, exchange("application/json")))
+        reading = asyncio.create_task(many(preprocessor, body, "application/json"))
         await asyncio.sleep(0)
         turns, started = 0, loop.time()
         while not reading.done():
@@ -147,7 +168,7 @@ def test_a_batch_has_one_budget_for_all_its_pictures() -> None:
             made.writestr(str(place), encoded(dotted))
     body = file.getvalue()
 
-    batch = framed(lambda framer: framer.many(body, exchange("application/zip")))
+    batch = framed(lambda preprocessor: many(preprocessor, body))
     assert batch.count == 400
     errors = [type(error) for error in batch.errors.values()]
     assert set(errors[:20]) == {NoInk}  # what the budget allows is read
@@ -173,18 +194,17 @@ def test_a_small_picture_that_takes_long_is_looked_at_elsewhere() -> None:
     noise = encoded(np.random.default_rng(0).integers(0, 256, (230, 230), np.uint8))
     assert is_plain_png(noise)
     started = time.process_time()
-    left_off = see_here(noise, "image/png")
+    left_off = see_here(noise, cut(), MANIFEST.preparation)
     assert isinstance(left_off, Unfinished)
     assert 0 < left_off.seconds <= 0.01  # which counts where it is begun again
     assert time.process_time() - started < 0.03
     drawing = encoded(255 - strokes.render(3, size=280))
-    assert isinstance(see_here(drawing, "image/png"), Seen)
+    assert isinstance(see_here(drawing, cut(), MANIFEST.preparation), Seen)
 
 
 def test_what_was_done_in_vain_is_of_the_same_budget() -> None:
     drawing = encoded(255 - strokes.render(3, size=280))
-    bounds = Bounds(1_000_000, 1, 1_000_000, 1_000_000, 1_000_000)
     allowed = allowed_seconds(len(drawing))
-    assert see(drawing, "image/png", bounds, Unfinished()).frame.steps
+    assert work.see(drawing, cut(), HOW, Unfinished()).frame.steps
     with pytest.raises(TooMuchWork):
-        see(drawing, "image/png", bounds, Unfinished(allowed - 0.003))
+        work.see(drawing, cut(), HOW, Unfinished(allowed - 0.003))

@@ -1,0 +1,23 @@
+"""What is accepted, by thresholds and by what is wrong with a picture."""
+
+import numpy as np
+
+from app.tasks.digits.decisions import decide_rows
+from app.tasks.digits.manifest import Thresholds, read_bundle
+from tests.conftest import DIGITS
+
+THRESHOLDS = read_bundle(DIGITS).manifest.thresholds
+
+
+def test_decisions_follow_the_manifests_thresholds() -> None:
+    accept, review = THRESHOLDS.accept, THRESHOLDS.review
+    rows = np.zeros((5, 11), np.float32)
+    rows[:, 3], rows[:, 10] = (1.0, accept + 1e-6, accept - 1e-6, review - 1e-6, 0.0), np.nan
+    assert decide_rows(THRESHOLDS, rows) == ["accept", "accept", "review", "reject", "reject"]
+    assert decide_rows(THRESHOLDS, rows[:0]) == []
+
+
+def test_what_is_no_digit_by_its_energy_is_rejected_whatever_the_confidence() -> None:
+    rows = np.zeros((3, 11), np.float32)
+    rows[:, 3], rows[:, 10] = 1.0, (1.9, 2.1, np.nan)
+    assert decide_rows(Thresholds(accept=0.9, review=0.5, energy=2.0), rows) == ["accept", "reject", "accept"]

@@ -15,7 +15,7 @@ from training.evaluate import examine
 from training.latency import microseconds
 from training.non_digits import Source
 
-Pair = tuple[Bundle, Bundle]
+Pair = tuple[Bundle[DigitsManifest], Bundle[DigitsManifest]]
 
 
 class Side(NamedTuple):

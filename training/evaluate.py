@@ -24,7 +24,7 @@ Energies = NDArray[np.float32]  # [N]
 def predict(session: Classifier, frames: Frames) -> Scores:
     """uint8 [N, 28, 28] -> float32 [N, 11], in pieces that keep memory small."""
     pieces = (frames[start : start + BATCH] for start in range(0, len(frames), BATCH))
-    return np.concatenate([session.run(piece) for piece in pieces])
+    return np.concatenate([session.scores(piece) for piece in pieces])
 
 
 def examine(

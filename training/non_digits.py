@@ -79,7 +79,7 @@ def letter(random: Random, _: Digits, source: Source) -> Frames:
         anchor="mm",
         stroke_width=int(random.integers(0, 5)),
     )
-    return _framed(canvas.rotate(random.uniform(-12, 12), Image.Resampling.BILINEAR))
+    return _framed_canvas(canvas.rotate(random.uniform(-12, 12), Image.Resampling.BILINEAR))
 
 
 def scribble(random: Random, _: Digits, __: Source) -> Frames:
@@ -93,7 +93,7 @@ def scribble(random: Random, _: Digits, __: Source) -> Frames:
     low, high = smooth.min(axis=0), smooth.max(axis=0)
     scaled = (smooth - low) / (high - low).max() * (LARGE - 24) + 12
     ImageDraw.Draw(canvas).line([*map(tuple, scaled)], fill=255, width=int(random.integers(5, 14)), joint="curve")
-    return _framed(canvas)
+    return _framed_canvas(canvas)
 
 
 def texture(random: Random, _: Digits, __: Source) -> Frames:
@@ -128,9 +128,6 @@ def several_digits(random: Random, digits: Digits, _: Source) -> Frames:
     return _framed(row.astype(np.float32))
 
 
-def _framed(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return centre(fit(ink, PREPARATION)[0], PREPARATION)
-
 
 def blank(random: Random, _: Digits, __: Source) -> Frames:
     """Hardly anything: specks, faint grain, or the edge of a form's box."""
@@ -163,7 +160,11 @@ def _font(name: str) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", f"{name}.ttf"), 80)
 
 
-def _framed(canvas: Image.Image) -> Frames:
+def _framed(ink: NDArray[np.float32]) -> Frames:
+    return centre(fit(ink, PREPARATION)[0], PREPARATION)
+
+
+def _framed_canvas(canvas: Image.Image) -> Frames:
     """Light ink on black of any size -> a frame, as MNIST's are made."""
     return _framed(_without_margin(np.asarray(canvas)))
 

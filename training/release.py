@@ -78,4 +78,4 @@ def release(run: Run, mnist: Mnist, out: Path, *, int8: bool | None = None) -> P
 
 def _latency(session: Classifier) -> Latency:
     (alone,), (together,) = (latency.microseconds([session], images) for images in (1, 64))
-    return Latency(batch_1_us=alone, batch_64_us=together, provider=session.provider, machine=provenance.machine())
+    return Latency(batch_1_us=alone, batch_64_us=together, provider=session.session.provider, machine=provenance.machine())

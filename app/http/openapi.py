@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from pydantic import TypeAdapter
 
 from app.config import Right
-from app.http.problems import Problem
+from app.http.v1.schemas import Problem
 from app.http.routes import needs, open_to_all
 
 Object = dict[str, Any]

@@ -1,7 +1,6 @@
 """Errors as HTTP says them. Source: RFC 9457 (problem details), RFC 9110 (statuses, Retry-After)."""
 
 import math
-from functools import cache
 
 import orjson
 
@@ -51,19 +50,18 @@ STATUSES: dict[type[ServiceError], int] = {  # an error that is not here has its
     DeadlineExceeded: 504,
 }
 
-HINTS = {DeadlineExceeded: " Allow more with X-Deadline-Ms, up to the service's own deadline."}
+HINTS: dict[type[ServiceError], str] = {DeadlineExceeded: " Allow more with X-Deadline-Ms, up to the service's own deadline."}
 
 
-@cache
-def status_of(kind: type[ServiceError]) -> int:
-    return next(STATUSES[one] for one in kind.__mro__ if one in STATUSES)
+def status_of(error: ServiceError) -> int:
+    return next(STATUSES[one] for one in type(error).__mro__ if one in STATUSES)
 
 
 def item_problem(error: ServiceError) -> ItemProblem:
     """Of one item of a batch."""
     said: ItemProblem = {
         "title": error.title,
-        "status": status_of(type(error)),
+        "status": status_of(error),
         "code": error.code,
         "detail": error.detail + HINTS.get(type(error), ""),
     }

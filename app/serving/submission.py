@@ -64,7 +64,7 @@ class Submission:
                     yield self
                 else:
                     future = asyncio.get_running_loop().create_future()
-                    self.add_done_callback(lambda _: future.cancelled() or future.set_result(None))
+                    self.add_done_callback(lambda _: None if future.cancelled() else future.set_result(None))
                     yield from future
         finally:
             self.done = True  # who was cancelled here waits for nothing any more

@@ -24,19 +24,21 @@ def main() -> int:
         from app.errors import ServiceError
         from app.http.v1 import bodies
         from app.imaging.decode import FORMATS, decode, open_image
+        from app.tasks.digits.work import Item
 
-    bounds = bodies.Bounds(1_000_000, 100, 2_000_000, 1_000_000, 2_000_000)
+    bounds = bodies.Bounds(batch_images=100, item_bytes=1_000_000, unpacked_bytes=2_000_000)
     media_types = [*FORMATS, bodies.RAW, bodies.NPY, bodies.JSON, bodies.ZIP, f"{bodies.FORM}; boundary=x"]
 
-    def picture(item: bodies.Item) -> None:
+    def picture(item: Item) -> None:
         if item.image is not None:
-            decode(open_image(item.image, item.media_type, max_pixels=bounds.image_pixels))
+            decode(open_image(item.image, item.media_type, max_pixels=1_000_000))
 
     def take_apart(data: bytes) -> None:
         """The first byte says as what."""
         media_type, body = media_types[data[0] % len(media_types)] if data else "", data[1:]
-        reads: list[Any] = [lambda: [bodies.single(media_type, body)]]
-        reads.append(lambda: bodies.batch(media_type, body, bounds, Budget(allowed_seconds(len(body)))))
+        reads: list[Any] = [lambda: [bodies.single(body, content_type=media_type)]]
+        budget = Budget(allowed_seconds(len(body)))
+        reads.append(lambda: bodies.batch(body, budget, content_type=media_type, bounds=bounds))
         for read in reads:
             try:
                 for item in read():

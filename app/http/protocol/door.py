@@ -9,6 +9,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from app.errors import ServiceError
+from app.http.problems import status_of
 from app.http.protocol.connection import Bounds, Connection, Waits
 from app.http.protocol.request import Cycle
 from app.http.wire import Headers
@@ -112,4 +113,4 @@ def _takes_none(_: Any) -> bool:
 
 def _refusal(error: ServiceError, _: Any) -> tuple[int, Headers, bytes]:
     body = error.detail.encode()
-    return error.status, [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))], body
+    return status_of(error), [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))], body

@@ -5,7 +5,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import orjson
@@ -39,7 +39,8 @@ def to_json(document: Any) -> bytes:
 
 def prediction(model: Reference, result: Prediction, include: frozenset[str]) -> bytes:
     """JSON of one digit, with what `include` names."""
-    entry: schemas.Prediction = {**_reading(result.row, result.decision), "model": model}
+    entry = cast(schemas.Prediction, _reading(result.row, result.decision))
+    entry["model"] = model
     if result.frame.steps:
         entry["input"] = _input(result.frame, result.verdict)
     if "seen" in include:
@@ -47,8 +48,7 @@ def prediction(model: Reference, result: Prediction, include: frozenset[str]) ->
     if result.explanation is not None:
         entry["heatmap"] = enlarged_png(coloured(result.explanation.pixels, result.explanation.heat), ENLARGED)
         if "runner_up" in include:
-            explained: schemas.Explained = {**entry, "explanation": _explanation(result.explanation)}
-            return to_json(explained)
+            cast(schemas.Explained, entry)["explanation"] = _explanation(result.explanation)
     return to_json(entry)
 
 
@@ -131,7 +131,7 @@ def batch_entries(result: Predictions, include: frozenset[str]) -> Iterator[byte
             entry = {"error": item_problem(error)}
         else:
             row, decision, pixels = next(good)
-            entry = {**_reading(row, decision)}
+            entry = cast(schemas.ItemReading, _reading(row, decision))
             if frame := batch.made.get(place):
                 entry["input"] = _input(frame, verdicts[place])
             if "seen" in include:

@@ -49,6 +49,6 @@ def _live(model: LiveModel, default_model: str, seen: set[str]) -> schemas.LiveV
         "provider": model.session.provider,
         "threads": model.session.intra_op_threads,
         "sha256": manifest.model_sha256,
-        "architecture": of_digits and of_digits.architecture,
+        "architecture": of_digits.architecture if of_digits else None,
         "accuracy": of_digits.metrics.accuracy if of_digits and of_digits.metrics else None,
     }

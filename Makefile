@@ -21,6 +21,7 @@ check: .venv/dev ## lint, types, import rule, known vulnerabilities where they c
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python requirements/house.py
 	$(BIN)/python requirements/audit.py
 
 format: .venv/dev ## rewrite the code in the house style

@@ -80,11 +80,11 @@ def models(
 @cli.command()
 def examples(
     out: Annotated[Path, typer.Option(help="Folder to write 0.png ... 9.png to.")] = Path("examples"),
-    size: Annotated[int, typer.Option(min=28, help="Pixels a side.")] = 280,
+    size: Annotated[int, typer.Option(min=strokes.SIDE, help="Pixels a side.")] = 280,
 ) -> None:
     """Draw the project's own ten digits, black on white, to try the service with."""
     out.mkdir(parents=True, exist_ok=True)
-    for digit in range(10):
+    for digit in strokes.DIGITS:
         Image.fromarray(255 - strokes.render(digit, size=size)).save(out / f"{digit}.png", optimize=True)
     typer.echo(f"0.png to 9.png are in {out}")
 

@@ -73,13 +73,11 @@ class Settings(BaseSettings):
     )
     max_batch_size: int = Field(64, ge=1, description="Rows (images) in one ONNX Runtime run at most.")
 
-    max_body_bytes: int = Field(32 * MIB, ge=784, description="Bytes in a request's body at most.")
-    max_image_pixels: int = Field(64_000_000, ge=784, description="Pixels in one image at most, read off its header.")
+    max_body_bytes: int = Field(32 * MIB, ge=1, description="Bytes in a request's body at most.")
+    max_image_pixels: int = Field(64_000_000, ge=1, description="Pixels in one image at most, read off its header.")
     max_batch_images: int = Field(16_384, ge=1, description="Images in one batch at most.")
-    max_batch_pixels: int = Field(
-        512_000_000, ge=784, description="Pixels of all images of one batch together at most."
-    )
-    max_unpacked_bytes: int = Field(256 * MIB, ge=784, description="Bytes that a ZIP archive may unpack to at most.")
+    max_batch_pixels: int = Field(512_000_000, ge=1, description="Pixels of all images of one batch together at most.")
+    max_unpacked_bytes: int = Field(256 * MIB, ge=1, description="Bytes that a ZIP archive may unpack to at most.")
     max_queue_images: int = Field(
         65_536, ge=1, description="Images that wait, for decoding or for one model version, in one worker; beyond, 429."
     )
@@ -87,7 +85,7 @@ class Settings(BaseSettings):
         2.0, gt=0, description="How long a request may be expected to wait for its turn; beyond, 429."
     )
     max_held_bytes: int = Field(
-        64 * MIB, ge=784, description="Bytes of all requests' bodies that one worker holds at a time; beyond, 429."
+        64 * MIB, ge=1, description="Bytes of all requests' bodies that one worker holds at a time; beyond, 429."
     )
     deadline_seconds: float = Field(
         20.0, gt=0, description="How long a request may take from its head to its answer; beyond, 504."

@@ -34,6 +34,7 @@ LONGEST_CHUNK_SECONDS = 0.02
 FEW_FILES = 4096
 PACKAGE = Path(__file__).parent
 NVIDIA = Path("/dev/nvidia0")
+STATE, UTIME, STIME = 3, 14, 15  # fields of /proc/PID/stat, of which the name before `STATE` may hold anything
 
 
 class Served(NamedTuple):
@@ -103,8 +104,7 @@ def advice(report: Report) -> list[str]:
     found = {
         f"{settings.workers} workers with {settings.intra_op_threads} threads each want {busy} cores, and "
         f"{report.usable_cores} are usable: they will wait for each other. Lower --workers or "
-        "DIGITSERVE_INTRA_OP_THREADS.": busy
-        > report.usable_cores,
+        "DIGITSERVE_INTRA_OP_THREADS.": busy > report.usable_cores,
         f"{busy} of {report.usable_cores} usable cores are used. Raise --workers.": busy < report.usable_cores
         and on_cpu,
         f"the quota of {report.quota} cores is no whole number: the last worker is stopped part of the time, and its "
@@ -172,5 +172,5 @@ def _cpu_seconds(pid: int) -> float:
     ticks = 0
     for one in (pid, *children):
         fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
+        ticks += int(fields[UTIME - STATE]) + int(fields[STIME - STATE])
     return ticks / os.sysconf("SC_CLK_TCK")

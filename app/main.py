@@ -1,8 +1,8 @@
 """create_app(settings): wires the rooms."""
 
 import gc
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import NoReturn
 
@@ -46,6 +46,52 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     preprocessor = Preprocessor(settings, [bodies.__name__])
     digits = Digits(settings, Service(settings, repository), preprocessor, metrics)
 
+    framework = _framework(_lifespan(repository, preprocessor, metrics, lifecycle, parent))
+    routers = [
+        document(documented(digits)),
+        models.router(repository, settings.default_model),
+        system.router(repository, metrics, lifecycle),
+        describe(framework),
+        assets.router(),
+    ]
+    for router in routers:
+        framework.include_router(router)
+    return Front(
+        framework,
+        digits.handlers(),
+        digits.fast,
+        routes=Routes(route for router in routers for route in router.routes),
+        proxies=Proxies(proxies) if (proxies := networks(settings.trusted_proxies)) else None,
+        limits=Limits(settings),
+        metrics=metrics,
+        access=AccessLog(settings.access_lines),
+        lifecycle=lifecycle,
+    )
+
+
+def _framework(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+    framework = FastAPI(
+        title="digitserve",
+        version=version("digitserve"),
+        description="Classifies images of handwritten digits.",
+        lifespan=lifespan,
+        openapi_url=None,  # http.openapi makes it once
+        docs_url=None,  # http.assets has its own
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat whatever Host the caller made up
+    )
+    framework.add_exception_handler(HTTPException, _translate_http)
+    framework.add_middleware(HandBack)
+    return framework
+
+
+def _lifespan(
+    repository: Repository,
+    preprocessor: Preprocessor,
+    metrics: Metrics,
+    lifecycle: Lifecycle,
+    parent: Parent | None,
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         preprocessor.start()  # while the models are loaded
@@ -62,44 +108,13 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
         gc.freeze()  # what stands now stays: no collection needs to look at it again
         gc.set_threshold(GARBAGE_BEFORE_COLLECTION)
         lifecycle.handle_signals()
-        metrics.watch_loop()
+        metrics.loop_lag.watch()
         yield
         await preprocessor.close()
         repository.close()
         metrics.flush()
 
-    framework = FastAPI(
-        title="digitserve",
-        version=version("digitserve"),
-        description="Classifies images of handwritten digits.",
-        lifespan=lifespan,
-        openapi_url=None,  # api.openapi makes it once
-        docs_url=None,  # api.assets has its own
-        redoc_url=None,
-        redirect_slashes=False,  # a redirect would repeat whatever Host the caller made up
-    )
-    routers = [
-        document(documented(digits)),
-        models.router(repository, settings.default_model),
-        system.router(repository, metrics, lifecycle),
-        describe(framework),
-        assets.router(),
-    ]
-    for router in routers:
-        framework.include_router(router)
-    framework.add_exception_handler(HTTPException, _translate_http)
-    framework.add_middleware(HandBack)
-    return Front(
-        framework,
-        digits.handlers(),
-        digits.fast,
-        routes=Routes(route for router in routers for route in router.routes),
-        proxies=Proxies(proxies) if (proxies := networks(settings.trusted_proxies)) else None,
-        limits=Limits(settings),
-        metrics=metrics,
-        access=AccessLog(settings.access_lines),
-        lifecycle=lifecycle,
-    )
+    return lifespan
 
 
 async def _translate_http(request: Request, error: Exception) -> NoReturn:

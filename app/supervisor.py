@@ -25,12 +25,12 @@ import structlog
 
 from app.errors import START_FAILED, StartError
 from app.http.lifecycle import ORPHANED, shut_door
-from app.telemetry import metrics
+from app.telemetry import shared
 
 log = structlog.get_logger()
 
 BEAT_SECONDS = 1.0
-LOADING = 10  # times as long as it may be silent may a worker take to load its models
+LOADING = 10.0  # times as long as it may be silent may a worker take to load its models
 YOUNG_SECONDS = 1.0  # after which a worker that served has proved that one can
 TRIES = 5  # workers in a row that end before they serve, none other being there: then the service ends too
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds before the next try, doubled from one to the next
@@ -125,7 +125,7 @@ class Supervisor:
         while self._workers or not self._stopping:
             self._start_missing()
             if self._unfolded:
-                self._unfolded = not metrics.fold(set(self._workers))
+                self._unfolded = not shared.fold(set(self._workers))
             self._hear()
             self._bury()
             self._tick()

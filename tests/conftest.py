@@ -26,8 +26,8 @@ import uvicorn
 from numpy.typing import NDArray
 
 from app.config import Settings
+from app.http.server import configure
 from app.main import create_app
-from app.server import configure
 from app.tasks.digits import strokes
 from app.telemetry import logs
 from training import data

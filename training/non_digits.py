@@ -128,7 +128,6 @@ def several_digits(random: Random, digits: Digits, _: Source) -> Frames:
     return _framed(row.astype(np.float32))
 
 
-
 def blank(random: Random, _: Digits, __: Source) -> Frames:
     """Hardly anything: specks, faint grain, or the edge of a form's box."""
     frame = np.zeros((SIDE, SIDE))

@@ -76,6 +76,8 @@ def release(run: Run, mnist: Mnist, out: Path, *, int8: bool | None = None) -> P
     return folder
 
 
-def _latency(session: Classifier) -> Latency:
-    (alone,), (together,) = (latency.microseconds([session], images) for images in (1, 64))
-    return Latency(batch_1_us=alone, batch_64_us=together, provider=session.session.provider, machine=provenance.machine())
+def _latency(classifier: Classifier) -> Latency:
+    (alone,), (together,) = (latency.microseconds([classifier], images) for images in (1, 64))
+    return Latency(
+        batch_1_us=alone, batch_64_us=together, provider=classifier.session.provider, machine=provenance.machine()
+    )

@@ -11,8 +11,8 @@ from fastapi.responses import Response
 from pydantic import TypeAdapter
 
 from app.config import Right
-from app.http.v1.schemas import Problem
 from app.http.routes import needs, open_to_all
+from app.http.v1.schemas import Problem
 
 Object = dict[str, Any]
 

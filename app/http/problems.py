@@ -50,7 +50,9 @@ STATUSES: dict[type[ServiceError], int] = {  # an error that is not here has its
     DeadlineExceeded: 504,
 }
 
-HINTS: dict[type[ServiceError], str] = {DeadlineExceeded: " Allow more with X-Deadline-Ms, up to the service's own deadline."}
+HINTS: dict[type[ServiceError], str] = {
+    DeadlineExceeded: " Allow more with X-Deadline-Ms, up to the service's own deadline."
+}
 
 
 def status_of(error: ServiceError) -> int:

@@ -106,7 +106,8 @@ def _jpeg(data: bytes) -> Contents:
 
 def _gif(data: bytes) -> Contents:
     """Up to the first image."""
-    at = 13 + _palette_bytes(data[10])
+    *_, flags = struct.unpack_from("<6sHHB", data)
+    at = 13 + _palette_bytes(flags)
     for number in range(MOST_PIECES):
         if data[at] != ord("!"):
             return Contents(number * PIECE_SECONDS)

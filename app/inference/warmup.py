@@ -9,8 +9,8 @@ from typing import NamedTuple
 from app.inference.session import Tensors
 
 TRIES = 3
-# With a core to spare, a thread lets the event loop go on meanwhile, and pays once its hop is a tenth of the run.
-WORTH_A_THREAD = 10
+# With a core to spare, a thread lets the event loop go on meanwhile, and pays once the hop is so small a part of a run.
+HOP_SHARE = 0.1
 # Without one, a thread only divides the same core: a run is on the event loop unless it holds that up for too long.
 LONGEST_HOLD_SECONDS = 0.005
 
@@ -32,7 +32,7 @@ def warm_up(
     """
     with ThreadPoolExecutor(1) as thread:
         hop_seconds = _median_seconds(lambda _: thread.submit(int).result(), None)
-    longest = hop_seconds * WORTH_A_THREAD if spare_core else LONGEST_HOLD_SECONDS
+    longest = hop_seconds / HOP_SHARE if spare_core else LONGEST_HOLD_SECONDS
     run_seconds: dict[int, float] = {}
     for size in [*(2**power for power in range((max_batch_size - 1).bit_length())), max_batch_size]:
         inputs = sample(size)

@@ -74,9 +74,7 @@ class RequestContext:
 
     def too_late(self, when: str) -> DeadlineExceeded:
         """The error to raise where the deadline passed `when`."""
-        return DeadlineExceeded(
-            f"the deadline passed {when}, after {self.age() * 1000:.0f} ms; send less at a time."
-        )
+        return DeadlineExceeded(f"the deadline passed {when}, after {self.age() * 1000:.0f} ms; send less at a time.")
 
     def lap(self, stage: str) -> None:
         """What passed since the last lap was spent in `stage`, once a request."""

@@ -9,7 +9,6 @@ import httpx
 import pytest
 from fastapi import APIRouter
 from pydantic import ValidationError
-from tests.http.test_errors import assert_problem
 
 from app.config import Right, Settings, networks
 from app.http import guard
@@ -17,9 +16,10 @@ from app.http.exchange import Exchange
 from app.http.guard import Guard
 from app.http.proxies import Proxies
 from app.http.routes import Routes, needs
+from app.http.server import configure
 from app.main import create_app
-from app.server import configure
 from tests.conftest import MODELS, Serve
+from tests.http.test_errors import assert_problem
 
 RAW = {"Content-Type": "application/octet-stream"}
 FRAME = bytes(range(0, 196)) * 4

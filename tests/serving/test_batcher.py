@@ -341,7 +341,8 @@ def test_one_who_cannot_be_told_harms_no_other(inline: int) -> None:
 @both_ways
 def test_a_model_that_breaks_tells_those_who_waited_and_goes_on(inline: int) -> None:
     async def test(batcher: Batcher, _: Runs) -> Any:
-        broken = await asyncio.gather(read(batcher, frames(255)), read(batcher, frames(*[0] * 9)), return_exceptions=True)
+        both = read(batcher, frames(255)), read(batcher, frames(*[0] * 9))
+        broken = await asyncio.gather(*both, return_exceptions=True)
         return broken, await read(batcher, frames(5))
 
     (broken, after), _, _ = run(test, inline_rows=inline)

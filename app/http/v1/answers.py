@@ -20,7 +20,7 @@ from app.imaging.normalise import Frame
 from app.imaging.parts import Box
 from app.imaging.verdicts import ADVICE, Verdict
 from app.serving.repository import Reference
-from app.tasks.digits.arrays import Frames
+from app.tasks.digits.arrays import SIDE, Frames
 from app.tasks.digits.classifier import ENERGY
 from app.tasks.digits.decisions import Decision
 from app.tasks.digits.results import Explanation, Number, Numbers, Prediction, Predictions
@@ -29,7 +29,7 @@ JSON, NDJSON, NPY = "application/json", "application/x-ndjson", "application/x-n
 EXPLAINED = frozenset({"seen", "heatmap", "runner_up"})
 
 PNG_SIGNATURE, RGB, UP = b"\x89PNG\r\n\x1a\n", 2, 2  # colour type and filter
-ENLARGED = 10  # pixels for each of a frame's, in a heat map
+ENLARGED = 280 // SIDE  # pixels for each of a frame's, in a heat map of 280x280
 FOR, AGAINST = np.array([220, 40, 30]), np.array([40, 90, 230])  # red, green and blue
 
 

@@ -75,9 +75,7 @@ class PredictBatch:
     async def prepare(self, model: LiveModel, request: BatchRequest, context: RequestContext) -> Batch:
         return await self._preprocessor.many(request, _manifest(model), context)
 
-    async def conclude(
-        self, model: LiveModel, prepared: Batch, outputs: Tensors, context: RequestContext
-    ) -> Predictions:
+    async def conclude(self, model: LiveModel, prepared: Batch, outputs: Tensors, _: RequestContext) -> Predictions:
         manifest = _manifest(model)
         scores = outputs[0] if outputs else NO_SCORES
         decisions, verdicts = decide_rows(manifest.thresholds, scores), {}

@@ -14,6 +14,7 @@ Points = NDArray[np.float64]
 
 SOURCE = Path(__file__).with_suffix(".txt")
 FRAME = 28
+DIGITS = range(10)
 BOX = 20  # MNIST's digits were fitted into 20x20 pixels,
 MIDDLE = 14.5  # then shifted by whole pixels until their centre of mass lay in pixel 14, whose middle is 14.5
 WIDTH = 2.8  # near the mean of MNIST's pens

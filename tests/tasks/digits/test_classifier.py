@@ -115,5 +115,3 @@ def test_a_model_with_another_output() -> None:
 def test_the_stand_in_model_is_valid() -> None:
     onnx.checker.check_model(onnx.load_model_from_string(graph()))
     assert opened(graph()).session.provider == CPU
-
-

@@ -8,23 +8,24 @@ TWENTY_WORKERS = """
 import asyncio, os, re, signal, sys, time
 from pathlib import Path
 from prometheus_client import CollectorRegistry
-from app.telemetry import metrics
+from app.telemetry import shared
+from app.telemetry.metrics import Metrics
 
 def counted():
-    text = asyncio.run(metrics.Metrics(CollectorRegistry()).exposition()).decode()
+    text = asyncio.run(Metrics(CollectorRegistry()).exposition()).decode()
     found = re.search(r'^digitserve_requests_total\\{.*\\} (\\S+)$', text, re.MULTILINE)
     return float(found[1]) if found else 0.0
 
 def count():
-    metrics.reserve_room()
-    own = metrics.Metrics(CollectorRegistry())
+    shared.reserve_room()
+    own = Metrics(CollectorRegistry())
     own.requests.labels("/", "GET", "200").inc(10)
     own.run_images.labels("digits").observe(3)
     own.queue_images.labels("digits").inc(5)
     os.kill(os.getpid(), signal.SIGKILL)
 
 def read():
-    metrics.reserve_room()
+    shared.reserve_room()
     seen = [0.0]
     while seen[-1] < 200:
         seen.append(counted())
@@ -36,18 +37,18 @@ def forked(work):
         work()
     return pid
 
-with metrics.share_between_workers() as folder:
+with shared.share_between_workers() as folder:
     reader = forked(read)
     for _ in range(20):
         os.waitpid(forked(count), 0)
-        while not metrics.fold({reader}):
+        while not shared.fold({reader}):
             time.sleep(0.001)
     status = os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1])
-    metrics.fold(set())
+    shared.fold(set())
     print(status, counted())
-    metrics.fold(set())
+    shared.fold(set())
     print(sorted(file.name for file in Path(folder).iterdir()))
-    text = asyncio.run(metrics.Metrics(CollectorRegistry()).exposition()).decode()
+    text = asyncio.run(Metrics(CollectorRegistry()).exposition()).decode()
     print([line for line in text.splitlines() if re.match("digitserve_(run_images_sum|queue_images)[{]", line)])
 """
 

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 
 from app.config import Settings, networks
+from app.cores import usable_cores
 from app.errors import BadRequest, MethodNotAllowed, StartError
 from app.http import assets, system
 from app.http.access import AccessLog
@@ -23,15 +24,28 @@ from app.http.proxies import Proxies
 from app.http.routes import Routes
 from app.http.v1 import bodies, models
 from app.http.v1.digits import Digits
-from app.http.v1.documented import documented
+from app.http.v1.documented import documented as v1_documented
+from app.http.v2 import codec, compression
+from app.http.v2 import models as v2_models
+from app.http.v2.documented import documented as v2_documented
+from app.http.v2.inference import Inference
+from app.serving.pool import Pool
 from app.serving.repository import Repository
 from app.serving.service import Service
+from app.tasks.digits import work
+from app.tasks.digits.inference import InferDigits
+from app.tasks.digits.manifest import TASK as DIGITS
 from app.tasks.digits.preprocessor import Preprocessor
 from app.tasks.registry import TASKS
+from app.tasks.tensors.manifest import TASK as TENSORS
+from app.tasks.tensors.operations import Infer
 from app.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
 
+IN_PROCESSES = [
+    module.__name__ for module in (work, bodies, codec, compression)
+]  # whose functions run in the pool's processes
 GARBAGE_BEFORE_COLLECTION = 20_000  # objects; requests leave no cycles, so that looking for some seldom finds any
 
 
@@ -43,13 +57,17 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     metrics = Metrics(CollectorRegistry())
     lifecycle = Lifecycle(settings.drain_seconds, parent)
     repository = Repository(settings, metrics, TASKS)
-    preprocessor = Preprocessor(settings, [bodies.__name__])
-    digits = Digits(settings, Service(settings, repository), preprocessor, metrics)
+    pool = Pool(max(1, usable_cores() // settings.workers), IN_PROCESSES, settings.max_wait_seconds)
+    preprocessor = Preprocessor(settings, pool)
+    service, limits = Service(settings, repository), Limits(settings)
+    digits = Digits(settings, service, preprocessor, metrics)
+    inference = Inference(settings, service, pool, limits, {DIGITS: InferDigits(preprocessor), TENSORS: Infer()})
 
-    framework = _framework(_lifespan(repository, preprocessor, metrics, lifecycle, parent))
+    framework = _framework(_lifespan(repository, pool, metrics, lifecycle, parent))
     routers = [
-        document(documented(digits)),
+        document([*v1_documented(digits), *v2_documented(inference)]),
         models.router(repository, settings.default_model),
+        v2_models.router(repository, lifecycle, settings),
         system.router(repository, metrics, lifecycle),
         describe(framework),
         assets.router(),
@@ -58,11 +76,11 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
         framework.include_router(router)
     return Front(
         framework,
-        digits.handlers(),
-        digits.fast,
+        {**digits.handlers(), **inference.handlers()},
+        [*digits.fast, *inference.fast],
         routes=Routes(route for router in routers for route in router.routes),
         proxies=Proxies(proxies) if (proxies := networks(settings.trusted_proxies)) else None,
-        limits=Limits(settings),
+        limits=limits,
         metrics=metrics,
         access=AccessLog(settings.access_lines),
         lifecycle=lifecycle,
@@ -87,22 +105,22 @@ def _framework(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]])
 
 def _lifespan(
     repository: Repository,
-    preprocessor: Preprocessor,
+    pool: Pool,
     metrics: Metrics,
     lifecycle: Lifecycle,
     parent: Parent | None,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        preprocessor.start()  # while the models are loaded
+        pool.start()  # while the models are loaded
         try:
             repository.load()
-            await preprocessor.begin()
+            await pool.begin()
             if parent is not None:
                 parent.join(repository.digests())
         except StartError as error:
             log.critical("refused to start", reason=str(error))
-            await preprocessor.close()
+            await pool.close()
             raise
         gc.collect()
         gc.freeze()  # what stands now stays: no collection needs to look at it again
@@ -110,7 +128,7 @@ def _lifespan(
         lifecycle.handle_signals()
         metrics.loop_lag.watch()
         yield
-        await preprocessor.close()
+        await pool.close()
         repository.close()
         metrics.flush()
 

@@ -37,7 +37,7 @@ class AccessLog:
             "request",
             request_id=exchange.request_id.decode(),
             method=method,
-            route=exchange.route,
+            route=exchange.template,
             status=exchange.status,
             seconds=round(seconds, 6),
             caller=exchange.address,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from starlette.types import Scope
 
 from app.errors import BadRequest
-from app.http.routes import UNMATCHED
+from app.http.routes import UNMATCHED, Route
 from app.serving.context import IsGone, RequestContext, new_request_id
 
 ACCEPTABLE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -28,7 +28,7 @@ class Answer(NamedTuple):
 class Exchange(RequestContext):
     """What came with the request, and what is known of its answer."""
 
-    __slots__ = ("address", "headers", "held_bytes", "method", "path", "query", "route", "status")
+    __slots__ = ("address", "headers", "held_bytes", "method", "parameters", "path", "query", "route", "status")
 
     def __init__(self, scope: Scope, is_gone: IsGone) -> None:
         """`is_gone` says whether the caller has hung up."""
@@ -37,10 +37,16 @@ class Exchange(RequestContext):
         self.query: bytes = scope["query_string"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.address: str = scope["client"][0] if scope.get("client") else "unknown"
-        self.route = UNMATCHED
+        self.route: Route | None = None
+        self.parameters: dict[str, str] = {}  # of its path
         self.held_bytes = 0  # of its body
         self.status = 0  # 0 until an answer has begun
         super().__init__(_request_id(self.headers.get(b"x-request-id")), self.address, is_gone)
+
+    @property
+    def template(self) -> str:
+        """Its route's, so that no caller can make up names for metrics."""
+        return UNMATCHED if self.route is None else self.route.template
 
     def header(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")

@@ -20,6 +20,8 @@ from app.http.limits import Limits
 from app.http.problems import problem
 from app.http.proxies import Proxies
 from app.http.routes import Routes
+from app.http.v2.errors import PREFIX as V2
+from app.http.v2.errors import refusal
 from app.http.wire import Headers, Wire, is_gone_of
 from app.serving import inline
 from app.serving.context import IsGone
@@ -50,8 +52,8 @@ class Front:
         access: AccessLog,
         lifecycle: Lifecycle,
     ) -> None:
-        """`handlers` answer POSTs to their paths; else `framework` does. Those of `fast` may take the fast lane: they
-        answer in one piece.
+        """`handlers`, by templates of routes, answer POSTs; else `framework` does. Those of `fast` may take the fast
+        lane: they answer in one piece.
         """
         self._framework = framework
         self._handlers = handlers
@@ -67,11 +69,13 @@ class Front:
 
     def takes(self, scope: Scope) -> bool:
         """Whether `take` is for such a request."""
-        return scope["path"] in self._fast and scope["method"] == "POST"
+        found = self.routes.find(scope["path"])
+        return found is not None and found.route.template in self._fast and scope["method"] == "POST"
 
     def take(self, wire: Wire) -> None:
         """Answer a request that has arrived whole."""
-        exchange = self._exchange(wire.scope, wire.is_gone)
+        exchange, handler = self._begun(wire.scope, wire.is_gone)
+        assert handler is not None  # `takes` has seen it
         body = Arrived(wire.body, exchange, self._limits)
 
         def done(outcome: Answer | Exception | None) -> None:
@@ -83,7 +87,7 @@ class Front:
             finally:
                 self._end(exchange)
 
-        inline.start(self._answered(self._handlers[exchange.path], wire.scope, exchange, body), done)
+        inline.start(self._answered(handler, exchange, body), done)
 
     def refusal(self, error: ServiceError, client: tuple[str, int] | None) -> tuple[int, Headers, bytes]:
         """Status, headers and body for a caller of whom no request could be read; counted as all are."""
@@ -100,13 +104,12 @@ class Front:
         if scope["type"] != "http":
             await self._framework(scope, receive, send)
             return
-        exchange = self._exchange(scope, is_gone_of(scope))
-        handler = self._handlers.get(scope["path"]) if scope["method"] == "POST" else None
+        exchange, handler = self._begun(scope, is_gone_of(scope))
         try:
             if handler is None:
                 answer = await self._asked(scope, receive, send, exchange)
             else:
-                answer = await self._answered(handler, scope, exchange, Arriving(receive, exchange, self._limits))
+                answer = await self._answered(handler, exchange, Arriving(receive, exchange, self._limits))
             if answer is not None:
                 await self._send(answer, exchange, send)
         except CallerGone:
@@ -114,10 +117,10 @@ class Front:
         finally:
             self._end(exchange)
 
-    async def _answered(self, handler: Handler, scope: Scope, exchange: Exchange, body: Body) -> Answer | None:
+    async def _answered(self, handler: Handler, exchange: Exchange, body: Body) -> Answer | None:
         """The answer, be it to an error; None where nobody waits for one."""
         try:
-            self._enter(exchange, scope)
+            self._enter(exchange)
             answer = await handler(exchange, body)
         except CallerGone:
             exchange.status = CALLER_GONE
@@ -130,7 +133,7 @@ class Front:
     async def _asked(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> Answer | None:
         """None where the framework has answered."""
         try:
-            self._enter(exchange, scope)
+            self._enter(exchange)
             await self._ask_framework(exchange, scope, receive, send)
         except CallerGone:
             exchange.status = CALLER_GONE
@@ -176,19 +179,21 @@ class Front:
 
     # Both
 
-    def _exchange(self, scope: Scope, is_gone: IsGone) -> Exchange:
+    def _begun(self, scope: Scope, is_gone: IsGone) -> tuple[Exchange, Handler | None]:
         exchange = Exchange(scope, is_gone)
         if self._proxies is not None:
             exchange.address = exchange.caller = self._proxies.caller(exchange.address, scope["headers"])
-        return exchange
+        found = self.routes.find(exchange.path)
+        if found is None:
+            return exchange, None
+        exchange.route, exchange.parameters = found
+        return exchange, self._handlers.get(found.route.template) if exchange.method == "POST" else None
 
-    def _enter(self, exchange: Exchange, scope: Scope) -> None:
-        """By the route that the path names. Raises NotFound where there is none, and what `Limits.admit` does."""
-        route = self.routes.find(scope)
-        if route is None:
+    def _enter(self, exchange: Exchange) -> None:
+        """By its route. Raises NotFound where there is none, and what `Limits.admit` does."""
+        if exchange.route is None:
             raise NotFound(f"there is nothing at {exchange.path}; /docs lists what there is")
-        exchange.route = route.template
-        self._limits.admit(exchange, route.right)
+        self._limits.admit(exchange, exchange.route.right)
 
     def _headers(self, answer: Answer, exchange: Exchange) -> list[tuple[bytes, bytes]]:
         headers = [
@@ -208,7 +213,8 @@ class Front:
             log.error("unforeseen", request_id=exchange.request_id.decode(), exc_info=error)
             error = ServiceError("the service failed on this request; its log has the cause under this request_id")
         self._metrics.errors.labels(error.code).inc()
-        answer = problem(error, exchange.request_id)
+        of_v2 = exchange.path.startswith(V2)
+        answer = refusal(error) if of_v2 else problem(error, exchange.request_id)
         exchange.status = answer.status
         return answer
 
@@ -217,7 +223,7 @@ class Front:
         self._limits.release(exchange)
         method = exchange.method if exchange.method in METHODS else "other"
         seconds = exchange.age()
-        self._metrics.answered(exchange.route, method, str(exchange.status), exchange.stages, seconds)
+        self._metrics.answered(exchange.template, method, str(exchange.status), exchange.stages, seconds)
         self._access.note(exchange, method, seconds)
 
 

@@ -59,13 +59,18 @@ def status_of(error: ServiceError) -> int:
     return next(STATUSES[one] for one in type(error).__mro__ if one in STATUSES)
 
 
+def said_of(error: ServiceError) -> str:
+    """What was expected, what came and what to do."""
+    return error.detail + HINTS.get(type(error), "")
+
+
 def item_problem(error: ServiceError) -> ItemProblem:
     """Of one item of a batch."""
     said: ItemProblem = {
         "title": error.title,
         "status": status_of(error),
         "code": error.code,
-        "detail": error.detail + HINTS.get(type(error), ""),
+        "detail": said_of(error),
     }
     if isinstance(error, NoInk):
         said["verdict"] = "blank"
@@ -75,12 +80,16 @@ def item_problem(error: ServiceError) -> ItemProblem:
 def problem(error: ServiceError, request_id: bytes) -> Answer:
     """The answer to a request."""
     said: Problem = {"type": "about:blank", **item_problem(error), "request_id": request_id.decode()}
+    return Answer(orjson.dumps(said), PROBLEM, said["status"], headers_of(error))
+
+
+def headers_of(error: ServiceError) -> tuple[tuple[bytes, bytes], ...]:
+    """Those that its status calls for."""
     headers: list[tuple[bytes, bytes]] = []
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after))))
-    status = said["status"]
     if isinstance(error, Unauthorized):
         headers.append((b"www-authenticate", b"Bearer"))
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", error.allowed.encode()))
-    return Answer(orjson.dumps(said), PROBLEM, status, tuple(headers))
+    return tuple(headers)

@@ -1,15 +1,16 @@
 """Which paths are answered, and the right that each needs. What is not here is answered by nobody."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute
 from starlette.routing import Route as StarletteRoute
-from starlette.types import Scope
 
 from app.config import Right
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+LONG, REMEMBERED = 200, 1024  # characters of a path that is not remembered any more, and how many are
 UNMATCHED = "unmatched"  # the template of a path that nobody answers
 
 
@@ -19,6 +20,13 @@ class Route(NamedTuple):
     template: str
     right: Right | None  # None: open to all
     entry: StarletteRoute
+
+
+class Found(NamedTuple):
+    """A route, and what a path has in place of its parameters."""
+
+    route: Route
+    parameters: dict[str, str]
 
 
 def needs(right: Right) -> Callable[[Endpoint], Endpoint]:
@@ -41,17 +49,25 @@ class Routes:
 
     def __init__(self, entries: Iterable[BaseRoute]) -> None:
         routes = [_route(entry) for entry in entries]
-        self._by_path = {route.template: route for route in routes if not route.entry.param_convertors}
+        self._by_path = {route.template: Found(route, {}) for route in routes if not route.entry.param_convertors}
         self._by_pattern = [route for route in routes if route.entry.param_convertors]
+        self._remembered = lru_cache(REMEMBERED)(self._search)
 
     def __iter__(self) -> Iterator[Route]:
-        return iter([*self._by_path.values(), *self._by_pattern])
+        return iter([*(found.route for found in self._by_path.values()), *self._by_pattern])
 
-    def find(self, scope: Scope) -> Route | None:
-        """That of a request's path, whatever its method; None where there is none."""
-        if route := self._by_path.get(scope["path"]):
-            return route
-        return next((route for route in self._by_pattern if route.entry.matches(scope)[0] != Match.NONE), None)
+    def find(self, path: str) -> Found | None:
+        """The route of a path, whatever the request's method; None where there is none."""
+        found = self._by_path.get(path)
+        if found is not None:
+            return found
+        return self._remembered(path) if len(path) < LONG else self._search(path)
+
+    def _search(self, path: str) -> Found | None:
+        for route in self._by_pattern:
+            if match := route.entry.path_regex.match(path):
+                return Found(route, match.groupdict())
+        return None
 
 
 def _route(entry: BaseRoute) -> Route:

@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
@@ -21,6 +21,7 @@ NETWORK_FILE = "network.keras"
 """The trained network in 16-bit floats, to train on (training/network.py reads it); the service does not."""
 CARD_FILE = "card.html"
 """The model card, for people."""
+ANY_MODEL = "tensors"  # the task of a model of which nothing is said
 NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
 
 
@@ -73,7 +74,9 @@ def digest(data: bytes) -> str:
 
 
 def task_of(folder: Path) -> str:
-    """What the model in a version's folder is for, by its manifest alone. Raises BundleError."""
+    """What the model in a version's folder is for, by its manifest; ANY_MODEL where it has none. Raises BundleError."""
+    if not (folder / MANIFEST_FILE).exists() and (folder / MODEL_FILE).exists():
+        return ANY_MODEL
     try:
         return _Task.model_validate_json((folder / MANIFEST_FILE).read_bytes()).task
     except (OSError, ValidationError) as error:
@@ -86,8 +89,11 @@ def read(folder: Path, kind: type[M]) -> Bundle[M]:
     Raises BundleError where anything is missing or differs.
     """
     try:
-        manifest = kind.model_validate_json((folder / MANIFEST_FILE).read_bytes())
         model = (folder / MODEL_FILE).read_bytes()
+        if (folder / MANIFEST_FILE).exists():
+            manifest = kind.model_validate_json((folder / MANIFEST_FILE).read_bytes())
+        else:
+            manifest = _implied(folder, model, kind)
     except (OSError, ValidationError) as error:
         raise BundleError(f"{folder}: {error}") from error
     if (named := (manifest.name, manifest.version)) != (found := (folder.parent.name, folder.name)):
@@ -95,6 +101,13 @@ def read(folder: Path, kind: type[M]) -> Bundle[M]:
     if (actual := digest(model)) != manifest.model_sha256:
         raise BundleError(f"{folder}: {MODEL_FILE} has SHA-256 {actual}, the manifest says {manifest.model_sha256}")
     return Bundle(manifest, model)
+
+
+def _implied(folder: Path, model: bytes, kind: type[M]) -> M:
+    """What is said of a model by its folder alone."""
+    written = datetime.fromtimestamp((folder / MODEL_FILE).stat().st_mtime, UTC)
+    name, version = folder.parent.name, folder.name
+    return kind(task=ANY_MODEL, name=name, version=version, created=written, model_sha256=digest(model))
 
 
 def write(parent: Path, bundle: Bundle[Manifest], others: Mapping[str, bytes] = MappingProxyType({})) -> Path:

@@ -1,6 +1,6 @@
 """One model opened in ONNX Runtime, on the device that was asked for or not at all."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
@@ -8,6 +8,7 @@ import structlog
 from numpy.typing import NDArray
 
 from app.errors import BundleError, StartError
+from app.inference.contract import TensorSpec
 
 log = structlog.get_logger()
 
@@ -20,15 +21,6 @@ FELL_BACK = (
     "ONNX Runtime could not load CUDA and fell back to the CPU; its own message above names the missing library; "
     "check the driver with nvidia-smi"
 )
-
-
-class TensorSpec(NamedTuple):
-    """An input or output, as the model's graph has it."""
-
-    name: str
-    type: str
-    """ONNX Runtime's word, as in `tensor(uint8)`."""
-    shape: tuple[int | str | None, ...]
 
 
 class Session:

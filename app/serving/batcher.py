@@ -37,13 +37,17 @@ class Batcher:
         max_queue_rows: int,
         max_wait_seconds: float = float("inf"),
         inline_rows: int = 0,
+        batched: bool = True,
     ) -> None:
-        """Runs of up to `inline_rows` happen on the event loop, which saves the hop to a thread and back.
+        """Where not `batched`, each submission is run alone and as it is, and counts as one row.
+
+        Runs of up to `inline_rows` happen on the event loop, which saves the hop to a thread and back.
 
         `last_success` is when a run last worked, on time.perf_counter's clock.
         """
         self._run = run
-        self._max_batch_size = max_batch_size
+        self._batched = batched
+        self._max_batch_size = max_batch_size if batched else 1
         self._max_queue_rows = max_queue_rows
         self._max_wait_seconds = max_wait_seconds
         self._inline_rows = inline_rows
@@ -65,8 +69,8 @@ class Batcher:
         `deadline` is on the event loop's clock; `is_gone` says whether nobody waits for the answer any more.
         Raises QueueFull.
         """
-        submission = Submission(inputs, deadline, is_gone)
-        rows = submission.rows
+        rows = len(inputs[0]) if self._batched else 1
+        submission = Submission(inputs, rows, deadline, is_gone)
         if self._queued_rows + rows > self._max_queue_rows:
             raise self._full(f"this request brings {rows}")
         loop = self._loop = self._loop or asyncio.get_running_loop()  # which asks the kernel each time
@@ -198,7 +202,8 @@ class Batcher:
                 submission.finished = finished
                 submission.ran += seconds
                 submission.largest_run = max(submission.largest_run, rows)
-                _deliver(submission, start, stop, result, row)
+                alone = len(slices) == 1 and stop - start == submission.rows
+                _deliver(submission, start, stop, result, row, alone=alone)
             row += stop - start
 
     def _learn_speed(self, seconds_per_row: float) -> None:
@@ -237,13 +242,17 @@ def _gather(slices: list[Slice]) -> Tensors:
     )
 
 
-def _deliver(submission: Submission, start: int, stop: int, result: Tensors | Exception, row: int) -> None:
-    """`result` has the submission's rows start..stop from its own `row` on."""
+def _deliver(
+    submission: Submission, start: int, stop: int, result: Tensors | Exception, row: int, *, alone: bool
+) -> None:
+    """`result` has the submission's rows start..stop from its own `row` on; nothing else and all of them if `alone`."""
     if isinstance(result, Exception):
         submission.finish(result)
         return
     rows = stop - start
-    if rows == submission.rows:  # all in one run, as every single image: nothing is copied
+    if alone:
+        submission.outputs = result
+    elif rows == submission.rows:  # all in one run, as every single image: nothing is copied
         submission.outputs = tuple([tensor[row : row + rows] for tensor in result])
     else:
         if not start:

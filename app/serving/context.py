@@ -3,7 +3,7 @@
 import asyncio
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from time import perf_counter
 
@@ -86,6 +86,11 @@ class RequestContext:
         """Count time that was measured elsewhere, and start the next lap now."""
         self.stages[stage] = self.stages.get(stage, 0.0) + seconds
         self.mark = perf_counter()
+
+    def spend_all(self, spent: Mapping[str, float]) -> None:
+        """The same of several stages."""
+        for stage, seconds in spent.items():
+            self.spend(stage, seconds)
 
     def ran(self, queued: float, ran: float, largest_run: int) -> None:
         """Count seconds that were spent waiting for the model and running it, and start the next lap now."""

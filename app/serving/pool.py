@@ -17,9 +17,9 @@ from typing import Any, NamedTuple, TypeVar, cast
 import structlog
 
 from app.budget import allowed_seconds
-from app.errors import CallerGone, StartError, Undecodable
+from app.errors import CallerGone, QueueFull, ServiceError, StartError, Undecodable
 from app.serving.child import LENGTH, LENGTHS, READY, Answer, Job
-from app.serving.context import IsGone, never
+from app.serving.context import IsGone, RequestContext, never
 
 log = structlog.get_logger()
 
@@ -207,9 +207,10 @@ class Process:
 class Pool:
     """So many processes; a job goes to the one where it waits least."""
 
-    def __init__(self, processes: int, modules: Sequence[str] = ()) -> None:
+    def __init__(self, processes: int, modules: Sequence[str], max_wait_seconds: float = math.inf) -> None:
         """`modules` have the functions that jobs name."""
         self._processes = [Process(modules) for _ in range(processes)]
+        self._max_wait_seconds = max_wait_seconds
 
     def start(self) -> None:
         """`begin` must follow."""
@@ -227,6 +228,31 @@ class Pool:
 
     def least_busy(self) -> Process:
         return min(self._processes, key=lambda process: process.wait_seconds)
+
+    def admitting(self) -> Process:
+        """The least busy, for new work. Raises QueueFull where that would wait too long even there."""
+        process = self.least_busy()
+        wait = process.wait_seconds
+        if wait > self._max_wait_seconds:
+            raise QueueFull(
+                f"requests wait to be decoded, for about {wait:.1f} s; they may for {self._max_wait_seconds:g} s. "
+                "Try again after Retry-After, or send smaller batches.",
+                retry_after=wait,
+            )
+        return process
+
+
+async def run_for(
+    context: RequestContext, process: Process, job: Callable[..., T], *arguments: Any, body: bytes = b""
+) -> T:
+    """`job` for a request. Its deadline holds while the job waits for its process, and while it runs."""
+    try:
+        return await process.run(job, *arguments, body=body, deadline=context.deadline, is_gone=context.is_gone)
+    except TimeoutError as error:
+        raise context.too_late("while it was decoded") from error
+    except ServiceError as error:
+        context.spend_all(error.spent)
+        raise
 
 
 def _expire(answer: "asyncio.Future[Any]") -> None:

@@ -11,6 +11,7 @@ from app.cores import usable_cores
 from app.errors import BundleError, ModelNotFound, StartError
 from app.inference import bundle
 from app.inference.bundle import Bundle, Manifest
+from app.inference.contract import Contract
 from app.inference.session import CPU, Session, Tensors
 from app.inference.warmup import WarmUp, warm_up
 from app.serving.batcher import Batcher
@@ -21,6 +22,18 @@ log = structlog.get_logger()
 
 class Runner(Protocol):
     """A model, opened, as its task runs it."""
+
+    @property
+    def contract(self) -> Contract:
+        """What it takes and gives by name."""
+
+    @property
+    def batched(self) -> bool:
+        """Whether rows of several requests may be run together."""
+
+    @property
+    def labels(self) -> Mapping[str, list[str]]:
+        """By output: what its columns stand for."""
 
     def run(self, inputs: Tensors) -> Tensors:
         """In the task's own form."""
@@ -152,6 +165,7 @@ class Repository:
             max_queue_rows=settings.max_queue_images,
             max_wait_seconds=settings.max_wait_seconds,
             inline_rows=opened.warmed.inline_rows,
+            batched=opened.runner.batched,
         )
         self._metrics.model_info.labels(manifest.name, manifest.version, session.provider, manifest.model_sha256).set(1)
         log.info("live", model=manifest.name, version=manifest.version, provider=session.provider)
@@ -172,5 +186,6 @@ def open_version(folder: Path, settings: Settings, tasks: Mapping[str, Task]) ->
     session = Session(model, device=settings.device, intra_op_threads=settings.intra_op_threads)
     runner = task.open(manifest, session)
     spare_core = session.provider != CPU or usable_cores() > settings.workers * settings.intra_op_threads
-    warmed = warm_up(runner.run, runner.sample, settings.max_batch_size, spare_core=spare_core)
+    most = settings.max_batch_size if runner.batched else 1
+    warmed = warm_up(runner.run, runner.sample, most, spare_core=spare_core)
     return Opened(manifest, session, runner, warmed)

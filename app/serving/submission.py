@@ -41,9 +41,9 @@ class Submission:
         "timer",
     )
 
-    def __init__(self, inputs: Tensors, deadline: float, is_gone: IsGone) -> None:
+    def __init__(self, inputs: Tensors, rows: int, deadline: float, is_gone: IsGone) -> None:
         self.inputs = inputs
-        self.rows = len(inputs[0])
+        self.rows = rows
         self.deadline = deadline  # on the event loop's clock
         self.is_gone = is_gone
         self.outputs: Tensors = ()

@@ -3,5 +3,7 @@
 from app.serving.repository import Task
 from app.tasks.digits.manifest import TASK as DIGITS
 from app.tasks.digits.task import DigitsTask
+from app.tasks.tensors.manifest import TASK as TENSORS
+from app.tasks.tensors.task import TensorsTask
 
-TASKS: dict[str, Task] = {DIGITS: DigitsTask()}
+TASKS: dict[str, Task] = {DIGITS: DigitsTask(), TENSORS: TensorsTask()}

@@ -84,11 +84,11 @@ class TestRoutes:
             return name
 
         routes = Routes(router.routes)
-        scope = {"type": "http", "method": "POST", "path": "/v3/x"}
-        found = routes.find(scope)
+        found = routes.find("/v3/x")
         assert found is not None
-        assert (found.template, found.right) == ("/v3/{name}", Right.METRICS)
-        assert routes.find({**scope, "path": "/v3/x/y"}) is None
+        assert (found.route.template, found.route.right) == ("/v3/{name}", Right.METRICS)
+        assert found.parameters == {"name": "x"}
+        assert routes.find("/v3/x/y") is None
 
     def test_refusals_are_counted_by_their_route(self, serve: Serve) -> None:
         with serve(api_keys=({"key": METRICS_KEY},)) as client:

@@ -19,7 +19,7 @@ SLEEP = b"__import__('time').sleep(0.3)"
 
 @asynccontextmanager
 async def one_process() -> AsyncIterator[Process]:
-    pool = Pool(1)
+    pool = Pool(1, ["app.tasks.digits.work"])
     pool.start()
     await pool.begin()
     try:

@@ -44,7 +44,7 @@ class Predict:
         self._metrics = metrics
 
     async def prepare(self, model: LiveModel, request: ImageRequest, context: RequestContext) -> PreparedImage:
-        seen = await self._preprocessor.see(request, _manifest(model), context)
+        seen = await self._preprocessor.see(request, manifest_of(model), context)
         if not request.explain:
             return PreparedImage((seen.frame.pixels[np.newaxis],), seen.frame)
         occlusion = occlude(seen.frame.pixels)
@@ -55,7 +55,7 @@ class Predict:
     async def conclude(
         self, model: LiveModel, prepared: PreparedImage, outputs: Tensors, context: RequestContext
     ) -> Prediction:
-        manifest = _manifest(model)
+        manifest = manifest_of(model)
         (scores,), frame = outputs, prepared.frame
         row = scores[0]
         decision = context.decision = decide_frame(manifest.thresholds, frame, row)
@@ -73,10 +73,10 @@ class PredictBatch:
         self._metrics = metrics
 
     async def prepare(self, model: LiveModel, request: BatchRequest, context: RequestContext) -> Batch:
-        return await self._preprocessor.many(request, _manifest(model), context)
+        return await self._preprocessor.many(request, manifest_of(model), context)
 
     async def conclude(self, model: LiveModel, prepared: Batch, outputs: Tensors, _: RequestContext) -> Predictions:
-        manifest = _manifest(model)
+        manifest = manifest_of(model)
         scores = outputs[0] if outputs else NO_SCORES
         decisions, verdicts = decide_rows(manifest.thresholds, scores), {}
         for row, place in enumerate(prepared.good()):
@@ -98,14 +98,14 @@ class ReadNumbers:
         self._metrics = metrics
 
     async def prepare(self, model: LiveModel, request: ImageRequest, context: RequestContext) -> FoundNumbers:
-        return await self._preprocessor.find(request, _manifest(model), context)
+        return await self._preprocessor.find(request, manifest_of(model), context)
 
     async def conclude(
         self, model: LiveModel, prepared: FoundNumbers, outputs: Tensors, context: RequestContext
     ) -> Numbers:
         if not outputs:
             return Numbers([], prepared.scale)
-        manifest, (scores,) = _manifest(model), outputs
+        manifest, (scores,) = manifest_of(model), outputs
         readings = await self._preprocessor.read(prepared, scores, READINGS, manifest, context)
         numbers = list(_numbers(manifest.thresholds, prepared, scores, readings))
         for number in numbers:
@@ -113,7 +113,8 @@ class ReadNumbers:
         return Numbers(numbers, prepared.scale)
 
 
-def _manifest(model: LiveModel) -> DigitsManifest:
+def manifest_of(model: LiveModel) -> DigitsManifest:
+    """Raises WrongTask where it is no digit model."""
     if not isinstance(model.manifest, DigitsManifest):
         raise WrongTask(f"{model.label} is for {model.manifest.task!r}, and reads no digits; ask it at /v2")
     return model.manifest

@@ -1,19 +1,18 @@
 """Bodies -> the frames that a model sees: what is proven cheap on the event loop, all else in processes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from app.config import Settings
-from app.cores import usable_cores
-from app.errors import QueueFull, ServiceError
+from app.errors import ServiceError
 from app.imaging.normalise import Frame
 from app.serving.context import RequestContext
-from app.serving.pool import Pool, Process
+from app.serving.pool import Pool, run_for
 from app.serving.submission import Tensors
 from app.tasks.digits import work
 from app.tasks.digits.arrays import SIDE, Frames
@@ -30,7 +29,6 @@ from app.tasks.digits.work import (
     Portion,
     Readings,
     Seen,
-    Spent,
     Unfinished,
 )
 
@@ -81,25 +79,12 @@ class Batch:
 
 
 class Preprocessor:
-    """Turns what came into frames, within the limits on what it may hold and on how long it may wait."""
+    """Turns what came into frames, within the limits on what it may hold."""
 
-    def __init__(self, settings: Settings, codecs: Sequence[str] = ()) -> None:
-        """`codecs` are modules whose functions cut bodies into items."""
+    def __init__(self, settings: Settings, pool: Pool) -> None:
         self._limits = Limits(settings.max_image_pixels, settings.max_batch_pixels)
-        self._max_wait_seconds = settings.max_wait_seconds
-        self._pool = Pool(max(1, usable_cores() // settings.workers), [work.__name__, *codecs])
+        self._pool = pool
         self._numbers = count()
-
-    def start(self) -> None:
-        """Start the processes; `begin` must follow."""
-        self._pool.start()
-
-    async def begin(self) -> None:
-        """Raises StartError where they cannot start."""
-        await self._pool.begin()
-
-    async def close(self) -> None:
-        await self._pool.close()
 
     async def see(self, request: ImageRequest, manifest: DigitsManifest, context: RequestContext) -> Seen:
         """The frame of one image, from a process where it could hold up the event loop. Raises ServiceError."""
@@ -108,19 +93,19 @@ class Preprocessor:
             try:
                 seen = work.see_here(request.body, request.cut, manifest.preparation)
             except ServiceError as error:
-                _spend(error.spent, context)
+                context.spend_all(error.spent)
                 raise
         if isinstance(seen, Unfinished):
             arguments = request.cut, self._how(manifest), seen
-            seen = await self._run(self._process(), context, work.see, *arguments, body=request.body)
-        _spend(seen.spent, context)
+            seen = await run_for(context, self._pool.admitting(), work.see, *arguments, body=request.body)
+        context.spend_all(seen.spent)
         return seen
 
     async def find(self, request: ImageRequest, manifest: DigitsManifest, context: RequestContext) -> FoundNumbers:
         """Where numbers stand in an image, and all the ways in which they may be cut. Raises ServiceError."""
         how = self._how(manifest)
-        found = await self._run(self._process(), context, work.find, request.cut, how, body=request.body)
-        _spend(found.spent, context)
+        found = await run_for(context, self._pool.admitting(), work.find, request.cut, how, body=request.body)
+        context.spend_all(found.spent)
         return found
 
     async def read(
@@ -128,7 +113,7 @@ class Preprocessor:
     ) -> list[Readings | None]:
         """What numbers say by the scores of their candidates, float32 [N, 11]: their `best` readings."""
         arguments = found.numbers, scores, manifest.numbers, best
-        return await self._run(self._pool.least_busy(), context, work.read, *arguments)
+        return await run_for(context, self._pool.least_busy(), work.read, *arguments)
 
     async def many(self, request: BatchRequest, manifest: DigitsManifest, context: RequestContext) -> Batch:
         """Raises ServiceError for the batch as a whole; an item's error stays its own."""
@@ -142,7 +127,7 @@ class Preprocessor:
             batch.errors |= portion.errors
             batch.made |= portion.made
             batch.names |= portion.names
-            _spend(portion.spent, context)
+            context.spend_all(portion.spent)
         batch.frames = np.concatenate(frames)
         return batch
 
@@ -158,54 +143,25 @@ class Preprocessor:
 
     async def _steps(self, request: BatchRequest, how: How, context: RequestContext) -> AsyncIterator[Portion]:
         """In a process, a few images at a time, so that other requests' images come in between."""
-        process, number, done = self._process(), next(self._numbers), 0
+        process, number, done = self._pool.admitting(), next(self._numbers), 0
         begin = work.begin_batch, number, request.cut, how
         try:
-            portion = await self._run(process, context, *begin, done, body=request.body)
+            portion = await run_for(context, process, *begin, done, body=request.body)
             while True:
                 yield portion
                 if portion.is_last:
                     return
                 done += portion.count
                 try:
-                    portion = await self._run(process, context, work.go_on, number)
+                    portion = await run_for(context, process, work.go_on, number)
                 except Forgotten:  # another request's picture has broken the process, and ours was in its memory
-                    portion = await self._run(process, context, *begin, done, body=request.body)
+                    portion = await run_for(context, process, *begin, done, body=request.body)
         except BaseException:
             process.send(work.forget, number)
             raise
 
-    async def _run(
-        self, process: Process, context: RequestContext, job: Callable[..., T], *arguments: Any, body: bytes = b""
-    ) -> T:
-        """The deadline holds while the job waits for its process, and while it runs."""
-        try:
-            return await process.run(job, *arguments, body=body, deadline=context.deadline, is_gone=context.is_gone)
-        except TimeoutError as error:
-            raise context.too_late("while images were decoded") from error
-        except ServiceError as error:
-            _spend(error.spent, context)
-            raise
-
-    def _process(self) -> Process:
-        """Where new work waits least. Raises QueueFull where that is too long."""
-        process = self._pool.least_busy()
-        wait = process.wait_seconds
-        if wait > self._max_wait_seconds:
-            raise QueueFull(
-                f"requests wait to be decoded, for about {wait:.1f} s; they may for {self._max_wait_seconds:g} s. "
-                "Try again after Retry-After, or send smaller batches.",
-                retry_after=wait,
-            )
-        return process
-
     def _how(self, manifest: DigitsManifest) -> How:
         return How(self._limits, manifest.preparation)
-
-
-def _spend(spent: Spent, context: RequestContext) -> None:
-    for stage, seconds in spent.items():
-        context.spend(stage, seconds)
 
 
 def _between(entries: dict[int, T], start: int, stop: int) -> dict[int, T]:

@@ -5,7 +5,8 @@ Nothing here knows settings, models or transports, so that such a process stays 
 the business of whoever received it, who says so by a function, `Cut`.
 """
 
-from collections.abc import Callable, Iterable
+import struct
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import NamedTuple
@@ -26,6 +27,7 @@ from app.tasks.digits.readings import NumberWeights, Reading, Scores
 HERE_SECONDS = 0.01  # of work that the event loop may be held up by, as estimated
 HOP_SECONDS = 2e-3  # of work, for HTTP and for the way to a process and back
 STEP_SECONDS = 0.03  # of a batch, after which another request's turn comes
+LENGTH = struct.Struct("<I")
 NOTHING = np.zeros((SIDE, SIDE), np.uint8)
 Spent = dict[str, float]  # seconds by stage
 Opened = Callable[[Image.Image], None]  # to be called with an image before it is decoded
@@ -130,6 +132,16 @@ class Portion:
     names: dict[int, str] = field(default_factory=dict)
     spent: Spent = field(default_factory=dict)
     is_last: bool = False
+
+
+def cut_by_lengths(body: bytes, _: Budget) -> Iterator[Item]:
+    """Pictures with their lengths before them, as LENGTH has it."""
+    at = 0
+    while at < len(body):
+        (length,) = LENGTH.unpack_from(body, at)
+        at += LENGTH.size
+        yield Item(body[at : at + length])
+        at += length
 
 
 class Forgotten(Exception):

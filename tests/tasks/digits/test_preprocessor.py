@@ -20,6 +20,7 @@ from app.http.v1 import bodies
 from app.http.v1.bodies import Bounds, batch_request, image_request, single
 from app.imaging.decode import is_plain_png
 from app.serving.context import RequestContext
+from app.serving.pool import Pool
 from app.tasks.digits import strokes, work
 from app.tasks.digits.manifest import read_bundle
 from app.tasks.digits.preprocessor import Batch, Preprocessor
@@ -61,17 +62,18 @@ async def many(
     return await preprocessor.many(batch_request(content_type, body, BOUNDS), MANIFEST, of or context())
 
 
-def framed(work: Callable[[Preprocessor], Any], **settings: Any) -> Any:
-    """What `work` gives with a Preprocessor of one process."""
+def framed(test: Callable[[Preprocessor], Any], **settings: Any) -> Any:
+    """What `test` gives with a Preprocessor of one process."""
 
     async def run() -> Any:
-        preprocessor = Preprocessor(Settings(models=MODELS, workers=64, **settings), [bodies.__name__])
-        preprocessor.start()
-        await preprocessor.begin()
+        made = Settings(models=MODELS, **settings)
+        pool = Pool(1, [work.__name__, bodies.__name__], made.max_wait_seconds)
+        pool.start()
+        await pool.begin()
         try:
-            return await work(preprocessor)
+            return await test(Preprocessor(made, pool))
         finally:
-            await preprocessor.close()
+            await pool.close()
 
     return asyncio.run(run())
 

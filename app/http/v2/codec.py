@@ -1,0 +1,213 @@
+"""An inference request's bytes -> named tensors, and back. Source: Open Inference Protocol 2.0, "Inference Request".
+
+Nothing here takes long for a body of up to SMALL bytes of JSON; what is larger is read in a process of the pool.
+"""
+
+import asyncio
+import math
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from app.errors import BadRequest, WrongShape
+from app.http.v2 import binary
+from app.inference.datatypes import BY_NAME, BYTES, Datatype
+from app.serving.tensors import Array, InferenceRequest, InferenceResult, Output, Wanted
+
+SMALL = 65_536  # bytes of JSON that are parsed on the event loop
+MOST_AXES = 16
+AT_ONCE = 8_192  # elements that are written in one go
+NUMBERS = frozenset({int, float, bool})
+
+
+class Asked(NamedTuple):
+    """A request, with what is said of its answer."""
+
+    id: str | None
+    request: InferenceRequest
+    binary: dict[str, bool]
+    """By output, whether it is wanted as bytes."""
+    all_binary: bool
+    """Of outputs of which nothing is said."""
+
+
+def read(body: bytes, header_bytes: int | None) -> Asked:
+    """`header_bytes` is how much of the body is JSON, where bytes of tensors follow. Raises BadRequest, WrongShape."""
+    if header_bytes is not None and not 0 < header_bytes <= len(body):
+        raise BadRequest(f"Inference-Header-Content-Length is {header_bytes}, but the body has {len(body):,} bytes")
+    document = _object(body if header_bytes is None else body[:header_bytes])
+    data = memoryview(body)[len(body) if header_bytes is None else header_bytes :]
+    parameters = _parameters(document)
+    inputs = dict(_inputs(_list(document, "inputs"), data))
+    wanted, wants_binary = [], {}
+    for output in _list(document, "outputs", default=[]):
+        name, said = _text(output, "name"), _parameters(output)
+        wanted.append(Wanted(name, _whole(said.get("classification", 0), "classification")))
+        wants_binary[name] = bool(said.get("binary_data", parameters.get("binary_data_output", False)))
+    identity = document.get("id")
+    return Asked(
+        None if identity is None else str(identity),
+        InferenceRequest(inputs, wanted or None),
+        wants_binary,
+        bool(parameters.get("binary_data_output", False)),
+    )
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"the body is no JSON ({error})") from error
+    if not isinstance(document, dict):
+        raise BadRequest('expected a JSON object {"inputs": [...]}')
+    return document
+
+
+def _inputs(inputs: list[Any], data: memoryview) -> Iterator[tuple[str, Array]]:
+    at, names = 0, set[str]()
+    for entry in inputs:
+        name, shape = _text(entry, "name"), _shape(entry)
+        if name in names:
+            raise BadRequest(f"the input {name!r} came twice")
+        names.add(name)
+        datatype, elements = _datatype(entry), math.prod(shape)
+        size = _parameters(entry).get("binary_data_size")
+        if size is None:
+            values = from_json(entry.get("data"), datatype, elements)
+        else:
+            size = _whole(size, "binary_data_size")
+            if at + size > len(data):
+                raise WrongShape(f"the input `{name}` is said to have {size:,} bytes; {len(data) - at:,} are left")
+            values = binary.unpack(data[at : at + size], datatype, elements)
+            at += size
+        yield name, values.reshape(shape)
+    if at != len(data):
+        raise WrongShape(f"{len(data) - at:,} bytes follow those that the inputs' binary_data_size say")
+
+
+def from_json(data: Any, datatype: Datatype, elements: int) -> Array:
+    """Flat or nested lists -> [elements]. Raises BadRequest, WrongShape."""
+    if not isinstance(data, list):
+        raise BadRequest('an input has its values as a list in "data", or as bytes and their "binary_data_size"')
+    flat = _flat(data)
+    if len(flat) != elements:
+        raise WrongShape(f"a tensor of that shape has {elements:,} elements; {len(flat):,} came")
+    if datatype.name == BYTES:
+        binary.check_strings(elements)
+        if not {str}.issuperset(map(type, flat)):
+            raise WrongShape(f"values of {BYTES} are texts in JSON; others came")
+        strings = np.empty(elements, np.object_)
+        strings[:] = [text.encode() for text in flat]
+        return strings
+    if not NUMBERS.issuperset(map(type, flat)):
+        raise WrongShape(f"values of {datatype.name} are numbers; others came")
+    try:
+        values = np.array(flat)
+        if values.dtype.kind == "f" and datatype.numpy.kind != "f":
+            raise WrongShape(f"values of {datatype.name} are whole; fractions came")
+        return np.array(flat, datatype.numpy)  # which raises where one is too large, as `astype` does not
+    except OverflowError as error:
+        raise WrongShape(f"a value does not fit into {datatype.name} ({error})") from error
+
+
+def _flat(data: list[Any]) -> list[Any]:
+    for _ in range(MOST_AXES):
+        if not data or type(data[0]) is not list:
+            break
+        if not {list}.issuperset(map(type, data)):
+            raise WrongShape("a tensor's values are lists of the same depth; other ones came")
+        data = list(chain.from_iterable(data))
+    return data
+
+
+def _shape(entry: Any) -> tuple[int, ...]:
+    shape = _list(entry, "shape")
+    if len(shape) > MOST_AXES or not all(type(size) is int and 0 <= size < 2**31 for size in shape):
+        raise WrongShape(f"a shape is a list of up to {MOST_AXES} whole numbers; got {str(shape)[:100]}")
+    return tuple(shape)
+
+
+def _datatype(entry: dict[str, Any]) -> Datatype:
+    name = _text(entry, "datatype")
+    if name not in BY_NAME:
+        raise BadRequest(f"a datatype is one of {', '.join(BY_NAME)}; got {name[:40]!r}")
+    return BY_NAME[name]
+
+
+def _parameters(entry: dict[str, Any]) -> dict[str, Any]:
+    parameters = entry.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise BadRequest('"parameters" is an object')
+    if any(name.startswith("shared_memory") for name in parameters):
+        raise BadRequest("shared memory is not offered here; send the tensor as JSON or as bytes")
+    return parameters
+
+
+def _list(entry: Any, name: str, default: list[Any] | None = None) -> list[Any]:
+    found = entry.get(name, default) if isinstance(entry, dict) else None
+    if not isinstance(found, list):
+        raise BadRequest(f'expected a list "{name}"')
+    return found
+
+
+def _text(entry: Any, name: str) -> str:
+    found = entry.get(name) if isinstance(entry, dict) else None
+    if not isinstance(found, str):
+        raise BadRequest(f'expected a text "{name}"')
+    return found
+
+
+def _whole(value: Any, name: str) -> int:
+    if type(value) is not int or value < 0:
+        raise BadRequest(f'"{name}" is a whole number, 0 or above; got {str(value)[:40]}')
+    return value
+
+
+class Written(NamedTuple):
+    body: bytes
+    header_bytes: int | None
+    """How much of it is JSON, where bytes of tensors follow."""
+
+
+async def write(model: Mapping[str, str], asked: Asked, result: InferenceResult) -> Written:
+    """The answer. Others have their turn while a large one is written."""
+    entries, tail = [], []
+    for output in result:
+        tensor, values = output
+        entry: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype.name, "shape": values.shape}
+        if asked.binary.get(tensor.name, asked.all_binary):
+            data = binary.pack(values, tensor.datatype)
+            entry["parameters"] = {"binary_data_size": len(data)}
+            tail.append(data)
+        else:
+            pieces = []
+            for piece in _pieces(output):
+                pieces.append(piece)
+                await asyncio.sleep(0)
+            last = _written(output, len(pieces) * AT_ONCE)
+            entry["data"] = orjson.Fragment(b"[" + b",".join([*pieces, last]) + b"]")
+        entries.append(entry)
+    said = {"model_name": model["name"], "model_version": model["version"]}
+    if asked.id is not None:
+        said["id"] = asked.id
+    header = orjson.dumps({**said, "outputs": entries})
+    return Written(b"".join([header, *tail]), len(header) if tail else None)
+
+
+def _pieces(output: Output) -> Iterator[bytes]:
+    """All but the last AT_ONCE of its values, flat."""
+    yield from (_written(output, start) for start in range(0, output.values.size - AT_ONCE, AT_ONCE))
+
+
+def _written(output: Output, start: int) -> bytes:
+    """Up to AT_ONCE of its values from `start` on, with commas between them."""
+    flat = output.values.ravel()[start : start + AT_ONCE]
+    if output.tensor.datatype.name == BYTES:
+        texts = [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in flat.tolist()]
+        return orjson.dumps(texts)[1:-1]
+    if flat.dtype == np.float16:
+        flat = flat.astype(np.float32)
+    return orjson.dumps(flat, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]

@@ -1,0 +1,76 @@
+"""The OpenAPI operations of inference on named tensors. Source: Open Inference Protocol 2.0, its OpenAPI document."""
+
+from app.http.openapi import Documented, Object
+from app.http.v2.inference import INFER, INFER_VERSION, Inference
+from app.inference.datatypes import BY_NAME
+
+ERROR: Object = {
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "required": ["error"],
+            "properties": {"error": {"type": "string"}, "code": {"type": "string"}},
+        }
+    }
+}
+PARAMETERS: Object = {"type": "object", "additionalProperties": True}
+SHAPE: Object = {"type": "array", "items": {"type": "integer", "minimum": 0}}
+TENSOR: Object = {
+    "type": "object",
+    "required": ["name", "shape", "datatype"],
+    "properties": {
+        "name": {"type": "string"},
+        "shape": SHAPE,
+        "datatype": {"type": "string", "enum": [*BY_NAME]},
+        "parameters": PARAMETERS,
+        "data": {"type": "array", "description": "Flat or nested; left out where the tensor comes as bytes."},
+    },
+}
+WANTED: Object = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": {"type": "string"}, "parameters": PARAMETERS},
+}
+REQUEST: Object = {
+    "type": "object",
+    "required": ["inputs"],
+    "properties": {
+        "id": {"type": "string"},
+        "parameters": PARAMETERS,
+        "inputs": {"type": "array", "items": TENSOR},
+        "outputs": {"type": "array", "items": WANTED},
+    },
+}
+ANSWER: Object = {
+    "type": "object",
+    "required": ["model_name", "model_version", "outputs"],
+    "properties": {
+        "model_name": {"type": "string"},
+        "model_version": {"type": "string"},
+        "id": {"type": "string"},
+        "outputs": {"type": "array", "items": TENSOR},
+    },
+}
+BINARY: Object = {"schema": {"type": "string", "format": "binary"}}
+ANSWERS: dict[int | str, Object] = {
+    200: {
+        "description": "The outputs.",
+        "content": {"application/json": {"schema": ANSWER}, "application/octet-stream": BINARY},
+    },
+    "4XX": {"description": "Refused: the error says why, and what to do.", "content": ERROR},
+    "5XX": {"description": "Not able to answer.", "content": ERROR},
+}
+
+
+def _operation(*names: str) -> Object:
+    path = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    body = {"application/json": {"schema": REQUEST}, "application/octet-stream": BINARY}
+    return {"parameters": path, "requestBody": {"required": True, "content": body}, "tags": ["Open Inference Protocol"]}
+
+
+def documented(inference: Inference) -> list[Documented]:
+    """What is answered in front of FastAPI."""
+    return [
+        Documented(INFER, inference.infer, "Infer", ANSWERS, _operation("name")),
+        Documented(INFER_VERSION, inference.infer, "Infer with a version", ANSWERS, _operation("name", "version")),
+    ]

@@ -1,0 +1,106 @@
+"""POST /v2/models/{name}/infer."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from app.config import Settings
+from app.errors import BadRequest, TooLarge
+from app.http.body import Body
+from app.http.exchange import Answer, Exchange
+from app.http.front import Handler
+from app.http.limits import Limits
+from app.http.v2 import codec, compression
+from app.http.v2.codec import SMALL, Asked
+from app.serving.pool import Pool, run_for
+from app.serving.service import Operation, Service
+from app.serving.tensors import InferenceRequest, InferenceResult
+
+T = TypeVar("T")
+MOST_JSON = 8 * 1024 * 1024  # bytes: what is more is better sent as bytes of tensors
+JSON, BINARY = b"application/json", b"application/octet-stream"
+HEADER_BYTES = b"inference-header-content-length"
+INFER, INFER_VERSION = "/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"
+
+Operations = Mapping[str, Operation[InferenceRequest, Any, InferenceResult]]
+
+
+class Inference:
+    """Inference on named tensors, with any live model."""
+
+    fast = INFER, INFER_VERSION
+
+    def handlers(self) -> dict[str, Handler]:
+        """By the templates of their routes."""
+        return {INFER: self.infer, INFER_VERSION: self.infer}
+
+    def __init__(
+        self, settings: Settings, service: Service, pool: Pool, limits: Limits, operations: Operations
+    ) -> None:
+        """`operations` are by the models' tasks."""
+        self._service = service
+        self._pool = pool
+        self._limits = limits
+        self._operations = operations
+        self._most_bytes = settings.max_body_bytes
+
+    async def infer(self, exchange: Exchange, body: Body) -> Answer:
+        """Named tensors in, named tensors out, in JSON or as bytes, packed or not."""
+        parameters = exchange.parameters
+        model = self._service.admit(parameters["name"], parameters.get("version"), exchange, single=True)
+        content = await self._unpacked(await body.read(), exchange)
+        asked = await self._read(content, exchange)
+        operation = self._operations[model.manifest.task]
+        result = await self._service.infer(operation, model, asked.request, exchange)
+        written = await codec.write(model.reference, asked, result)
+        answer = await self._packed(written, exchange)
+        exchange.lap("encode")
+        return answer
+
+    async def _unpacked(self, content: bytes, exchange: Exchange) -> bytes:
+        coding = exchange.header(b"content-encoding").strip().lower()
+        if coding in {"", "identity"}:
+            return content
+        unpacked = await self._done(compression.unpack, content, coding, self._most_bytes, exchange=exchange)
+        self._limits.hold(exchange, len(unpacked))
+        return unpacked
+
+    async def _read(self, content: bytes, exchange: Exchange) -> Asked:
+        header_bytes = _header_bytes(exchange)
+        json_bytes = len(content) if header_bytes is None else header_bytes
+        if json_bytes > MOST_JSON:
+            raise TooLarge(
+                f"JSON of at most {MOST_JSON:,} bytes is read; {json_bytes:,} came. Send tensors as bytes, with "
+                "binary_data_size and Inference-Header-Content-Length."
+            )
+        few_texts = len(content) <= SMALL or (header_bytes is not None and b"BYTES" not in content[:json_bytes])
+        if json_bytes <= SMALL and few_texts:
+            return codec.read(content, header_bytes)
+        return await run_for(exchange, self._pool.admitting(), codec.read, header_bytes, body=content)
+
+    async def _done(self, work: Callable[..., T], content: bytes, *arguments: Any, exchange: Exchange) -> T:
+        """Here where that is quick, else in a process."""
+        if len(content) <= SMALL // 64:
+            return work(content, *arguments)
+        return await run_for(exchange, self._pool.admitting(), work, *arguments, body=content)
+
+    async def _packed(self, written: codec.Written, exchange: Exchange) -> Answer:
+        headers: list[tuple[bytes, bytes]] = []
+        media_type = JSON
+        if written.header_bytes is not None:
+            media_type = BINARY
+            headers.append((HEADER_BYTES, b"%d" % written.header_bytes))
+        coding = compression.wanted(exchange.header(b"accept-encoding"))
+        if coding is None or len(written.body) < compression.WORTH:
+            return Answer(written.body, media_type, headers=tuple(headers))
+        packed = await self._done(compression.pack, written.body, coding, exchange=exchange)
+        headers.append((b"content-encoding", coding.encode()))
+        return Answer(packed, media_type, headers=tuple(headers))
+
+
+def _header_bytes(exchange: Exchange) -> int | None:
+    said = exchange.headers.get(HEADER_BYTES)
+    if said is None:
+        return None
+    if not said.isdigit() or len(said) > 12:
+        raise BadRequest("Inference-Header-Content-Length is a number of bytes")
+    return int(said)

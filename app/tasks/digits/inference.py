@@ -1,0 +1,82 @@
+"""Digits by named tensors: `image` as frames, as floats, or as encoded pictures, prepared as in any request."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from app.errors import BadRequest, WrongShape
+from app.serving.context import RequestContext
+from app.serving.repository import LiveModel
+from app.serving.submission import Tensors
+from app.serving.tensors import Array, InferenceRequest, InferenceResult, Output, Wanted
+from app.tasks.digits.arrays import SIDE, Frames
+from app.tasks.digits.classifier import ENERGY
+from app.tasks.digits.operations import manifest_of
+from app.tasks.digits.preprocessor import Preprocessor
+from app.tasks.digits.task import IMAGE, OF_ENERGY, PROBABILITIES
+from app.tasks.digits.work import LENGTH, BatchRequest, cut_by_lengths
+from app.tasks.tensors.operations import conclude_outputs, take_wanted
+
+FORMS = (
+    f"uint8 [N, {SIDE}, {SIDE}], FP32 [N, {SIDE}, {SIDE}, 1] from 0 (background) to 1 (ink), or BYTES [N] of one "
+    "encoded picture each"
+)
+
+
+class PreparedFrames(NamedTuple):
+    inputs: tuple[Frames]
+    wanted: list[Wanted]
+
+    @property
+    def images(self) -> int:
+        return len(self.inputs[0])
+
+
+class InferDigits:
+    """`image` in, `probabilities` of 0 to 9 and `energy` out."""
+
+    def __init__(self, preprocessor: Preprocessor) -> None:
+        self._preprocessor = preprocessor
+
+    async def prepare(self, model: LiveModel, request: InferenceRequest, context: RequestContext) -> PreparedFrames:
+        wanted = take_wanted(model.runner.contract, request.wanted)
+        if request.inputs.keys() != {IMAGE.name}:
+            raise BadRequest(f"the model takes one input, `{IMAGE.name}`; got {', '.join(request.inputs) or 'none'}")
+        frames = await self._frames(model, request.inputs[IMAGE.name], context)
+        if not len(frames):
+            raise WrongShape("no image came; send at least one")
+        return PreparedFrames((frames,), wanted)
+
+    async def conclude(
+        self, model: LiveModel, prepared: PreparedFrames, outputs: Tensors, __: RequestContext
+    ) -> InferenceResult:
+        (scores,) = outputs
+        given = {
+            PROBABILITIES.name: Output(PROBABILITIES, scores[:, :ENERGY]),
+            OF_ENERGY.name: Output(OF_ENERGY, scores[:, ENERGY]),
+        }
+        return conclude_outputs(given, prepared.wanted, model.runner.labels)
+
+    async def _frames(self, model: LiveModel, values: Array, context: RequestContext) -> Frames:
+        if values.dtype == np.uint8 and values.shape[1:] == (SIDE, SIDE):
+            return values
+        if values.dtype == np.float32 and values.shape[1:] in {(SIDE, SIDE, 1), (SIDE, SIDE)}:
+            return _from_fractions(values)
+        if values.dtype == np.object_ and values.ndim == 1:
+            return await self._from_pictures(model, values.tolist(), context)
+        raise WrongShape(f"`{IMAGE.name}` is {FORMS}; got {values.dtype} {list(values.shape)}")
+
+    async def _from_pictures(self, model: LiveModel, pictures: list[bytes], context: RequestContext) -> Frames:
+        """Raises the first error of a picture, for the protocol has none of single items."""
+        body = b"".join(LENGTH.pack(len(one)) + one for one in pictures)
+        batch = await self._preprocessor.many(BatchRequest(body, cut_by_lengths), manifest_of(model), context)
+        for place, error in sorted(batch.errors.items()):
+            raise type(error)(f"picture {place}: {error.detail}")
+        return batch.frames
+
+
+def _from_fractions(values: Array) -> Frames:
+    if not np.isfinite(values).all() or values.min(initial=0) < 0 or values.max(initial=0) > 1:
+        raise WrongShape(f"`{IMAGE.name}` as FP32 goes from 0 (background) to 1 (ink); other values came")
+    frames: Frames = np.rint(values.reshape(-1, SIDE, SIDE) * 255).astype(np.uint8)
+    return frames

@@ -1,0 +1,1 @@
+"""Any ONNX model: named tensors in, named tensors out."""

@@ -80,7 +80,7 @@ def models(
 @cli.command()
 def examples(
     out: Annotated[Path, typer.Option(help="Folder to write 0.png ... 9.png to.")] = Path("examples"),
-    size: Annotated[int, typer.Option(min=strokes.SIDE, help="Pixels a side.")] = 280,
+    size: Annotated[int, typer.Option(min=strokes.FRAME, help="Pixels a side.")] = 280,
 ) -> None:
     """Draw the project's own ten digits, black on white, to try the service with."""
     out.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ import structlog
 
 from app.config import Settings
 from app.errors import StartError
-from app.supervisor import Line, Supervisor
+from app.supervisor import ParentLink, Supervisor
 from app.telemetry import shared
 
 BACKLOG = 2048  # connections that wait to be accepted
@@ -35,13 +35,13 @@ def _import_service() -> None:
         raise StartError(f"the service cannot be loaded: {error or 'out of memory'}; {advice}") from error
 
 
-def _serve(settings: Settings, listener: socket.socket, line: Line) -> None:
+def _serve(settings: Settings, listener: socket.socket, link: ParentLink) -> None:
     """What a worker does."""
     from app.http.server import serve
     from app.main import create_app
 
     shared.reserve_room()
-    serve(settings, create_app(settings, line), listener)
+    serve(settings, create_app(settings, link), listener)
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -1,7 +1,7 @@
 """The processes that serve: forked from one parent, watched, replaced, and gone when it is.
 
 The parent has imported the service, which takes longest, but opens no session and no event loop and starts no thread:
-so each fork of it is a sound worker at once, and shares its pages. A worker has a line to its parent, a pair of
+so each fork of it is a sound worker at once, and shares its pages. A worker has a link to its parent, a pair of
 sockets. On it, it says first what it is about to serve, and waits for consent; from then on it sends a beat a second.
 """
 
@@ -43,8 +43,8 @@ HINTS = {signal.SIGKILL: "by hand, or for want of memory", signal.SIGBUS: "as wh
 Served = Mapping[str, str]  # digests by NAME/VERSION
 
 
-class Line:
-    """A worker's end of the line to its parent. `app.http.lifecycle.Parent`, as seen from a worker."""
+class ParentLink:
+    """A worker's end of the link to its parent. `app.http.lifecycle.Parent`, as seen from a worker."""
 
     def __init__(self, end: socket.socket, all_end: mmap, listener: socket.socket) -> None:
         """`all_end` is one byte that parent and workers share, and not 0 once all of them are to end."""
@@ -91,7 +91,7 @@ class Supervisor:
 
     def __init__(
         self,
-        work: Callable[[Line], None],
+        work: Callable[[ParentLink], None],
         listener: socket.socket,
         *,
         workers: int,
@@ -166,7 +166,7 @@ class Supervisor:
                 sibling.line.close()
             self._told.close()
             self._tell.close()
-            self._work(Line(end, self._all_end, self._listener))
+            self._work(ParentLink(end, self._all_end, self._listener))
             status = 0
         except StartError as error:
             log.critical("refused to start", reason=str(error))

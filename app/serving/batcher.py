@@ -12,8 +12,9 @@ from time import perf_counter
 import numpy as np
 
 from app.errors import CallerGone, DeadlineExceeded, QueueFull
+from app.inference.session import Tensors
 from app.serving.context import IsGone, never
-from app.serving.submission import NO_DEADLINE, Queue, Submission, Tensors
+from app.serving.submission import NO_DEADLINE, Queue, Submission
 from app.telemetry.metrics import Metrics
 
 LONG_SECONDS = 5.0  # a deadline so far away is seen when its turn comes: a timer for it costs 4 % of a request

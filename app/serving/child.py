@@ -39,7 +39,7 @@ class Job(NamedTuple):
     cpu_seconds: float
 
 
-class Answer(NamedTuple):
+class Reply(NamedTuple):
     result: Any
     error: Exception | None
 
@@ -67,20 +67,20 @@ def _reply(channel: socket.socket, job_bytes: int, body_bytes: int) -> None:
     channel.sendall(LENGTH.pack(len(reply)) + reply)
 
 
-def _answer(channel: socket.socket, job_bytes: int, body_bytes: int) -> Answer:
+def _answer(channel: socket.socket, job_bytes: int, body_bytes: int) -> Reply:
     job: Job = pickle.loads(_receive(channel, job_bytes))
     body = _receive(channel, body_bytes)
     signal.setitimer(signal.ITIMER_PROF, job.cpu_seconds)  # which ends the process
     try:
-        return Answer(job.work(body, *job.arguments), None)
+        return Reply(job.work(body, *job.arguments), None)
     except ServiceError as error:
-        return Answer(None, error.bare())
+        return Reply(None, error.bare())
     except Exception as error:
         if isinstance(error, MemoryError) or OPENCV_LACKS_MEMORY in str(error):
             advice = "Send it smaller or plainer."
-            return Answer(None, TooMuchWork(f"this takes over {MEMORY >> 20} MiB of memory. {advice}"))
+            return Reply(None, TooMuchWork(f"this takes over {MEMORY >> 20} MiB of memory. {advice}"))
         error.add_note(traceback.format_exc())  # else lost on the way
-        return Answer(None, error)
+        return Reply(None, error)
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
 

@@ -18,7 +18,7 @@ import structlog
 
 from app.budget import allowed_seconds
 from app.errors import CallerGone, QueueFull, ServiceError, StartError, Undecodable
-from app.serving.child import LENGTH, LENGTHS, READY, Answer, Job
+from app.serving.child import LENGTH, LENGTHS, READY, Job, Reply
 from app.serving.context import IsGone, RequestContext, never
 
 log = structlog.get_logger()
@@ -163,7 +163,7 @@ class Process:
         else:
             waiting.answer.set_exception(error)
 
-    async def _exchanged(self, job: bytes, body: bytes) -> Answer:
+    async def _exchanged(self, job: bytes, body: bytes) -> Reply:
         loop = asyncio.get_running_loop()
         head = LENGTHS.pack(len(job), len(body)) + job
         if len(body) <= TOGETHER:
@@ -172,7 +172,7 @@ class Process:
             await loop.sock_sendall(self._channel, head)
             await loop.sock_sendall(self._channel, body)
         (length,) = LENGTH.unpack(await self._receive(LENGTH.size))
-        answer: Answer = pickle.loads(await self._receive(length))
+        answer: Reply = pickle.loads(await self._receive(length))
         return answer
 
     async def _receive(self, size: int) -> bytearray:

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Protocol, Self, TypeVar
 
 from app.config import Settings
+from app.inference.session import Tensors
 from app.serving.context import RequestContext
 from app.serving.rate import Rate
 from app.serving.repository import LiveModel, Repository
-from app.serving.submission import Tensors
 
 
 class Prepared(Protocol):

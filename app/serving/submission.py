@@ -8,13 +8,11 @@ from time import perf_counter
 from typing import Any
 
 import structlog
-from numpy.typing import NDArray
 
+from app.inference.session import Tensors
 from app.serving.context import IsGone
 
 log = structlog.get_logger()
-
-Tensors = tuple[NDArray[Any], ...]  # in the order of the model's inputs or outputs
 
 
 class Submission:

@@ -110,7 +110,7 @@ class Metrics:
         self._answered[route, method, status, *stages].append((*stages.values(), seconds))
         self._flush_soon()
 
-    def read(self, model: str, version: str, decision: str, images: int = 1) -> None:
+    def images_read(self, model: str, version: str, decision: str, images: int = 1) -> None:
         """Count images that a model has read. On the event loop; to be seen PENDING_SECONDS later at most."""
         self._read[model, version, decision] += images
         self._flush_soon()

@@ -26,7 +26,7 @@ def main() -> int:
         from app.imaging.decode import FORMATS, decode, open_image
         from app.tasks.digits.work import Item
 
-    bounds = bodies.Bounds(batch_images=100, item_bytes=1_000_000, unpacked_bytes=2_000_000)
+    limits = bodies.BatchLimits(batch_images=100, item_bytes=1_000_000, unpacked_bytes=2_000_000)
     media_types = [*FORMATS, bodies.RAW, bodies.NPY, bodies.JSON, bodies.ZIP, f"{bodies.FORM}; boundary=x"]
 
     def picture(item: Item) -> None:
@@ -38,7 +38,7 @@ def main() -> int:
         media_type, body = media_types[data[0] % len(media_types)] if data else "", data[1:]
         reads: list[Any] = [lambda: [bodies.single(body, content_type=media_type)]]
         budget = Budget(allowed_seconds(len(body)))
-        reads.append(lambda: bodies.batch(body, budget, content_type=media_type, bounds=bounds))
+        reads.append(lambda: bodies.batch(body, budget, content_type=media_type, limits=limits))
         for read in reads:
             try:
                 for item in read():

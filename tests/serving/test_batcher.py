@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
 from app.errors import CallerGone, DeadlineExceeded, QueueFull
+from app.inference.session import Tensors
 from app.serving.batcher import Batcher
-from app.serving.submission import Submission, Tensors
+from app.serving.submission import Submission
 from app.telemetry.metrics import Metrics
 
 Frames = NDArray[np.uint8]

@@ -30,7 +30,7 @@ MOST_BRACKETS, MOST_COMMAS = 64, 4096  # in the JSON of one image: 28 rows of 28
 USUAL_NPY_HEAD = 256  # bytes, which numpy writes half of; longer ones take long to evaluate
 
 
-class Bounds(NamedTuple):
+class BatchLimits(NamedTuple):
     """What a body may hold."""
 
     batch_images: int
@@ -55,12 +55,12 @@ def image_request(content_type: str, body: bytes, *, explain: bool = False) -> I
     return ImageRequest(body, partial(single, content_type=content_type), is_read_quickly(content_type, body), explain)
 
 
-def batch_request(content_type: str, body: bytes, bounds: Bounds) -> BatchRequest:
+def batch_request(content_type: str, body: bytes, limits: BatchLimits) -> BatchRequest:
     """The many images of a body. Raises as `batch` does, where that is seen at once."""
     return BatchRequest(
         body,
-        partial(batch, content_type=content_type, bounds=bounds),
-        plain_batch(content_type, body, bounds),
+        partial(batch, content_type=content_type, limits=limits),
+        plain_batch(content_type, body, limits),
         is_batch_of_rows(content_type, body),
     )
 
@@ -91,7 +91,7 @@ def single(body: bytes, *, content_type: str) -> Item:
     raise _unsupported(media_type, [*FORMATS, RAW, NPY, FORM, JSON])
 
 
-def plain_batch(content_type: str, body: bytes, bounds: Bounds) -> Frames | None:
+def plain_batch(content_type: str, body: bytes, limits: BatchLimits) -> Frames | None:
     """The frames of a batch that need no work at all, uint8 [N, 28, 28]; None of any other batch. Raises as `batch`."""
     media_type = media_type_of(content_type)
     if media_type == RAW:
@@ -103,7 +103,7 @@ def plain_batch(content_type: str, body: bytes, bounds: Bounds) -> Frames | None
         frames = arrays.from_array(array)
     else:
         return None
-    check_count(len(frames), bounds)
+    check_count(len(frames), limits)
     return _some(frames)
 
 
@@ -112,33 +112,33 @@ def is_batch_of_rows(content_type: str, body: bytes) -> bool:
     return media_type_of(content_type) == JSON and json_items.begins_with("pixels", body)
 
 
-def batch(body: bytes, budget: Budget, *, content_type: str, bounds: Bounds) -> Iterator[Item]:
+def batch(body: bytes, budget: Budget, *, content_type: str, limits: BatchLimits) -> Iterator[Item]:
     """The images of /v1/predict/batch, each read when it is asked for. An item that cannot be read is an item with an
     error; raises as `single` does where the body as a whole cannot be read, and BatchTooLarge, TooLarge, TooMuchWork.
     """
     media_type = media_type_of(content_type)
     readers: dict[str, Callable[[], Iterable[Item]]] = {
-        RAW: lambda: _ready(arrays.from_raw(_not_empty(body)), bounds),
-        NPY: lambda: _ready(_npy(body, bounds), bounds),
-        JSON: lambda: _batch_json(body, bounds),
-        FORM: lambda: _form_items(multipart.parse(content_type, body, most=bounds.batch_images)),
-        ZIP: lambda: _zip_items(_not_empty(body), bounds, budget),
+        RAW: lambda: _ready(arrays.from_raw(_not_empty(body)), limits),
+        NPY: lambda: _ready(_npy(body, limits), limits),
+        JSON: lambda: _batch_json(body, limits),
+        FORM: lambda: _form_items(multipart.parse(content_type, body, most=limits.batch_images)),
+        ZIP: lambda: _zip_items(_not_empty(body), limits, budget),
     }
     if media_type not in readers:
         raise _unsupported(media_type, [*readers])
     count = 0
     for item in readers[media_type]():
         count += 1
-        check_count(count, bounds)
+        check_count(count, limits)
         yield item
     _some(range(count))
 
 
-def check_count(images: int, bounds: Bounds) -> None:
+def check_count(images: int, limits: BatchLimits) -> None:
     """Raises BatchTooLarge."""
-    if images > bounds.batch_images:
+    if images > limits.batch_images:
         raise BatchTooLarge(
-            f"a batch holds at most {bounds.batch_images:,} images; {images:,} or more came. Send several batches."
+            f"a batch holds at most {limits.batch_images:,} images; {images:,} or more came. Send several batches."
         )
 
 
@@ -148,14 +148,14 @@ def _some(items: S) -> S:
     return items
 
 
-def _ready(frames: Frames, bounds: Bounds) -> Iterator[Item]:
-    check_count(len(frames), bounds)
+def _ready(frames: Frames, limits: BatchLimits) -> Iterator[Item]:
+    check_count(len(frames), limits)
     return (Item(frame=frame) for frame in frames)
 
 
-def _npy(body: bytes, bounds: Bounds) -> Frames:
+def _npy(body: bytes, limits: BatchLimits) -> Frames:
     array = arrays.npy_array(_not_empty(body))
-    check_count(len(array) if array.ndim else 0, bounds)
+    check_count(len(array) if array.ndim else 0, limits)
     return arrays.from_array(array)
 
 
@@ -193,9 +193,9 @@ def _single_json(body: bytes) -> Item:
     raise json_items.wrong_fields(document, '{"image": base64} or {"pixels": 28 rows of 28 numbers, 0..255}')
 
 
-def _batch_json(body: bytes, bounds: Bounds) -> Iterator[Item]:
+def _batch_json(body: bytes, limits: BatchLimits) -> Iterator[Item]:
     elements = Elements(body)
-    check_count(elements.least, bounds)
+    check_count(elements.least, limits)
     if elements.field == "images":
         return (_guarded(_encoded, image) for image in elements)
     booleans = _may_hold_booleans(body)
@@ -242,9 +242,9 @@ def _part_item(part: Part) -> Item:
     return Item(_not_empty(part.data), name=part.filename)
 
 
-def _zip_items(body: bytes, bounds: Bounds, budget: Budget) -> Iterator[Item]:
+def _zip_items(body: bytes, limits: BatchLimits, budget: Budget) -> Iterator[Item]:
     files = archive.files(
-        body, budget, most=bounds.batch_images, most_bytes=bounds.item_bytes, most_unpacked=bounds.unpacked_bytes
+        body, budget, most=limits.batch_images, most_bytes=limits.item_bytes, most_unpacked=limits.unpacked_bytes
     )
     return (_guarded(_file_item, file, file.name) for file in files)
 

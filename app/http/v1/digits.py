@@ -10,7 +10,7 @@ from app.http.exchange import Answer, Exchange
 from app.http.front import Handler
 from app.http.v1 import answers, bodies
 from app.http.v1.answers import NDJSON, NPY
-from app.http.v1.bodies import Bounds
+from app.http.v1.bodies import BatchLimits
 from app.http.v1.queries import query_of
 from app.serving.service import Service
 from app.tasks.digits.operations import Predict, PredictBatch, ReadNumbers
@@ -27,7 +27,7 @@ class Digits:
 
     def __init__(self, settings: Settings, service: Service, preprocessor: Preprocessor, metrics: Metrics) -> None:
         self._service = service
-        self._bounds = Bounds(settings.max_batch_images, settings.max_body_bytes, settings.max_unpacked_bytes)
+        self._limits = BatchLimits(settings.max_batch_images, settings.max_body_bytes, settings.max_unpacked_bytes)
         self._predict = Predict(preprocessor, metrics)
         self._batch = PredictBatch(preprocessor, metrics)
         self._read = ReadNumbers(preprocessor, metrics)
@@ -80,7 +80,7 @@ class Digits:
         if "heatmap" in include:
             raise BadRequest("?include=heatmap is for one image at a time; send it to /v1/predict or /v1/explain")
         content = await body.read()
-        request = bodies.batch_request(exchange.header(b"content-type"), content, self._bounds)
+        request = bodies.batch_request(exchange.header(b"content-type"), content, self._limits)
         accepted = _accepted(exchange)
         if NDJSON in accepted:
             results = self._service.stream(self._batch, model, request, exchange, _slice(include))

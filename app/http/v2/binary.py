@@ -13,7 +13,7 @@ MOST_STRINGS = 50_000  # elements of a request: each takes the event loop some m
 
 
 def unpack(data: memoryview, datatype: Datatype, elements: int) -> Array:
-    """[elements], without a copy but of BYTES. Raises WrongShape where there are more or fewer bytes than that takes."""
+    """[elements], without a copy but of BYTES. Raises WrongShape where that takes more or fewer bytes."""
     if datatype.name == BYTES:
         return _unpack_strings(data, elements)
     expected = elements * datatype.numpy.itemsize

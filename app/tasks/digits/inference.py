@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from app.errors import BadRequest, WrongShape
+from app.inference.session import Tensors
 from app.serving.context import RequestContext
 from app.serving.repository import LiveModel
-from app.serving.submission import Tensors
 from app.serving.tensors import Array, InferenceRequest, InferenceResult, Output, Wanted
 from app.tasks.digits.arrays import SIDE, Frames
 from app.tasks.digits.classifier import ENERGY

@@ -11,9 +11,9 @@ from app.errors import WrongTask
 from app.imaging.normalise import Frame
 from app.imaging.numbers import Number as CutNumber
 from app.imaging.parts import box_around
+from app.inference.session import Tensors
 from app.serving.context import RequestContext
 from app.serving.repository import LiveModel
-from app.serving.submission import Tensors
 from app.tasks.digits.classifier import ENERGY, NO_SCORES, Scores
 from app.tasks.digits.decisions import decide, decide_frame, decide_rows, least_sure, verdict_on
 from app.tasks.digits.manifest import DigitsManifest, Thresholds
@@ -59,7 +59,7 @@ class Predict:
         (scores,), frame = outputs, prepared.frame
         row = scores[0]
         decision = context.decision = decide_frame(manifest.thresholds, frame, row)
-        self._metrics.read(manifest.name, manifest.version, decision)
+        self._metrics.images_read(manifest.name, manifest.version, decision)
         verdict = verdict_on(manifest.thresholds, frame, row)
         explanation = None if prepared.occlusion is None else _explained(prepared.occlusion, scores)
         return Prediction(row, decision, frame, verdict, explanation)
@@ -84,7 +84,7 @@ class PredictBatch:
                 decisions[row] = decide_frame(manifest.thresholds, frame, scores[row])
                 verdicts[place] = verdict_on(manifest.thresholds, frame, scores[row])
         for decision, images in Counter(decisions).items():
-            self._metrics.read(manifest.name, manifest.version, decision, images)
+            self._metrics.images_read(manifest.name, manifest.version, decision, images)
         for code, items in Counter(error.code for error in prepared.errors.values()).items():
             self._metrics.errors.labels(code).inc(items)
         return Predictions(prepared, scores, decisions, verdicts)
@@ -109,7 +109,7 @@ class ReadNumbers:
         readings = await self._preprocessor.read(prepared, scores, READINGS, manifest, context)
         numbers = list(_numbers(manifest.thresholds, prepared, scores, readings))
         for number in numbers:
-            self._metrics.read(manifest.name, manifest.version, number.decision)
+            self._metrics.images_read(manifest.name, manifest.version, number.decision)
         return Numbers(numbers, prepared.scale)
 
 

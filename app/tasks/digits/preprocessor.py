@@ -11,9 +11,9 @@ import numpy as np
 from app.config import Settings
 from app.errors import ServiceError
 from app.imaging.normalise import Frame
+from app.inference.session import Tensors
 from app.serving.context import RequestContext
 from app.serving.pool import Pool, run_for
-from app.serving.submission import Tensors
 from app.tasks.digits import work
 from app.tasks.digits.arrays import SIDE, Frames
 from app.tasks.digits.manifest import DigitsManifest

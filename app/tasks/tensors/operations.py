@@ -8,9 +8,9 @@ import numpy as np
 from app.errors import BadRequest, WrongShape
 from app.inference.contract import ANY, Contract, Tensor
 from app.inference.datatypes import BY_NAME, BYTES
+from app.inference.session import Tensors
 from app.serving.context import RequestContext
 from app.serving.repository import LiveModel
-from app.serving.submission import Tensors
 from app.serving.tensors import Array, InferenceRequest, InferenceResult, Output, Wanted
 
 

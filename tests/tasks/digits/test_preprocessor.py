@@ -17,7 +17,7 @@ from app.budget import allowed_seconds
 from app.config import Settings
 from app.errors import CallerGone, DeadlineExceeded, NoInk, QueueFull, TooMuchWork
 from app.http.v1 import bodies
-from app.http.v1.bodies import Bounds, batch_request, image_request, single
+from app.http.v1.bodies import BatchLimits, batch_request, image_request, single
 from app.imaging.decode import is_plain_png
 from app.serving.context import RequestContext
 from app.serving.pool import Pool
@@ -40,7 +40,7 @@ def archive(pictures: int) -> bytes:
 
 
 MANIFEST = read_bundle(DIGITS).manifest
-BOUNDS = Bounds(batch_images=16_384, item_bytes=32_000_000, unpacked_bytes=256_000_000)
+LIMITS = BatchLimits(batch_images=16_384, item_bytes=32_000_000, unpacked_bytes=256_000_000)
 HOW = How(Limits(image_pixels=1_000_000, batch_pixels=1_000_000), MANIFEST.preparation)
 
 
@@ -59,7 +59,7 @@ async def see(preprocessor: Preprocessor, body: bytes) -> Seen:
 async def many(
     preprocessor: Preprocessor, body: bytes, content_type: str = "application/zip", of: RequestContext | None = None
 ) -> Batch:
-    return await preprocessor.many(batch_request(content_type, body, BOUNDS), MANIFEST, of or context())
+    return await preprocessor.many(batch_request(content_type, body, LIMITS), MANIFEST, of or context())
 
 
 def framed(test: Callable[[Preprocessor], Any], **settings: Any) -> Any:

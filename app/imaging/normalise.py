@@ -61,7 +61,7 @@ def normalise(pixels: Pixels, budget: Budget = UNLIMITED) -> Frame:
             raise NoInk("the 28x28 frame is all 0, the background; expected ink, up to 255")
         return Frame(pixels, ("untouched",))
     small = shrink(pixels, WORKING)
-    sheet = paint_around(small)
+    sheet = paint_around(small, budget)
     found = find_digit(sheet, budget)
     if found is None:
         raise NoInk(NOTHING)

@@ -30,7 +30,7 @@ NOISE, LEAST_INK = 3.0, 0.02  # standard deviations, and the share of the paper'
 # What a look costs, in seconds: upper bounds, measured on an ordinary server; they cover all that follows but what is
 # charged for on its own.
 FIXED_SECONDS, FLAT_PIXEL = 1.5e-3, 18e-9
-UNEVEN_SECONDS, UNEVEN_PIXEL = 1.2e-3, 20e-9
+UNEVEN_SECONDS, UNEVEN_PIXEL = 2.6e-3, 20e-9
 COLOUR_PIXEL = 130e-9
 
 

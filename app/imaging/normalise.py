@@ -58,7 +58,7 @@ def normalise(pixels: Pixels, preparation: Preparation, budget: Budget = UNLIMIT
             raise NoInk("the frame is all 0, the background; expected ink, up to 255")
         return Frame(pixels, ("untouched",))
     small = shrink(pixels, WORKING)
-    sheet = paint_around(small)
+    sheet = paint_around(small, budget)
     found = find_digit(sheet, preparation.doubt, budget)
     if found is None:
         raise NoInk(NOTHING)

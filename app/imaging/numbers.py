@@ -66,7 +66,7 @@ class Number(NamedTuple):
 
 def find_numbers(pixels: Pixels, preparation: Preparation, budget: Budget = UNLIMITED) -> list[Number]:
     """Every number in the picture, from top to bottom and left to right. Raises NoInk, Undecodable, TooMuchWork."""
-    writing = find_writing(ink_of(paint_around(pixels), budget), budget)
+    writing = find_writing(ink_of(paint_around(pixels, budget), budget), budget)
     if writing is None:
         raise NoInk(NOTHING)
     height = _usual_height(writing.parts)

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.budget import Budget
 from app.imaging.decode import Grey, Pixels
 from app.imaging.ink import THUMBNAIL, Mask, shrink
 
@@ -17,14 +18,18 @@ STRAIGHT = 0.95  # of what the corners enclose is the sheet's; of what is curved
 CORNERS = range(4, 7)  # of a sheet, of which the picture's borders may cut off some
 DARKER = 0.8  # of the sheet's brightness: at most that of what lies around it
 SHARP = 0.6  # of the contrast, within three pixels at the edge; shadows fade
+SECONDS = 1.1e-3  # what looking for one costs, at most, whatever the picture's size
 HELD = 0.1  # of a side of the picture: what holds no more of it leaves it to the surroundings
 
 
-def paint_around(pixels: Pixels) -> Pixels:
-    """What lies around the sheet is painted over with the paper next to it; the same picture where no sheet is seen."""
+def paint_around(pixels: Pixels, budget: Budget) -> Pixels:
+    """What lies around the sheet is painted over with the paper next to it; the same picture where no sheet is seen.
+
+    Raises TooMuchWork.
+    """
     small = shrink(pixels, SMALL)
     narrow = min(pixels.shape[:2]) < SMALLEST_PICTURE or min(small.shape[:2]) < SMALL / 3
-    outline = None if narrow else find_sheet(small)
+    outline = None if narrow else find_sheet(small, budget)
     if outline is None:
         return pixels
     sheet = _less(_filled(outline, small.shape), 2)
@@ -37,13 +42,14 @@ def paint_around(pixels: Pixels) -> Pixels:
     return painted
 
 
-def find_sheet(pixels: Pixels) -> Outline | None:
+def find_sheet(pixels: Pixels, budget: Budget) -> Outline | None:
     """Its outline in a small picture; None where it is not plain that there is one: bright, of straight and sharp
-    edges, with a corner in the picture or a side of the picture beyond it.
+    edges, with a corner in the picture or a side of the picture beyond it. Raises TooMuchWork.
     """
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
     if all(side.min() > DARKER * grey.max() for side in _sides(grey)):  # as in most drawings, and quickly seen
         return None
+    budget.charge(SECONDS, "looking for a sheet of paper")
     grey = cv2.GaussianBlur(grey, (3, 3), 0)
     otsu, _ = cv2.threshold(grey, 0, 1, cv2.THRESH_OTSU)
     sharpest, best = 0.0, None

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from select import select
 from typing import Any, NamedTuple
 
 from app.errors import ServiceError, TooMuchWork
@@ -28,7 +29,8 @@ LENGTHS = struct.Struct("<QQ")  # of the pickled job and of its body
 LENGTH = struct.Struct("<Q")  # of the pickled answer
 READY = b"ready"
 MEMORY = 320 * 1024**2  # bytes that a job may take beyond what the process has at its start
-GROWN = 40 * 1024**2  # bytes after which memory is given back to the system
+GROWN = 40 * 1024**2  # bytes after which memory is given back to the system at once,
+IDLE_SECONDS = 1.0  # or all of it once there is nothing to do for so long
 OPENCV_LACKS_MEMORY = "Insufficient memory"
 NICE = 5  # what is small and inline comes first where there is no core for each process
 
@@ -59,7 +61,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries print about strangers' files; errors come back instead
         while head := _receive(channel, LENGTHS.size):
             _reply(channel, *LENGTHS.unpack(head))
-            _give_back(at_start[1])
+            if _statm()[1] - at_start[1] > GROWN or not select([channel], [], [], IDLE_SECONDS)[0]:
+                ctypes.CDLL(None).malloc_trim(0)  # the allocator keeps what large pictures took otherwise
 
 
 def _reply(channel: socket.socket, job_bytes: int, body_bytes: int) -> None:
@@ -95,12 +98,6 @@ def _receive(channel: socket.socket, size: int) -> bytes:
             return b""
         place += received
     return bytes(data)
-
-
-def _give_back(resident: int) -> None:
-    """What a large picture took beyond that: the allocator keeps it otherwise."""
-    if _statm()[1] - resident > GROWN:
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _statm() -> tuple[int, int]:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.budget import UNLIMITED
 from app.imaging.sheet import SMALL, find_sheet, paint_around
 
 PAPER, DESK, INK = 230, 60, 40
@@ -29,7 +30,7 @@ def on_desk(corners: NDArray[np.int64] = CORNERS) -> NDArray[np.uint8]:
 )
 def test_a_sheet_is_found(corners: NDArray[np.int64]) -> None:
     picture = on_desk(corners)
-    painted = paint_around(picture)
+    painted = paint_around(picture, UNLIMITED)
     outside = np.ones_like(picture)
     cv2.fillConvexPoly(outside, corners.astype(np.int32), 0)
     assert np.mean(painted[outside > 0] > 0.9 * PAPER) > 0.99  # what lies around is paper now
@@ -38,7 +39,7 @@ def test_a_sheet_is_found(corners: NDArray[np.int64]) -> None:
 
 def test_colours_are_painted_too() -> None:
     picture = np.dstack([on_desk(), on_desk(), np.full((SMALL, SMALL), 50, np.uint8)])
-    assert paint_around(picture)[0, 0].tolist() == pytest.approx([PAPER, PAPER, 50], abs=5)
+    assert paint_around(picture, UNLIMITED)[0, 0].tolist() == pytest.approx([PAPER, PAPER, 50], abs=5)
 
 
 def shadow(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -62,5 +63,5 @@ def bare() -> NDArray[np.uint8]:
     ids=["paper", "shadow", "plate", "stroke", "small"],
 )
 def test_nothing_is_painted_where_there_is_no_sheet(picture: NDArray[np.uint8]) -> None:
-    assert find_sheet(picture) is None or min(picture.shape) < SMALL
-    assert paint_around(picture) is picture
+    assert find_sheet(picture, UNLIMITED) is None or min(picture.shape) < SMALL
+    assert paint_around(picture, UNLIMITED) is picture

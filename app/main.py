@@ -59,7 +59,7 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     repository = Repository(settings, metrics, TASKS)
     pool = Pool(max(1, usable_cores() // settings.workers), IN_PROCESSES, settings.max_wait_seconds)
     preprocessor = Preprocessor(settings, pool)
-    service, limits = Service(settings, repository), Limits(settings)
+    service, limits = Service(settings, repository, metrics), Limits(settings)
     digits = Digits(settings, service, preprocessor, metrics)
     inference = Inference(settings, service, pool, limits, {DIGITS: InferDigits(preprocessor), TENSORS: Infer()})
 
@@ -67,7 +67,7 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     routers = [
         document([*v1_documented(digits), *v2_documented(inference)]),
         models.router(repository, settings.default_model),
-        v2_models.router(repository, lifecycle, settings),
+        v2_models.router(repository, metrics, lifecycle, settings),
         system.router(repository, metrics, lifecycle),
         describe(framework),
         assets.router(),

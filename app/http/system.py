@@ -58,6 +58,6 @@ def router(repository: Repository, metrics: Metrics, lifecycle: Lifecycle) -> AP
     )
     @needs(Right.METRICS)
     async def prometheus() -> Response:
-        return Response(await metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        return Response((await metrics.collect()).text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return routes

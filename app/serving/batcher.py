@@ -34,6 +34,7 @@ class Batcher:
         metrics: Metrics,
         *,
         name: str,
+        version: str,
         max_batch_size: int,
         max_queue_rows: int,
         max_wait_seconds: float = float("inf"),
@@ -61,6 +62,7 @@ class Batcher:
         self._busy = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"run-{name}")
+        self._metrics, self._names = metrics, (name, version)
         self._run_images = metrics.run_images.labels(name)
         self._queue_gauge = metrics.queue_images.labels(name)
 
@@ -191,6 +193,7 @@ class Batcher:
         result, seconds, finished = outcome
         rows = sum(stop - start for _, start, stop in slices)
         self._run_images.observe(rows)
+        self._metrics.ran(*self._names, rows, seconds)
         if not isinstance(result, Exception):
             self.last_success = finished
             # Small runs take longer a row than those that what waits will come in: they count only where they show

@@ -79,6 +79,7 @@ class LiveModel:
         self.manifest, self.session, self.runner, self.warmed = opened
         self.batcher = batcher
         self.reference: Reference = {"name": self.manifest.name, "version": self.manifest.version}
+        self.names = self.manifest.name, self.manifest.version
         self.label = self.manifest.label
 
 
@@ -161,6 +162,7 @@ class Repository:
             opened.runner.run,
             self._metrics,
             name=manifest.name,
+            version=manifest.version,
             max_batch_size=settings.max_batch_size,
             max_queue_rows=settings.max_queue_images,
             max_wait_seconds=settings.max_wait_seconds,

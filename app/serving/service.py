@@ -1,6 +1,7 @@
 """The one way of every request: admission, preparation, the batcher, conclusion."""
 
 from collections.abc import AsyncIterator, Iterator
+from time import perf_counter
 from typing import Protocol, Self, TypeVar
 
 from app.config import Settings
@@ -8,6 +9,7 @@ from app.inference.session import Tensors
 from app.serving.context import RequestContext
 from app.serving.rate import Rate
 from app.serving.repository import LiveModel, Repository
+from app.telemetry.metrics import Metrics
 
 
 class Prepared(Protocol):
@@ -15,7 +17,11 @@ class Prepared(Protocol):
 
     @property
     def inputs(self) -> Tensors:
-        """In the model's order; of the same number of rows, which may be none."""
+        """In the model's order."""
+
+    @property
+    def rows(self) -> int:
+        """Of all inputs; where there are none, the model is not asked."""
 
     @property
     def images(self) -> int:
@@ -46,9 +52,10 @@ class Operation(Protocol[Request, P, Result]):
 class Service:
     """Knows no transport, no task and no picture: transports say how a request is read, tasks what is done with it."""
 
-    def __init__(self, settings: Settings, repository: Repository) -> None:
+    def __init__(self, settings: Settings, repository: Repository, metrics: Metrics) -> None:
         self._repository = repository
         self._rate = Rate(settings.rate_images_per_second)
+        self._metrics = metrics
 
     def admit(self, name: str | None, version: str | None, context: RequestContext, *, single: bool) -> LiveModel:
         """The live model that is asked for, chosen once, before a request's body is read, and kept to its end.
@@ -65,9 +72,14 @@ class Service:
         self, operation: Operation[Request, P, Result], model: LiveModel, request: Request, context: RequestContext
     ) -> Result:
         """Raises ServiceError, CallerGone, and what a model that breaks raises."""
-        prepared = await operation.prepare(model, request, context)
-        self._rate.charge(context.caller, prepared.images - 1)
-        return await self._run(operation, model, prepared, context)
+        started = perf_counter()
+        try:
+            prepared = await operation.prepare(model, request, context)
+            self._rate.charge(context.caller, prepared.images - 1)
+            return await self._run(operation, model, prepared, context, started)
+        except Exception:
+            self._metrics.not_inferred(*model.names, perf_counter() - started)
+            raise
 
     async def stream(
         self,
@@ -81,15 +93,26 @@ class Service:
         prepared = await operation.prepare(model, request, context)
         self._rate.charge(context.caller, prepared.images - 1)
         for part in prepared.slices(rows):
-            yield await self._run(operation, model, part, context)
+            yield await self._run(operation, model, part, context, perf_counter())
 
     async def _run(
-        self, operation: Operation[Request, P, Result], model: LiveModel, prepared: P, context: RequestContext
+        self,
+        operation: Operation[Request, P, Result],
+        model: LiveModel,
+        prepared: P,
+        context: RequestContext,
+        started: float,
     ) -> Result:
         outputs: Tensors = ()
-        if len(prepared.inputs[0]):
+        queued = ran = 0.0
+        prepare_seconds = perf_counter() - started
+        if prepared.rows:
             context.check_deadline()
             done = await model.batcher.submit(prepared.inputs, context.deadline, context.is_gone)
-            context.ran(done.queued, done.ran, done.largest_run)
-            outputs = done.outputs
-        return await operation.conclude(model, prepared, outputs, context)
+            outputs, queued, ran = done.outputs, done.queued, done.ran
+            context.ran(queued, ran, done.largest_run)
+        result = await operation.conclude(model, prepared, outputs, context)
+        seconds = perf_counter() - started
+        of_stages = seconds, queued, prepare_seconds, ran, seconds - queued - ran - prepare_seconds
+        self._metrics.inferred(*model.names, prepared.images, of_stages)
+        return result

@@ -9,15 +9,18 @@ from time import perf_counter
 import numpy as np
 import prometheus_client
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 
 from app.telemetry import shared
+from app.telemetry.shared import Collected
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 disable_created_metrics()  # a second series for each, of no use to anyone here
 
 LAGS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
 LOOK_EVERY = 0.02  # seconds: as long as the event loop may be held
+STAGES = "total", "queue", "prepare", "infer", "conclude"  # of a request to a model
+SUCCESS, FAILURE = "success", "failure"
 IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 PENDING_SECONDS = 0.05  # for which a worker may know of requests that the others' /metrics does not show yet
 
@@ -98,11 +101,22 @@ class Metrics:
             ["model", "version", "provider", "sha256"],
             multiprocess_mode="livemax",
         )
+        self.inferences = counter("digitserve_inferences", "Requests to a model.", ["model", "version", "outcome"])
+        self.inference_seconds = counter(
+            "digitserve_inference_seconds", "Seconds of a model's requests, by stage.", ["model", "version", "stage"]
+        )
+        self.inference_rows = counter("digitserve_inference_rows", "Rows of a model's requests.", ["model", "version"])
+        self.runs = counter("digitserve_runs", "ONNX Runtime runs, by their rows.", ["model", "version", "rows"])
+        self.run_seconds = counter(
+            "digitserve_run_seconds", "Seconds of ONNX Runtime runs, by their rows.", ["model", "version", "rows"]
+        )
         # By route, method, status and stages: the seconds of each stage and in all, one tuple a request.
         self._answered: defaultdict[tuple[str, ...], list[tuple[float, ...]]] = defaultdict(list)
         self._read: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        self._inferred: defaultdict[tuple[str, str, str], list[tuple[float, ...]]] = defaultdict(list)
+        self._ran: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
         self._flush_scheduled = False
-        self._reading: asyncio.Future[bytes] | None = None
+        self._reading: asyncio.Future[Collected] | None = None
         self._read_again_at = 0.0
 
     def answered(self, route: str, method: str, status: str, stages: dict[str, float], seconds: float) -> None:
@@ -113,6 +127,21 @@ class Metrics:
     def images_read(self, model: str, version: str, decision: str, images: int = 1) -> None:
         """Count images that a model has read. On the event loop; to be seen PENDING_SECONDS later at most."""
         self._read[model, version, decision] += images
+        self._flush_soon()
+
+    def inferred(self, model: str, version: str, rows: int, seconds: tuple[float, ...]) -> None:
+        """Count a request that a model has answered; `seconds` are of STAGES."""
+        self._inferred[model, version, SUCCESS].append((rows, *seconds))
+        self._flush_soon()
+
+    def not_inferred(self, model: str, version: str, seconds: float) -> None:
+        """Count a request that was for a model and came to nothing."""
+        self._inferred[model, version, FAILURE].append((0, seconds))
+        self._flush_soon()
+
+    def ran(self, model: str, version: str, rows: int, seconds: float) -> None:
+        """Count a run."""
+        self._ran[model, version, rows].append(seconds)
         self._flush_soon()
 
     def _flush_soon(self) -> None:
@@ -133,17 +162,31 @@ class Metrics:
         read, self._read = self._read, defaultdict(int)
         for labels, images in read.items():
             self.images.labels(*labels).inc(images)
+        self._flush_models()
 
-    async def exposition(self) -> bytes:
-        """The Prometheus text format, over all workers. Their files are read on a thread, and once for all who ask
+    def _flush_models(self) -> None:
+        inferred, self._inferred = self._inferred, defaultdict(list)
+        for (model, version, outcome), requests in inferred.items():
+            self.inferences.labels(model, version, outcome).inc(len(requests))
+            rows, *seconds = np.sum(requests, axis=0).tolist()
+            self.inference_rows.labels(model, version).inc(rows)
+            for stage, sum_of_stage in zip(STAGES if outcome == SUCCESS else (FAILURE,), seconds, strict=True):
+                self.inference_seconds.labels(model, version, stage).inc(sum_of_stage)
+        ran, self._ran = self._ran, defaultdict(list)
+        for (model, version, size), runs in ran.items():
+            self.runs.labels(model, version, str(size)).inc(len(runs))
+            self.run_seconds.labels(model, version, str(size)).inc(sum(runs))
+
+    async def collect(self) -> Collected:
+        """All that has been counted, over all workers. Their files are read on a thread, and once for all who ask
         within PENDING_SECONDS: that takes some milliseconds of a core.
         """
         self.flush()
         if shared.FOLDER not in os.environ:
-            return generate_latest(self.registry)
+            return Collected.of(self.registry)
         now = asyncio.get_running_loop().time()
         if self._read_again_at <= now and (self._reading is None or self._reading.done()):
             self._read_again_at = now + PENDING_SECONDS
-            self._reading = asyncio.ensure_future(asyncio.to_thread(shared.exposition))
+            self._reading = asyncio.ensure_future(asyncio.to_thread(shared.collect))
         assert self._reading is not None
         return await asyncio.shield(self._reading)

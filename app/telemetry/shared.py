@@ -11,9 +11,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple, Self
 
 import structlog
-from prometheus_client import CollectorRegistry, generate_latest, values
+from prometheus_client import CollectorRegistry, Metric, generate_latest, values
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -28,12 +29,35 @@ ROOM_BYTES = 1 << 18  # of each: some hundred series of a histogram
 NOBODY = 0  # in place of a process id: those that have ended
 
 
-def exposition() -> bytes:
-    """The Prometheus text format, over all workers. Takes some milliseconds of a core."""
+class Collected(NamedTuple):
+    """All metrics at one moment, and the same in the Prometheus text format."""
+
+    metrics: list[Metric]
+    text: bytes
+
+    @classmethod
+    def of(cls, registry: CollectorRegistry) -> Self:
+        metrics = list(registry.collect())
+        return cls(metrics, generate_latest(_Held(metrics)))
+
+
+class _Held(CollectorRegistry):
+    """What has been collected already."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        super().__init__()
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        return iter(self._metrics)
+
+
+def collect() -> Collected:
+    """Over all workers. Takes some milliseconds of a core."""
     together = CollectorRegistry()
     MultiProcessCollector(together)
     with _locked(fcntl.LOCK_SH):
-        return generate_latest(together)
+        return Collected.of(together)
 
 
 def share_between_workers() -> "tempfile.TemporaryDirectory[str]":

@@ -50,7 +50,7 @@ def run(test: Callable[[Batcher, Runs], Awaitable[Any]], **options: Any) -> tupl
     runs, metrics = Runs(), Metrics(CollectorRegistry())
 
     async def main() -> Any:
-        batcher = Batcher(runs, metrics, name="m", **{"max_batch_size": 4, "max_queue_rows": 100, **options})
+        batcher = Batcher(runs, metrics, name="m", version="1", **{"max_batch_size": 4, "max_queue_rows": 100, **options})
         try:
             return await test(batcher, runs)
         finally:

@@ -12,7 +12,7 @@ from app.telemetry import shared
 from app.telemetry.metrics import Metrics
 
 def counted():
-    text = asyncio.run(Metrics(CollectorRegistry()).exposition()).decode()
+    text = asyncio.run(Metrics(CollectorRegistry()).collect()).text.decode()
     found = re.search(r'^digitserve_requests_total\\{.*\\} (\\S+)$', text, re.MULTILINE)
     return float(found[1]) if found else 0.0
 
@@ -48,7 +48,7 @@ with shared.share_between_workers() as folder:
     print(status, counted())
     shared.fold(set())
     print(sorted(file.name for file in Path(folder).iterdir()))
-    text = asyncio.run(Metrics(CollectorRegistry()).exposition()).decode()
+    text = asyncio.run(Metrics(CollectorRegistry()).collect()).text.decode()
     print([line for line in text.splitlines() if re.match("digitserve_(run_images_sum|queue_images)[{]", line)])
 """
 

@@ -9,8 +9,10 @@ from fastapi.responses import Response
 from app.config import Right, Settings
 from app.http.lifecycle import Lifecycle
 from app.http.routes import needs, open_to_all
+from app.http.v2.statistics import Statistics
 from app.inference.contract import Tensor
 from app.serving.repository import LiveModel, Repository
+from app.telemetry.metrics import Metrics
 
 EXTENSIONS = [
     "classification",
@@ -18,12 +20,13 @@ EXTENSIONS = [
     "model_repository",
     "binary_tensor_data",
     "parameters",
+    "statistics",
 ]
 Name, Version = Annotated[str, Path()], Annotated[str, Path()]
 Object = dict[str, Any]
 
 
-def router(repository: Repository, lifecycle: Lifecycle, settings: Settings) -> APIRouter:
+def router(repository: Repository, metrics: Metrics, lifecycle: Lifecycle, settings: Settings) -> APIRouter:
     """The routes, over a repository whose models may change between requests."""
     routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
 
@@ -42,6 +45,21 @@ def router(repository: Repository, lifecycle: Lifecycle, settings: Settings) -> 
     @open_to_all
     async def ready() -> Response:
         return Response(status_code=400 if lifecycle.draining else 200)
+
+    @routes.get("/models/stats", summary="Counters of all models")
+    @needs(Right.METRICS)
+    async def all_statistics() -> Object:
+        statistics = Statistics((await metrics.collect()).metrics)
+        return {"model_stats": [statistics.of(model) for model in repository.all()]}
+
+    @routes.get("/models/{name}/stats", summary="Counters of a model")
+    @routes.get("/models/{name}/versions/{version}/stats", summary="Counters of a version")
+    @needs(Right.METRICS)
+    async def model_statistics(name: Name, version: str | None = None) -> Object:
+        repository.get(name, version)
+        statistics = Statistics((await metrics.collect()).metrics)
+        found = [model for model in repository.all() if model.names[0] == name and version in {None, model.names[1]}]
+        return {"model_stats": [statistics.of(model) for model in found]}
 
     @routes.get("/models/{name}/ready", summary="The model answers")
     @routes.get("/models/{name}/versions/{version}/ready", summary="The version answers")

@@ -28,8 +28,10 @@ class PreparedFrames(NamedTuple):
     wanted: list[Wanted]
 
     @property
-    def images(self) -> int:
+    def rows(self) -> int:
         return len(self.inputs[0])
+
+    images = rows
 
 
 class InferDigits:

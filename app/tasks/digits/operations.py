@@ -32,8 +32,10 @@ class PreparedImage(NamedTuple):
     occlusion: Occlusion | None = None
 
     @property
-    def images(self) -> int:
+    def rows(self) -> int:
         return len(self.inputs[0])
+
+    images = rows
 
 
 class Predict:

@@ -53,6 +53,10 @@ class Batch:
         return (self.frames,)
 
     @property
+    def rows(self) -> int:
+        return len(self.frames)
+
+    @property
     def images(self) -> int:
         return self.count
 

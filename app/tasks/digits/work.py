@@ -106,6 +106,10 @@ class FoundNumbers(NamedTuple):
         return (self.frames,)
 
     @property
+    def rows(self) -> int:
+        return len(self.frames)
+
+    @property
     def images(self) -> int:
         return max(1, len(self.frames))
 

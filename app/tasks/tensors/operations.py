@@ -17,8 +17,11 @@ from app.serving.tensors import Array, InferenceRequest, InferenceResult, Output
 class PreparedTensors(NamedTuple):
     inputs: Tensors
     wanted: list[Wanted]
-    images: int
-    """Rows."""
+    rows: int
+
+    @property
+    def images(self) -> int:
+        return self.rows
 
 
 class Infer:

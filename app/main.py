@@ -25,7 +25,7 @@ from app.http.routes import Routes
 from app.http.v1 import bodies, models
 from app.http.v1.digits import Digits
 from app.http.v1.documented import documented as v1_documented
-from app.http.v2 import codec, compression
+from app.http.v2 import codec, compression, server, statistics
 from app.http.v2 import models as v2_models
 from app.http.v2.documented import documented as v2_documented
 from app.http.v2.inference import Inference
@@ -67,7 +67,9 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     routers = [
         document([*v1_documented(digits), *v2_documented(inference)]),
         models.router(repository, settings.default_model),
-        v2_models.router(repository, metrics, lifecycle, settings),
+        server.router(lifecycle),
+        statistics.router(repository, metrics),
+        v2_models.router(repository, settings),
         system.router(repository, metrics, lifecycle),
         describe(framework),
         assets.router(),

@@ -50,7 +50,8 @@ def run(test: Callable[[Batcher, Runs], Awaitable[Any]], **options: Any) -> tupl
     runs, metrics = Runs(), Metrics(CollectorRegistry())
 
     async def main() -> Any:
-        batcher = Batcher(runs, metrics, name="m", version="1", **{"max_batch_size": 4, "max_queue_rows": 100, **options})
+        defaults = {"max_batch_size": 4, "max_queue_rows": 100}
+        batcher = Batcher(runs, metrics, name="m", version="1", **{**defaults, **options})
         try:
             return await test(batcher, runs)
         finally:

@@ -2,12 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import APIRouter, Path
 from prometheus_client import Metric
 
-from app.serving.repository import LiveModel
-from app.telemetry.metrics import FAILURE, SUCCESS
+from app.config import Right
+from app.http.routes import needs
+from app.serving.repository import LiveModel, Repository
+from app.telemetry.metrics import FAILURE, SUCCESS, Metrics
 
 Object = dict[str, Any]
 NANOSECONDS = 1e9
@@ -19,6 +22,33 @@ STAGES = {
     "compute_infer": "infer",
     "compute_output": "conclude",
 }
+
+
+def router(repository: Repository, metrics: Metrics) -> APIRouter:
+    """The routes of statistics. They come before those of models, whose names they would else be."""
+    routes = APIRouter(prefix="/v2/models", tags=["Open Inference Protocol"])
+
+    @routes.get("/stats", summary="Counters of all models")
+    @needs(Right.METRICS)
+    async def all_models() -> Object:
+        return await _of(repository.all(), metrics)
+
+    @routes.get("/{name}/stats", summary="Counters of a model")
+    @routes.get("/{name}/versions/{version}/stats", summary="Counters of a version")
+    @needs(Right.METRICS)
+    async def one_model(name: Annotated[str, Path()], version: str | None = None) -> Object:
+        repository.get(name, version)
+        return await _of(
+            [model for model in repository.all() if model.names[0] == name and version in {None, model.names[1]}],
+            metrics,
+        )
+
+    return routes
+
+
+async def _of(models: list[LiveModel], metrics: Metrics) -> Object:
+    statistics = Statistics((await metrics.collect()).metrics)
+    return {"model_stats": [statistics.of(model) for model in models]}
 
 
 class Statistics:

@@ -1,0 +1,42 @@
+"""GET /v2: the server and its health, as the Open Inference Protocol says them."""
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from app.http.lifecycle import Lifecycle
+from app.http.routes import open_to_all
+
+EXTENSIONS = (
+    "classification",
+    "model_configuration",
+    "binary_tensor_data",
+    "parameters",
+    "statistics",
+)
+Object = dict[str, Any]
+
+
+def router(lifecycle: Lifecycle) -> APIRouter:
+    """Open to all: nothing here shows what a key protects."""
+    routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
+
+    @routes.get("", summary="The server")
+    @routes.get("/", include_in_schema=False)
+    @open_to_all
+    async def server() -> Object:
+        return {"name": "digitserve", "version": version("digitserve"), "extensions": EXTENSIONS}
+
+    @routes.get("/health/live", summary="The process answers")
+    @open_to_all
+    async def live() -> Object:
+        return {"live": True}
+
+    @routes.get("/health/ready", summary="Whether new requests are answered")
+    @open_to_all
+    async def ready() -> Response:
+        return Response(status_code=503 if lifecycle.draining else 200)
+
+    return routes

@@ -112,9 +112,10 @@ def see_here(body: bytes, content_type: str) -> Seen | Unfinished:
             with _Timed(spent, "normalise"):
                 frame = normalise(pixels, budget)
     except TooMuchWork:
-        if allowed > HERE_SECONDS:
-            return Unfinished(budget.whole - budget.left)
-        raise
+        begun = budget.whole - budget.left
+        if begun + HOP_SECONDS + begun + budget.refused > allowed:  # nor could a process get so far
+            raise
+        return Unfinished(begun)
     budget.left += allowed - budget.whole
     return Seen(frame, spent, budget)
 

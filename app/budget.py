@@ -19,10 +19,11 @@ BATCH_SECONDS_A_KB, BATCH_MOST_SECONDS = 0.01, 10.0
 class Budget:
     """What is left of one request's work, in seconds of one core."""
 
-    __slots__ = ("left", "whole")
+    __slots__ = ("left", "refused", "whole")
 
     def __init__(self, seconds: float) -> None:
         self.whole = self.left = seconds
+        self.refused = 0.0  # seconds of what was refused
 
     def charge(self, seconds: float, work: str, *figures: object) -> None:
         """Count what `work` is about to cost. Raises TooMuchWork where that is more than is left.
@@ -30,6 +31,7 @@ class Budget:
         `work` says in a caller's words what it is, as in "looking at {:,}x{:,} pixels", of whatever `figures`.
         """
         if seconds > self.left:
+            self.refused = seconds
             raise TooMuchWork(
                 f"{work.format(*figures)} would take about {seconds * 1e3:,.0f} ms, and {self.left * 1e3:,.0f} ms "
                 f"are left of the {self.whole * 1e3:,.0f} ms that a body of this size may take. "

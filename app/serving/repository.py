@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypedDict
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -15,6 +15,7 @@ from app.inference.contract import Contract
 from app.inference.session import CPU, Session, Tensors
 from app.inference.warmup import WarmUp, warm_up
 from app.serving.batcher import Batcher
+from app.serving.tensors import Reference
 from app.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
@@ -54,13 +55,6 @@ class Task(Protocol):
 
     def open(self, manifest: Manifest, session: Session) -> Runner:
         """Raises BundleError where the model breaks its contract, or does not answer its golden set."""
-
-
-class Reference(TypedDict):
-    """What every answer says of its model."""
-
-    name: str
-    version: str
 
 
 class Opened(NamedTuple):

@@ -1,12 +1,19 @@
 """The request that every model understands, and its answer: named tensors. Source: Open Inference Protocol 2.0."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from numpy.typing import NDArray
 
 from app.inference.contract import Tensor
 
 Array = NDArray[Any]
+
+
+class Reference(TypedDict):
+    """What every answer says of its model."""
+
+    name: str
+    version: str
 
 
 class Wanted(NamedTuple):

@@ -73,7 +73,8 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self.loop_lag = LoopLag(registry)
-        counter, histogram, gauge = (partial(kind, registry=registry) for kind in (Counter, Histogram, Gauge))
+        counter, histogram = partial(Counter, registry=registry), partial(Histogram, registry=registry)
+        gauge = partial(Gauge, registry=registry)
         self.requests = counter("digitserve_requests", "Requests answered.", ["route", "method", "status"])
         self.request_seconds = histogram(
             "digitserve_request_seconds",

@@ -19,7 +19,7 @@ from app.http.v1 import schemas
 from app.imaging.normalise import Frame
 from app.imaging.parts import Box
 from app.imaging.verdicts import ADVICE, Verdict
-from app.serving.repository import Reference
+from app.serving.tensors import Reference
 from app.tasks.digits.arrays import SIDE, Frames
 from app.tasks.digits.classifier import ENERGY
 from app.tasks.digits.decisions import Decision

@@ -5,7 +5,7 @@ Nothing here takes long for a body of up to SMALL bytes of JSON; what is larger 
 
 import asyncio
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import orjson
 from app.errors import BadRequest, WrongShape
 from app.http.v2 import binary
 from app.inference.datatypes import BY_NAME, BYTES, Datatype
-from app.serving.tensors import Array, InferenceRequest, InferenceResult, Output, Wanted
+from app.serving.tensors import Array, InferenceRequest, InferenceResult, Output, Reference, Wanted
 
 SMALL = 65_536  # bytes of JSON that are parsed on the event loop
 MOST_AXES = 16
@@ -102,12 +102,12 @@ def from_json(data: Any, datatype: Datatype, elements: int) -> Array:
         strings = np.empty(elements, np.object_)
         strings[:] = [text.encode() for text in flat]
         return strings
-    if not NUMBERS.issuperset(map(type, flat)):
+    kinds = set(map(type, flat))
+    if not kinds <= NUMBERS:
         raise WrongShape(f"values of {datatype.name} are numbers; others came")
+    if float in kinds and datatype.numpy.kind != "f":
+        raise WrongShape(f"values of {datatype.name} are whole; fractions came")
     try:
-        values = np.array(flat)
-        if values.dtype.kind == "f" and datatype.numpy.kind != "f":
-            raise WrongShape(f"values of {datatype.name} are whole; fractions came")
         return np.array(flat, datatype.numpy)  # which raises where one is too large, as `astype` does not
     except OverflowError as error:
         raise WrongShape(f"a value does not fit into {datatype.name} ({error})") from error
@@ -172,7 +172,7 @@ class Written(NamedTuple):
     """How much of it is JSON, where bytes of tensors follow."""
 
 
-async def write(model: Mapping[str, str], asked: Asked, result: InferenceResult) -> Written:
+async def write(model: Reference, asked: Asked, result: InferenceResult) -> Written:
     """The answer. Others have their turn while a large one is written."""
     entries, tail = [], []
     for output in result:

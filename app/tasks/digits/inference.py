@@ -31,7 +31,9 @@ class PreparedFrames(NamedTuple):
     def rows(self) -> int:
         return len(self.inputs[0])
 
-    images = rows
+    @property
+    def images(self) -> int:
+        return self.rows
 
 
 class InferDigits:

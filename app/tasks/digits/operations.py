@@ -35,7 +35,9 @@ class PreparedImage(NamedTuple):
     def rows(self) -> int:
         return len(self.inputs[0])
 
-    images = rows
+    @property
+    def images(self) -> int:
+        return self.rows
 
 
 class Predict:

@@ -57,7 +57,17 @@ def take_inputs(contract: Contract, came: Mapping[str, Array], *, batched: bool)
                 f"the input `{tensor.name}` has the shape {list(tensor.shape)}, {ANY} for any size; "
                 f"got {list(values.shape)}"
             )
-        yield values
+        yield _texts(values) if tensor.datatype.name == BYTES else values
+
+
+def _texts(values: Array) -> Array:
+    """As ONNX Runtime wants them. Raises WrongShape where one is no UTF-8."""
+    texts = np.empty(values.size, np.object_)
+    try:
+        texts[:] = [one.decode() for one in values.ravel().tolist()]
+    except UnicodeDecodeError as error:
+        raise WrongShape(f"a model's texts are UTF-8; others came ({error.reason})") from error
+    return texts.reshape(values.shape)
 
 
 def take_wanted(contract: Contract, wanted: list[Wanted] | None) -> list[Wanted]:

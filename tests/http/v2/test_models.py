@@ -110,7 +110,7 @@ def test_the_manifest_has_the_last_word(tmp_path: Path) -> None:
 
 
 def test_the_reason_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="`y` is a seq.*ConcatFromSequence"):
+    with pytest.raises(BundleError, match=r"`y` is a seq.*ConcatFromSequence"):
         opened(models.put(tmp_path, "sequence", models.sequence()))
 
 

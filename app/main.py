@@ -59,7 +59,7 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     repository = Repository(settings, metrics, TASKS)
     pool = Pool(max(1, usable_cores() // settings.workers), IN_PROCESSES, settings.max_wait_seconds)
     preprocessor = Preprocessor(settings, pool)
-    service, limits = Service(settings, repository, metrics), Limits(settings)
+    service, limits = Service(settings, repository), Limits(settings)
     digits = Digits(settings, service, preprocessor, metrics)
     inference = Inference(settings, service, pool, limits, {DIGITS: InferDigits(preprocessor), TENSORS: Infer()})
 

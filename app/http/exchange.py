@@ -1,19 +1,21 @@
 """One HTTP request and its answer: HTTP's side of a `RequestContext`."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from functools import lru_cache
+from time import monotonic
 from typing import NamedTuple
 
 from starlette.types import Scope
 
+from app.config import Right
 from app.errors import BadRequest
-from app.http.routes import UNMATCHED, Route
+from app.http.routes import UNMATCHED
 from app.serving.context import IsGone, RequestContext, new_request_id
 
 ACCEPTABLE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 MOST_DEADLINE_MS = 1e9
+NO_PARAMETERS: dict[str, str] = {}
 
 
 class Answer(NamedTuple):
@@ -28,7 +30,18 @@ class Answer(NamedTuple):
 class Exchange(RequestContext):
     """What came with the request, and what is known of its answer."""
 
-    __slots__ = ("address", "headers", "held_bytes", "method", "parameters", "path", "query", "route", "status")
+    __slots__ = (
+        "address",
+        "headers",
+        "held_bytes",
+        "method",
+        "parameters",
+        "path",
+        "query",
+        "right",
+        "status",
+        "template",
+    )
 
     def __init__(self, scope: Scope, is_gone: IsGone) -> None:
         """`is_gone` says whether the caller has hung up."""
@@ -37,16 +50,12 @@ class Exchange(RequestContext):
         self.query: bytes = scope["query_string"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.address: str = scope["client"][0] if scope.get("client") else "unknown"
-        self.route: Route | None = None
-        self.parameters: dict[str, str] = {}  # of its path
+        self.template = UNMATCHED  # its route's, so that no caller can make up names for metrics
+        self.right: Right | None = None  # that its route needs
+        self.parameters = NO_PARAMETERS  # of its path
         self.held_bytes = 0  # of its body
         self.status = 0  # 0 until an answer has begun
-        super().__init__(_request_id(self.headers.get(b"x-request-id")), self.address, is_gone)
-
-    @property
-    def template(self) -> str:
-        """Its route's, so that no caller can make up names for metrics."""
-        return UNMATCHED if self.route is None else self.route.template
+        RequestContext.__init__(self, _request_id(self.headers.get(b"x-request-id")), self.address, is_gone)
 
     def header(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")
@@ -55,7 +64,7 @@ class Exchange(RequestContext):
         """After so many seconds, or the milliseconds that X-Deadline-Ms says where those are fewer. Raises BadRequest
         where it says none.
         """
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         self.deadline = now + most_seconds
         if b"x-deadline-ms" not in self.headers:
             return

@@ -1,12 +1,13 @@
 """The outermost layer: who answers a request, and what every answer carries.
 
-A request is answered by `_answered`, whichever way it came. It comes by one of two lanes: the fast one for bodies that
+A handler answers, whichever way a request came. It comes by one of two lanes: the fast one for bodies that
 came with their heads, run here and now (`serving.inline`) and answered in one write; and ASGI, a task each, for all
 else. Handlers are found by path, in front of FastAPI, whose routing alone costs more than running a small model.
 FastAPI answers the rest, and documents these.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from typing import Any
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,7 +20,7 @@ from app.http.lifecycle import Lifecycle
 from app.http.limits import Limits
 from app.http.problems import problem
 from app.http.proxies import Proxies
-from app.http.routes import Routes
+from app.http.routes import UNMATCHED, Routes
 from app.http.v2.errors import PREFIX as V2
 from app.http.v2.errors import refusal
 from app.http.wire import Headers, Wire, is_gone_of
@@ -33,7 +34,7 @@ CALLER_GONE = 499  # nginx's number for a caller that hung up; never sent, only 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # that are counted by name
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")  # an answer is what its Content-Type says, nothing else
 
-Handler = Callable[[Exchange, Body], Awaitable[Answer]]
+Handler = Callable[[Exchange, Body], Coroutine[Any, Any, Answer]]
 
 
 class Front:
@@ -76,18 +77,23 @@ class Front:
         """Answer a request that has arrived whole."""
         exchange, handler = self._begun(wire.scope, wire.is_gone)
         assert handler is not None  # `takes` has seen it
-        body = Arrived(wire.body, exchange, self._limits)
 
-        def done(outcome: Answer | Exception | None) -> None:
+        def done(outcome: Answer | Exception) -> None:
             try:
-                if isinstance(outcome, Answer):
-                    assert isinstance(outcome.body, bytes)
-                    headers = self._headers(outcome, exchange)
-                    wire.respond(outcome.status, headers, outcome.body, close=self._lifecycle.draining)
+                answer = self._settled(outcome, exchange)
+                if answer is not None:
+                    assert isinstance(answer.body, bytes)
+                    headers = self._headers(answer, exchange)
+                    wire.respond(answer.status, headers, answer.body, close=self._lifecycle.draining)
             finally:
                 self._end(exchange)
 
-        inline.start(self._answered(handler, exchange, body), done)
+        try:
+            self._enter(exchange)
+        except ServiceError as error:
+            done(error)
+        else:
+            inline.start(handler(exchange, Arrived(wire.body, exchange, self._limits)), done)
 
     def refusal(self, error: ServiceError, client: tuple[str, int] | None) -> tuple[int, Headers, bytes]:
         """Status, headers and body for a caller of whom no request could be read; counted as all are."""
@@ -105,11 +111,20 @@ class Front:
             await self._framework(scope, receive, send)
             return
         exchange, handler = self._begun(scope, is_gone_of(scope))
+        outcome: Answer | Exception | None
         try:
-            if handler is None:
-                answer = await self._asked(scope, receive, send, exchange)
-            else:
-                answer = await self._answered(handler, exchange, Arriving(receive, exchange, self._limits))
+            try:
+                self._enter(exchange)
+                outcome = None
+                if handler is None:
+                    await self._ask_framework(exchange, scope, receive, send)
+                else:
+                    outcome = await handler(exchange, Arriving(receive, exchange, self._limits))
+            except Exception as error:
+                if exchange.status:
+                    raise  # the answer has begun: all that is left is to cut the connection
+                outcome = error
+            answer = None if outcome is None else self._settled(outcome, exchange)
             if answer is not None:
                 await self._send(answer, exchange, send)
         except CallerGone:
@@ -117,31 +132,15 @@ class Front:
         finally:
             self._end(exchange)
 
-    async def _answered(self, handler: Handler, exchange: Exchange, body: Body) -> Answer | None:
+    def _settled(self, outcome: Answer | Exception, exchange: Exchange) -> Answer | None:
         """The answer, be it to an error; None where nobody waits for one."""
-        try:
-            self._enter(exchange)
-            answer = await handler(exchange, body)
-        except CallerGone:
+        if isinstance(outcome, Answer):
+            exchange.status = outcome.status
+            return outcome
+        if isinstance(outcome, CallerGone):
             exchange.status = CALLER_GONE
             return None
-        except Exception as error:
-            return self._rendered(error, exchange)
-        exchange.status = answer.status
-        return answer
-
-    async def _asked(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> Answer | None:
-        """None where the framework has answered."""
-        try:
-            self._enter(exchange)
-            await self._ask_framework(exchange, scope, receive, send)
-        except CallerGone:
-            exchange.status = CALLER_GONE
-        except Exception as error:
-            if exchange.status:
-                raise  # the answer has begun: all that is left is to cut the connection
-            return self._rendered(error, exchange)
-        return None
+        return self._rendered(outcome, exchange)
 
     async def _send(self, answer: Answer, exchange: Exchange, send: Send) -> None:
         headers = self._headers(answer, exchange)
@@ -157,6 +156,8 @@ class Front:
         await send({"type": "http.response.body"})
 
     async def _ask_framework(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        """Its answer is sent as it comes."""
+
         async def observed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
@@ -186,14 +187,15 @@ class Front:
         found = self.routes.find(exchange.path)
         if found is None:
             return exchange, None
-        exchange.route, exchange.parameters = found
-        return exchange, self._handlers.get(found.route.template) if exchange.method == "POST" else None
+        route, exchange.parameters = found
+        exchange.template, exchange.right = route.template, route.right
+        return exchange, self._handlers.get(route.template) if exchange.method == "POST" else None
 
     def _enter(self, exchange: Exchange) -> None:
         """By its route. Raises NotFound where there is none, and what `Limits.admit` does."""
-        if exchange.route is None:
+        if exchange.template is UNMATCHED:
             raise NotFound(f"there is nothing at {exchange.path}; /docs lists what there is")
-        self._limits.admit(exchange, exchange.route.right)
+        self._limits.admit(exchange, exchange.right)
 
     def _headers(self, answer: Answer, exchange: Exchange) -> list[tuple[bytes, bytes]]:
         headers = [
@@ -223,7 +225,8 @@ class Front:
         self._limits.release(exchange)
         method = exchange.method if exchange.method in METHODS else "other"
         seconds = exchange.age()
-        self._metrics.answered(exchange.template, method, str(exchange.status), exchange.stages, seconds)
+        of_model = exchange.model, exchange.rows
+        self._metrics.answered(exchange.template, method, exchange.status, *of_model, exchange.stages, seconds)
         self._access.note(exchange, method, seconds)
 
 

@@ -8,8 +8,10 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.errors import CallerGone, DeadlineExceeded, QueueFull
 from app.inference.session import Tensors
@@ -239,11 +241,13 @@ def _gather(slices: list[Slice]) -> Tensors:
         submission, start, stop = slices[0]
         whole = stop - start == submission.rows
         return submission.inputs if whole else tuple(tensor[start:stop] for tensor in submission.inputs)
-    inputs = zip(*(submission.inputs for submission, _, _ in slices), strict=True)
-    return tuple(
-        np.concatenate([tensor[start:stop] for tensor, (_, start, stop) in zip(tensors, slices, strict=True)])
-        for tensors in inputs
-    )
+    return tuple([np.concatenate([_rows(*one, place) for one in slices]) for place in range(len(slices[0][0].inputs))])
+
+
+def _rows(submission: Submission, start: int, stop: int, place: int) -> NDArray[Any]:
+    """Of one of its inputs."""
+    tensor = submission.inputs[place]
+    return tensor if stop - start == submission.rows else tensor[start:stop]
 
 
 def _deliver(

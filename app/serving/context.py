@@ -1,11 +1,10 @@
 """What every room on the way of a request needs to know of it, whatever brought it."""
 
-import asyncio
 import math
 import os
 from collections.abc import Callable, Mapping
 from itertools import count
-from time import perf_counter
+from time import monotonic, perf_counter  # monotonic is the event loop's clock, and sooner asked
 
 from app.errors import CallerGone, DeadlineExceeded
 
@@ -42,6 +41,7 @@ class RequestContext:
         "mark",
         "model",
         "request_id",
+        "rows",
         "stages",
         "started",
     )
@@ -55,6 +55,7 @@ class RequestContext:
         self.deadline = deadline
         self.stages: dict[str, float] = {}  # seconds
         self.largest_run = 0  # rows of the largest run that the request was part of
+        self.rows = 0  # that a model was asked for
         self.model = ""  # NAME/VERSION of the one that is asked
         self.decision = ""  # on a single image
 
@@ -64,7 +65,7 @@ class RequestContext:
 
     def check_deadline(self) -> None:
         """Raises DeadlineExceeded where it has passed."""
-        if asyncio.get_running_loop().time() >= self.deadline:
+        if monotonic() >= self.deadline:
             raise self.too_late("before the model was asked")
 
     def check_caller(self) -> None:

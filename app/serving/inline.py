@@ -18,6 +18,12 @@ def start(coroutine: Coroutine[Any, Any, Result], done: Callable[[Result | Excep
     _Started(coroutine, done).step()
 
 
+class Driver:
+    """Whether a coroutine is being run by `start` at this moment: then its submissions call back, else a task waits."""
+
+    is_running = False
+
+
 class _Started:
     __slots__ = ("_coroutine", "_done")
 
@@ -26,13 +32,17 @@ class _Started:
         self._done = done
 
     def step(self, _: object = None) -> None:
+        outer, Driver.is_running = Driver.is_running, True
         try:
             awaited = self._coroutine.send(None)
         except StopIteration as end:
+            Driver.is_running = outer
             self._done(end.value)
         except Exception as error:
+            Driver.is_running = outer
             self._done(error)
         else:
+            Driver.is_running = outer
             if awaited is None:
                 asyncio.get_running_loop().call_soon(self.step)
             else:

@@ -1,15 +1,14 @@
 """The one way of every request: admission, preparation, the batcher, conclusion."""
 
-from collections.abc import AsyncIterator, Iterator
-from time import perf_counter
-from typing import Protocol, Self, TypeVar
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from types import CoroutineType
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from app.config import Settings
 from app.inference.session import Tensors
 from app.serving.context import RequestContext
 from app.serving.rate import Rate
 from app.serving.repository import LiveModel, Repository
-from app.telemetry.metrics import Metrics
 
 
 class Prepared(Protocol):
@@ -33,6 +32,7 @@ class Sliceable(Prepared, Protocol):
         """The same in consecutive pieces of up to so many rows."""
 
 
+NOTHING: Tensors = ()
 Request = TypeVar("Request", contravariant=True)
 P = TypeVar("P", bound=Prepared)
 S = TypeVar("S", bound=Sliceable)
@@ -40,22 +40,26 @@ Result = TypeVar("Result", covariant=True)
 
 
 class Operation(Protocol[Request, P, Result]):
-    """Something that a task does for a request."""
+    """Something that a task does for a request. What may take long is not done on the event loop.
 
-    async def prepare(self, model: LiveModel, request: Request, context: RequestContext) -> P:
-        """Raises ServiceError. What may take long is not done on the event loop."""
+    Each step is a coroutine only where it has to wait: to make one costs a small image 1 % of its time.
+    """
 
-    async def conclude(self, model: LiveModel, prepared: P, outputs: Tensors, context: RequestContext) -> Result:
+    def prepare(self, model: LiveModel, request: Request, context: RequestContext) -> P | Coroutine[Any, Any, P]:
+        """Raises ServiceError."""
+
+    def conclude(
+        self, model: LiveModel, prepared: P, outputs: Tensors, context: RequestContext
+    ) -> Result | Coroutine[Any, Any, Result]:
         """`outputs` are the model's for all rows of the inputs; none at all where there were no rows."""
 
 
 class Service:
     """Knows no transport, no task and no picture: transports say how a request is read, tasks what is done with it."""
 
-    def __init__(self, settings: Settings, repository: Repository, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, repository: Repository) -> None:
         self._repository = repository
         self._rate = Rate(settings.rate_images_per_second)
-        self._metrics = metrics
 
     def admit(self, name: str | None, version: str | None, context: RequestContext, *, single: bool) -> LiveModel:
         """The live model that is asked for, chosen once, before a request's body is read, and kept to its end.
@@ -72,14 +76,21 @@ class Service:
         self, operation: Operation[Request, P, Result], model: LiveModel, request: Request, context: RequestContext
     ) -> Result:
         """Raises ServiceError, CallerGone, and what a model that breaks raises."""
-        started = perf_counter()
-        try:
-            prepared = await operation.prepare(model, request, context)
-            self._rate.charge(context.caller, prepared.images - 1)
-            return await self._run(operation, model, prepared, context, started)
-        except Exception:
-            self._metrics.not_inferred(*model.names, perf_counter() - started)
-            raise
+        prepared = operation.prepare(model, request, context)
+        if isinstance(prepared, CoroutineType):
+            prepared = await prepared
+            context.check_deadline()
+        ready: P = prepared  # type: ignore[assignment]  # mypy takes P for what may be a coroutine too
+        if ready.images > 1:
+            self._rate.charge(context.caller, ready.images - 1)
+        outputs = NOTHING
+        if ready.rows:
+            done = await model.batcher.submit(ready.inputs, context.deadline, context.is_gone)
+            context.ran(done.queued, done.ran, done.largest_run)
+            outputs = done.outputs
+        context.rows += ready.rows
+        result = operation.conclude(model, ready, outputs, context)
+        return await result if isinstance(result, CoroutineType) else result  # type: ignore[return-value]  # as above
 
     async def stream(
         self,
@@ -89,30 +100,21 @@ class Service:
         context: RequestContext,
         rows: int,
     ) -> AsyncIterator[Result]:
-        """The same, up to so many rows at a time."""
-        prepared = await operation.prepare(model, request, context)
-        self._rate.charge(context.caller, prepared.images - 1)
-        for part in prepared.slices(rows):
-            yield await self._run(operation, model, part, context, perf_counter())
+        """The same, up to so many rows at a time, each an inference of its own."""
+        prepared = operation.prepare(model, request, context)
+        if isinstance(prepared, CoroutineType):
+            prepared = await prepared
+        ready: S = prepared  # type: ignore[assignment]  # as above
+        begun = _Begun(operation)
+        for part in ready.slices(rows):
+            yield await self.infer(begun, model, part, context)
 
-    async def _run(
-        self,
-        operation: Operation[Request, P, Result],
-        model: LiveModel,
-        prepared: P,
-        context: RequestContext,
-        started: float,
-    ) -> Result:
-        outputs: Tensors = ()
-        queued = ran = 0.0
-        prepare_seconds = perf_counter() - started
-        if prepared.rows:
-            context.check_deadline()
-            done = await model.batcher.submit(prepared.inputs, context.deadline, context.is_gone)
-            outputs, queued, ran = done.outputs, done.queued, done.ran
-            context.ran(queued, ran, done.largest_run)
-        result = await operation.conclude(model, prepared, outputs, context)
-        seconds = perf_counter() - started
-        of_stages = seconds, queued, prepare_seconds, ran, seconds - queued - ran - prepare_seconds
-        self._metrics.inferred(*model.names, prepared.images, of_stages)
-        return result
+
+class _Begun(Generic[P, Result]):
+    """An operation on what has been prepared."""
+
+    def __init__(self, operation: Operation[Any, P, Result]) -> None:
+        self.conclude = operation.conclude
+
+    def prepare(self, _: LiveModel, prepared: P, __: RequestContext) -> P:
+        return prepared

@@ -11,6 +11,7 @@ import structlog
 
 from app.inference.session import Tensors
 from app.serving.context import IsGone
+from app.serving.inline import Driver
 
 log = structlog.get_logger()
 
@@ -58,7 +59,7 @@ class Submission:
         """This, once it is done. Raises DeadlineExceeded, CallerGone and what the run raises."""
         try:
             if not self.done:
-                if asyncio.current_task() is None:
+                if Driver.is_running:
                     yield self
                 else:
                     future = asyncio.get_running_loop().create_future()

@@ -5,6 +5,7 @@ import os
 from collections import defaultdict
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import prometheus_client
@@ -19,8 +20,8 @@ disable_created_metrics()  # a second series for each, of no use to anyone here
 
 LAGS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
 LOOK_EVERY = 0.02  # seconds: as long as the event loop may be held
-STAGES = "total", "queue", "prepare", "infer", "conclude"  # of a request to a model
 SUCCESS, FAILURE = "success", "failure"
+REFUSED = 400  # the least status of a request that came to nothing
 IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 PENDING_SECONDS = 0.05  # for which a worker may know of requests that the others' /metrics does not show yet
 
@@ -111,33 +112,27 @@ class Metrics:
         self.run_seconds = counter(
             "digitserve_run_seconds", "Seconds of ONNX Runtime runs, by their rows.", ["model", "version", "rows"]
         )
-        # By route, method, status and stages: the seconds of each stage and in all, one tuple a request.
-        self._answered: defaultdict[tuple[str, ...], list[tuple[float, ...]]] = defaultdict(list)
+        # By route, method, status, model and stages: the seconds of each stage and in all, and the rows, a request.
+        self._answered: defaultdict[tuple[Any, ...], list[tuple[float, ...]]] = defaultdict(list)
         self._read: defaultdict[tuple[str, str, str], int] = defaultdict(int)
-        self._inferred: defaultdict[tuple[str, str, str], list[tuple[float, ...]]] = defaultdict(list)
         self._ran: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
         self._flush_scheduled = False
         self._reading: asyncio.Future[Collected] | None = None
         self._read_again_at = 0.0
 
-    def answered(self, route: str, method: str, status: str, stages: dict[str, float], seconds: float) -> None:
-        """Count a request, which took `seconds` in all. On the event loop; to be seen PENDING_SECONDS later at most."""
-        self._answered[route, method, status, *stages].append((*stages.values(), seconds))
+    def answered(
+        self, route: str, method: str, status: int, model: str, rows: int, stages: dict[str, float], seconds: float
+    ) -> None:
+        """Count a request, which took `seconds` in all; `model` is the NAME/VERSION that was asked for `rows`, if any.
+
+        On the event loop; to be seen PENDING_SECONDS later at most.
+        """
+        self._answered[route, method, status, model, *stages].append((*stages.values(), seconds, rows))
         self._flush_soon()
 
     def images_read(self, model: str, version: str, decision: str, images: int = 1) -> None:
         """Count images that a model has read. On the event loop; to be seen PENDING_SECONDS later at most."""
         self._read[model, version, decision] += images
-        self._flush_soon()
-
-    def inferred(self, model: str, version: str, rows: int, seconds: tuple[float, ...]) -> None:
-        """Count a request that a model has answered; `seconds` are of STAGES."""
-        self._inferred[model, version, SUCCESS].append((rows, *seconds))
-        self._flush_soon()
-
-    def not_inferred(self, model: str, version: str, seconds: float) -> None:
-        """Count a request that was for a model and came to nothing."""
-        self._inferred[model, version, FAILURE].append((0, seconds))
         self._flush_soon()
 
     def ran(self, model: str, version: str, rows: int, seconds: float) -> None:
@@ -154,29 +149,35 @@ class Metrics:
         """Hand what has been counted to prometheus_client."""
         self._flush_scheduled = False
         answered, self._answered = self._answered, defaultdict(list)
-        for (route, method, status, *stages), rows in answered.items():
-            self.requests.labels(route, method, status).inc(len(rows))
-            *of_stages, in_all = np.array(rows).T
+        for (route, method, status, model, *stages), requests in answered.items():
+            self.requests.labels(route, method, str(status)).inc(len(requests))
+            *of_stages, in_all, rows = np.array(requests).T
             for stage, seconds in zip(stages, of_stages, strict=True):
                 self.stage_seconds.labels(stage).observe_all(seconds)
             self.request_seconds.labels(route).observe_all(in_all)
+            if model:
+                succeeded = status < REFUSED
+                self._inferred(model, rows, {"": in_all, **dict(zip(stages, of_stages, strict=True))}, ok=succeeded)
         read, self._read = self._read, defaultdict(int)
         for labels, images in read.items():
             self.images.labels(*labels).inc(images)
-        self._flush_models()
-
-    def _flush_models(self) -> None:
-        inferred, self._inferred = self._inferred, defaultdict(list)
-        for (model, version, outcome), requests in inferred.items():
-            self.inferences.labels(model, version, outcome).inc(len(requests))
-            rows, *seconds = np.sum(requests, axis=0).tolist()
-            self.inference_rows.labels(model, version).inc(rows)
-            for stage, sum_of_stage in zip(STAGES if outcome == SUCCESS else (FAILURE,), seconds, strict=True):
-                self.inference_seconds.labels(model, version, stage).inc(sum_of_stage)
         ran, self._ran = self._ran, defaultdict(list)
         for (model, version, size), runs in ran.items():
             self.runs.labels(model, version, str(size)).inc(len(runs))
             self.run_seconds.labels(model, version, str(size)).inc(sum(runs))
+
+    def _inferred(
+        self, label: str, rows: NDArray[np.float64], seconds: dict[str, NDArray[np.float64]], *, ok: bool
+    ) -> None:
+        """Requests to one model; `seconds` are by stage, and in all by no name. float64 [N] each."""
+        model, version = label.split("/")
+        self.inferences.labels(model, version, SUCCESS if ok else FAILURE).inc(len(rows))
+        if not ok:
+            self.inference_seconds.labels(model, version, FAILURE).inc(float(seconds[""].sum()))
+            return
+        self.inference_rows.labels(model, version).inc(float(rows.sum()))
+        for stage, of_stage in seconds.items():
+            self.inference_seconds.labels(model, version, stage or SUCCESS).inc(float(of_stage.sum()))
 
     async def collect(self) -> Collected:
         """All that has been counted, over all workers. Their files are read on a thread, and once for all who ask

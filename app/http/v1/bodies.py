@@ -17,7 +17,7 @@ from app.http.v1.multipart import Part
 from app.imaging.decode import FORMATS
 from app.tasks.digits import arrays
 from app.tasks.digits.arrays import FRAME_BYTES, Frames
-from app.tasks.digits.work import BatchRequest, ImageRequest, Item
+from app.tasks.digits.work import BatchRequest, Cut, ImageRequest, Item
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Sized)
@@ -52,7 +52,15 @@ _remembered = lru_cache(_plain)
 
 def image_request(content_type: str, body: bytes, *, explain: bool = False) -> ImageRequest:
     """The one image of a body, to be read where and when that is due."""
-    return ImageRequest(body, partial(single, content_type=content_type), is_read_quickly(content_type, body), explain)
+    cut = _remembered_cut(content_type) if len(content_type) < LONG else _cut(content_type)
+    return ImageRequest(body, cut, is_read_quickly(content_type, body), explain)
+
+
+def _cut(content_type: str) -> Cut:
+    return partial(single, content_type=content_type)
+
+
+_remembered_cut = lru_cache(_cut)
 
 
 def batch_request(content_type: str, body: bytes, limits: BatchLimits) -> BatchRequest:

@@ -1,7 +1,8 @@
 """POST /v1/predict, /v1/predict/batch, /v1/explain and /v1/read: bodies in, the typed result out, as /v1 writes it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
 
 from app.config import Settings
 from app.errors import BadRequest, ServiceError
@@ -19,6 +20,7 @@ from app.tasks.digits.results import Predictions
 from app.telemetry.metrics import Metrics
 
 SINGLE, BATCH, EXPLAIN, READ = "/v1/predict", "/v1/predict/batch", "/v1/explain", "/v1/read"
+NO_ADDITIONS = frozenset[str]()
 SLICE, SLICE_SEEN = 512, 64  # images whose answers are encoded in one go, without and with pictures: milliseconds
 
 
@@ -38,31 +40,22 @@ class Digits:
         """By path."""
         return {SINGLE: self.single, BATCH: self.batch, EXPLAIN: self.explain, READ: self.read}
 
-    async def single(self, exchange: Exchange, body: Body) -> Answer:
+    def single(self, exchange: Exchange, body: Body) -> Coroutine[Any, Any, Answer]:
         """One image in, one digit out. An image is normalised to MNIST's frame; pixels are taken as they come."""
-        name, version, include = query_of(exchange.query)
-        return await self._one(name, version, include, exchange, body, single=True)
+        return self._one(exchange, body, NO_ADDITIONS, single=True)
 
-    async def explain(self, exchange: Exchange, body: Body) -> Answer:
+    def explain(self, exchange: Exchange, body: Body) -> Coroutine[Any, Any, Answer]:
         """One image in, one digit out, and what in the picture speaks for it and for the runner-up.
 
         Each part of the frame is covered in turn, all in one batch: what matters is where that changes the answer.
         """
-        name, version, include = query_of(exchange.query)
-        return await self._one(name, version, include | answers.EXPLAINED, exchange, body, single=False)
+        return self._one(exchange, body, answers.EXPLAINED, single=False)
 
-    async def _one(
-        self,
-        name: str | None,
-        version: str | None,
-        include: frozenset[str],
-        exchange: Exchange,
-        body: Body,
-        *,
-        single: bool,
-    ) -> Answer:
+    async def _one(self, exchange: Exchange, body: Body, additions: frozenset[str], *, single: bool) -> Answer:
+        name, version, include = query_of(exchange.query)
         model = self._service.admit(name, version, exchange, single=single)
         content = await body.read()
+        include |= additions
         request = bodies.image_request(exchange.header(b"content-type"), content, explain="heatmap" in include)
         prediction = await self._service.infer(self._predict, model, request, exchange)
         answer = Answer(answers.prediction(model.reference, prediction, include))

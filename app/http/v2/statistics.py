@@ -16,11 +16,11 @@ Object = dict[str, Any]
 NANOSECONDS = 1e9
 # The protocol's names of our stages; it counts as many requests for each as succeeded.
 STAGES = {
-    "success": "total",
-    "queue": "queue",
-    "compute_input": "prepare",
-    "compute_infer": "infer",
-    "compute_output": "conclude",
+    "success": (SUCCESS,),
+    "queue": ("queue",),
+    "compute_input": ("read", "decode", "normalise"),
+    "compute_infer": ("infer",),
+    "compute_output": ("encode",),
 }
 
 
@@ -66,7 +66,7 @@ class Statistics:
         name, version = model.names
         succeeded = self._value("digitserve_inferences_total", name, version, SUCCESS)
         failed = self._value("digitserve_inferences_total", name, version, FAILURE)
-        stages = {said: self._seconds(name, version, stage) for said, stage in STAGES.items()}
+        stages = {said: sum(self._seconds(name, version, one) for one in ours) for said, ours in STAGES.items()}
         sizes = sorted(self._sizes[name, version])
         runs = [self._value("digitserve_runs_total", name, version, str(size)) for size in sizes]
         return {

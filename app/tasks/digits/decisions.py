@@ -30,18 +30,17 @@ def decide_rows(thresholds: Thresholds, scores: Scores) -> list[Decision]:
     return [decide(thresholds, *one) for one in zip(confidences, energies, strict=True)]
 
 
-def verdict_on(thresholds: Thresholds, frame: Frame, row: NDArray[np.float32]) -> Verdict:
-    """What may be wrong with a picture, with what the model adds by its scores, float32 [11]."""
-    return frame.judgement.confirmed(float(row[ENERGY]), thresholds.energy)
+def decide_frame(thresholds: Thresholds, frame: Frame, row: NDArray[np.float32]) -> tuple[Decision, Verdict]:
+    """With what may be wrong with the picture, of which the model has the last word by its scores, float32 [11].
 
-
-def decide_frame(thresholds: Thresholds, frame: Frame, row: NDArray[np.float32]) -> Decision:
-    """Of a picture with something wrong nothing is accepted, and what is no digit is rejected."""
-    decision = decide(thresholds, float(row[:ENERGY].max()), float(row[ENERGY]))
-    verdict = verdict_on(thresholds, frame, row)
+    Of a picture with something wrong nothing is accepted, and what is no digit is rejected.
+    """
+    energy = float(row[ENERGY])
+    decision = decide(thresholds, float(row[:ENERGY].max()), energy)
+    verdict = frame.judgement.confirmed(energy, thresholds.energy)
     if verdict in REJECTED:
-        return "reject"
-    return "review" if verdict != "ok" and decision == "accept" else decision
+        return "reject", verdict
+    return "review" if verdict != "ok" and decision == "accept" else decision, verdict
 
 
 def least_sure(decisions: list[Decision]) -> Decision:

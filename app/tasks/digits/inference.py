@@ -51,7 +51,7 @@ class InferDigits:
             raise WrongShape("no image came; send at least one")
         return PreparedFrames((frames,), wanted)
 
-    async def conclude(
+    def conclude(
         self, model: LiveModel, prepared: PreparedFrames, outputs: Tensors, __: RequestContext
     ) -> InferenceResult:
         (scores,) = outputs

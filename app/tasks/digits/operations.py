@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Coroutine, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,12 +15,12 @@ from app.inference.session import Tensors
 from app.serving.context import RequestContext
 from app.serving.repository import LiveModel
 from app.tasks.digits.classifier import ENERGY, NO_SCORES, Scores
-from app.tasks.digits.decisions import decide, decide_frame, decide_rows, least_sure, verdict_on
+from app.tasks.digits.decisions import decide, decide_frame, decide_rows, least_sure
 from app.tasks.digits.manifest import DigitsManifest, Thresholds
 from app.tasks.digits.occlusion import Occlusion, heat, occlude
 from app.tasks.digits.preprocessor import Batch, Preprocessor
 from app.tasks.digits.results import Digit, Explanation, Number, Numbers, Prediction, Predictions, Reading
-from app.tasks.digits.work import BatchRequest, FoundNumbers, ImageRequest, Readings
+from app.tasks.digits.work import BatchRequest, FoundNumbers, ImageRequest, Readings, Seen, Unfinished
 from app.telemetry.metrics import Metrics
 
 READINGS = 5  # of a number: the best, and the next best ones
@@ -29,15 +29,9 @@ READINGS = 5  # of a number: the best, and the next best ones
 class PreparedImage(NamedTuple):
     inputs: Tensors
     frame: Frame
+    rows: int = 1
+    images: int = 1
     occlusion: Occlusion | None = None
-
-    @property
-    def rows(self) -> int:
-        return len(self.inputs[0])
-
-    @property
-    def images(self) -> int:
-        return self.rows
 
 
 class Predict:
@@ -47,26 +41,31 @@ class Predict:
         self._preprocessor = preprocessor
         self._metrics = metrics
 
-    async def prepare(self, model: LiveModel, request: ImageRequest, context: RequestContext) -> PreparedImage:
-        seen = await self._preprocessor.see(request, manifest_of(model), context)
-        if not request.explain:
-            return PreparedImage((seen.frame.pixels[np.newaxis],), seen.frame)
-        occlusion = occlude(seen.frame.pixels)
-        covered = len(occlusion.frames) - 1
-        seen.budget.charge(occlusion.seconds, "covering the picture in {} places", covered)
-        return PreparedImage((occlusion.frames,), seen.frame, occlusion)
+    def prepare(
+        self, model: LiveModel, request: ImageRequest, context: RequestContext
+    ) -> PreparedImage | Coroutine[Any, Any, PreparedImage]:
+        manifest = manifest_of(model)
+        seen = self._preprocessor.see_here(request, manifest, context)
+        if isinstance(seen, Unfinished):
+            return self._prepare_elsewhere(seen, manifest, request, context)
+        return _prepared(seen, request)
 
-    async def conclude(
+    async def _prepare_elsewhere(
+        self, begun: Unfinished, manifest: DigitsManifest, request: ImageRequest, context: RequestContext
+    ) -> PreparedImage:
+        return _prepared(await self._preprocessor.see(begun, request, manifest, context), request)
+
+    def conclude(
         self, model: LiveModel, prepared: PreparedImage, outputs: Tensors, context: RequestContext
     ) -> Prediction:
         manifest = manifest_of(model)
-        (scores,), frame = outputs, prepared.frame
+        scores = outputs[0]
         row = scores[0]
-        decision = context.decision = decide_frame(manifest.thresholds, frame, row)
+        decision, verdict = decide_frame(manifest.thresholds, prepared.frame, row)
+        context.decision = decision
         self._metrics.images_read(manifest.name, manifest.version, decision)
-        verdict = verdict_on(manifest.thresholds, frame, row)
         explanation = None if prepared.occlusion is None else _explained(prepared.occlusion, scores)
-        return Prediction(row, decision, frame, verdict, explanation)
+        return Prediction(row, decision, prepared.frame, verdict, explanation)
 
 
 class PredictBatch:
@@ -79,14 +78,13 @@ class PredictBatch:
     async def prepare(self, model: LiveModel, request: BatchRequest, context: RequestContext) -> Batch:
         return await self._preprocessor.many(request, manifest_of(model), context)
 
-    async def conclude(self, model: LiveModel, prepared: Batch, outputs: Tensors, _: RequestContext) -> Predictions:
+    def conclude(self, model: LiveModel, prepared: Batch, outputs: Tensors, _: RequestContext) -> Predictions:
         manifest = manifest_of(model)
         scores = outputs[0] if outputs else NO_SCORES
         decisions, verdicts = decide_rows(manifest.thresholds, scores), {}
         for row, place in enumerate(prepared.good()):
             if frame := prepared.made.get(place):
-                decisions[row] = decide_frame(manifest.thresholds, frame, scores[row])
-                verdicts[place] = verdict_on(manifest.thresholds, frame, scores[row])
+                decisions[row], verdicts[place] = decide_frame(manifest.thresholds, frame, scores[row])
         for decision, images in Counter(decisions).items():
             self._metrics.images_read(manifest.name, manifest.version, decision, images)
         for code, items in Counter(error.code for error in prepared.errors.values()).items():
@@ -104,17 +102,19 @@ class ReadNumbers:
     async def prepare(self, model: LiveModel, request: ImageRequest, context: RequestContext) -> FoundNumbers:
         return await self._preprocessor.find(request, manifest_of(model), context)
 
-    async def conclude(
+    def conclude(
         self, model: LiveModel, prepared: FoundNumbers, outputs: Tensors, context: RequestContext
+    ) -> Numbers | Coroutine[Any, Any, Numbers]:
+        return self._read(manifest_of(model), prepared, outputs[0], context) if outputs else Numbers([], prepared.scale)
+
+    async def _read(
+        self, manifest: DigitsManifest, found: FoundNumbers, scores: Scores, context: RequestContext
     ) -> Numbers:
-        if not outputs:
-            return Numbers([], prepared.scale)
-        manifest, (scores,) = manifest_of(model), outputs
-        readings = await self._preprocessor.read(prepared, scores, READINGS, manifest, context)
-        numbers = list(_numbers(manifest.thresholds, prepared, scores, readings))
+        readings = await self._preprocessor.read(found, scores, READINGS, manifest, context)
+        numbers = list(_numbers(manifest.thresholds, found, scores, readings))
         for number in numbers:
             self._metrics.images_read(manifest.name, manifest.version, number.decision)
-        return Numbers(numbers, prepared.scale)
+        return Numbers(numbers, found.scale)
 
 
 def manifest_of(model: LiveModel) -> DigitsManifest:
@@ -122,6 +122,17 @@ def manifest_of(model: LiveModel) -> DigitsManifest:
     if not isinstance(model.manifest, DigitsManifest):
         raise WrongTask(f"{model.label} is for {model.manifest.task!r}, and reads no digits; ask it at /v2")
     return model.manifest
+
+
+def _prepared(seen: Seen, request: ImageRequest) -> PreparedImage:
+    """Raises TooMuchWork."""
+    frame, _, budget = seen
+    if not request.explain:
+        return PreparedImage((frame.pixels[np.newaxis],), frame)
+    occlusion = occlude(frame.pixels)
+    frames = len(occlusion.frames)
+    budget.charge(occlusion.seconds, "covering the picture in {} places", frames - 1)
+    return PreparedImage((occlusion.frames,), frame, frames, frames, occlusion)
 
 
 def _explained(occlusion: Occlusion, scores: Scores) -> Explanation:

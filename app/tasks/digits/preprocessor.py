@@ -90,18 +90,25 @@ class Preprocessor:
         self._pool = pool
         self._numbers = count()
 
-    async def see(self, request: ImageRequest, manifest: DigitsManifest, context: RequestContext) -> Seen:
-        """The frame of one image, from a process where it could hold up the event loop. Raises ServiceError."""
-        seen: Seen | Unfinished = Unfinished()
-        if request.is_quick:
-            try:
-                seen = work.see_here(request.body, request.cut, manifest.preparation)
-            except ServiceError as error:
-                context.spend_all(error.spent)
-                raise
-        if isinstance(seen, Unfinished):
-            arguments = request.cut, self._how(manifest), seen
-            seen = await run_for(context, self._pool.admitting(), work.see, *arguments, body=request.body)
+    def see_here(self, request: ImageRequest, manifest: DigitsManifest, context: RequestContext) -> Seen | Unfinished:
+        """The frame of one image, where that cannot hold up the event loop. Raises ServiceError."""
+        if not request.is_quick:
+            return Unfinished()
+        try:
+            seen = work.see_here(request.body, request.cut, manifest.preparation)
+        except ServiceError as error:
+            context.spend_all(error.spent)
+            raise
+        if isinstance(seen, Seen) and seen.spent:
+            context.spend_all(seen.spent)
+        return seen
+
+    async def see(
+        self, begun: Unfinished, request: ImageRequest, manifest: DigitsManifest, context: RequestContext
+    ) -> Seen:
+        """The frame of any image, from a process. Raises ServiceError."""
+        arguments = request.cut, self._how(manifest), begun
+        seen = await run_for(context, self._pool.admitting(), work.see, *arguments, body=request.body)
         context.spend_all(seen.spent)
         return seen
 

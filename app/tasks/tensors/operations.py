@@ -27,13 +27,13 @@ class PreparedTensors(NamedTuple):
 class Infer:
     """Tensors in, tensors out, as they are."""
 
-    async def prepare(self, model: LiveModel, request: InferenceRequest, _: RequestContext) -> PreparedTensors:
+    def prepare(self, model: LiveModel, request: InferenceRequest, _: RequestContext) -> PreparedTensors:
         contract = model.runner.contract
         inputs = tuple(take_inputs(contract, request.inputs, batched=model.runner.batched))
         rows = len(inputs[0]) if model.runner.batched else 1
         return PreparedTensors(inputs, take_wanted(contract, request.wanted), rows)
 
-    async def conclude(
+    def conclude(
         self, model: LiveModel, prepared: PreparedTensors, outputs: Tensors, _: RequestContext
     ) -> InferenceResult:
         tensors = model.runner.contract.outputs

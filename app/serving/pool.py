@@ -249,7 +249,7 @@ async def run_for(
     try:
         return await process.run(job, *arguments, body=body, deadline=context.deadline, is_gone=context.is_gone)
     except TimeoutError as error:
-        raise context.too_late("while it was decoded") from error
+        raise context.too_late("while images were decoded") from error
     except ServiceError as error:
         context.spend_all(error.spent)
         raise

@@ -1,18 +1,10 @@
 """The OpenAPI operations of inference on named tensors. Source: Open Inference Protocol 2.0, its OpenAPI document."""
 
 from app.http.openapi import Documented, Object
+from app.http.v2.errors import REFUSALS
 from app.http.v2.inference import INFER, INFER_VERSION, Inference
 from app.inference.datatypes import BY_NAME
 
-ERROR: Object = {
-    "application/json": {
-        "schema": {
-            "type": "object",
-            "required": ["error"],
-            "properties": {"error": {"type": "string"}, "code": {"type": "string"}},
-        }
-    }
-}
 PARAMETERS: Object = {"type": "object", "additionalProperties": True}
 SHAPE: Object = {"type": "array", "items": {"type": "integer", "minimum": 0}}
 TENSOR: Object = {
@@ -57,8 +49,7 @@ ANSWERS: dict[int | str, Object] = {
         "description": "The outputs.",
         "content": {"application/json": {"schema": ANSWER}, "application/octet-stream": BINARY},
     },
-    "4XX": {"description": "Refused: the error says why, and what to do.", "content": ERROR},
-    "5XX": {"description": "Not able to answer.", "content": ERROR},
+    **REFUSALS,
 }
 
 

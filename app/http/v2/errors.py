@@ -1,5 +1,7 @@
 """Errors as the Open Inference Protocol says them: {"error": "..."}, with HTTP's statuses."""
 
+from typing import Any
+
 import orjson
 
 from app.errors import ServiceError
@@ -7,6 +9,19 @@ from app.http.exchange import Answer
 from app.http.problems import headers_of, said_of, status_of
 
 PREFIX = "/v2"
+CONTENT: dict[str, Any] = {
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "required": ["error"],
+            "properties": {"error": {"type": "string"}, "code": {"type": "string"}},
+        }
+    }
+}
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "Refused: the error says why, and what to do.", "content": CONTENT},
+    "5XX": {"description": "Not able to answer.", "content": CONTENT},
+}
 
 
 def refusal(error: ServiceError) -> Answer:

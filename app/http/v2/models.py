@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from fastapi.responses import Response
 
 from app.config import Right, Settings
 from app.http.routes import needs
+from app.http.v2.errors import REFUSALS
 from app.inference.contract import Tensor
 from app.serving.repository import LiveModel, Repository
 
@@ -16,14 +16,13 @@ Object = dict[str, Any]
 
 def router(repository: Repository, settings: Settings) -> APIRouter:
     """The routes of models, which may change between requests."""
-    routes = APIRouter(prefix="/v2/models/{name}", tags=["Open Inference Protocol"])
+    routes = APIRouter(prefix="/v2/models/{name}", tags=["Open Inference Protocol"], responses=REFUSALS)
 
     @routes.get("/ready", summary="The model answers")
     @routes.get("/versions/{version}/ready", summary="The version answers")
     @needs(Right.PREDICT)
-    async def ready(name: Name, version: str | None = None) -> Response:
-        repository.get(name, version)
-        return Response()
+    async def ready(name: Name, version: str | None = None) -> Object:
+        return {"name": repository.get(name, version).names[0], "ready": True}
 
     @routes.get("", summary="What the model takes and gives")
     @routes.get("/versions/{version}", summary="What the version takes and gives")

@@ -4,10 +4,11 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import Response
 
+from app.errors import Draining
 from app.http.lifecycle import Lifecycle
 from app.http.routes import open_to_all
+from app.http.v2.errors import REFUSALS
 
 EXTENSIONS = (
     "classification",
@@ -21,7 +22,7 @@ Object = dict[str, Any]
 
 def router(lifecycle: Lifecycle) -> APIRouter:
     """Open to all: nothing here shows what a key protects."""
-    routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
+    routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"], responses=REFUSALS)
 
     @routes.get("", summary="The server")
     @routes.get("/", include_in_schema=False)
@@ -36,7 +37,9 @@ def router(lifecycle: Lifecycle) -> APIRouter:
 
     @routes.get("/health/ready", summary="Whether new requests are answered")
     @open_to_all
-    async def ready() -> Response:
-        return Response(status_code=503 if lifecycle.draining else 200)
+    async def ready() -> Object:
+        if lifecycle.draining:
+            raise Draining("the service is shutting down; send new requests to another instance", retry_after=1)
+        return {"ready": True}
 
     return routes

@@ -9,6 +9,7 @@ from prometheus_client import Metric
 
 from app.config import Right
 from app.http.routes import needs
+from app.http.v2.errors import REFUSALS
 from app.serving.repository import LiveModel, Repository
 from app.telemetry.metrics import FAILURE, SUCCESS, Metrics
 
@@ -26,7 +27,7 @@ STAGES = {
 
 def router(repository: Repository, metrics: Metrics) -> APIRouter:
     """The routes of statistics. They come before those of models, whose names they would else be."""
-    routes = APIRouter(prefix="/v2/models", tags=["Open Inference Protocol"])
+    routes = APIRouter(prefix="/v2/models", tags=["Open Inference Protocol"], responses=REFUSALS)
 
     @routes.get("/stats", summary="Counters of all models")
     @needs(Right.METRICS)

@@ -108,6 +108,10 @@ class WrongShape(Undecodable):
     code, title = "wrong_shape", "Wrong shape"
 
 
+class NotRunnable(Undecodable):
+    code, title = "not_runnable", "The model does not run on these inputs"
+
+
 class NoInk(Undecodable):
     code, title = "no_ink", "No ink in the image"
 

@@ -43,9 +43,10 @@ def router(repository: Repository, metrics: Metrics, lifecycle: Lifecycle) -> AP
         if lifecycle.draining:
             raise Draining("the service is shutting down; send new requests to another instance", retry_after=1)
         model = repository.get()
-        if perf_counter() - model.batcher.last_success > JUST_NOW:  # busy with real work is ready too
+        inputs = model.runner.probe()
+        if inputs and perf_counter() - model.batcher.last_success > JUST_NOW:  # busy with real work is ready too
             try:
-                await model.batcher.submit(model.runner.probe(), asyncio.get_running_loop().time() + READY_WITHIN)
+                await model.batcher.submit(inputs, asyncio.get_running_loop().time() + READY_WITHIN)
             except Exception as error:  # whatever broke, the answer to a probe is "not ready"
                 log.error("not ready", exc_info=error)
                 raise Unavailable(

@@ -90,10 +90,10 @@ def read(folder: Path, kind: type[M]) -> Bundle[M]:
     """
     try:
         model = (folder / MODEL_FILE).read_bytes()
-        if (folder / MANIFEST_FILE).exists():
-            manifest = kind.model_validate_json((folder / MANIFEST_FILE).read_bytes())
-        else:
+        if kind.model_fields["task"].default == ANY_MODEL and not (folder / MANIFEST_FILE).exists():
             manifest = _implied(folder, model, kind)
+        else:
+            manifest = kind.model_validate_json((folder / MANIFEST_FILE).read_bytes())
     except (OSError, ValidationError) as error:
         raise BundleError(f"{folder}: {error}") from error
     if (named := (manifest.name, manifest.version)) != (found := (folder.parent.name, folder.name)):

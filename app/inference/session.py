@@ -17,6 +17,7 @@ Tensors = tuple[NDArray[Any], ...]  # in the order of the model's inputs or outp
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}  # exhaustive search repeats for every new batch shape
+FATAL = 4  # of ONNX Runtime's severities: what is less is raised, and would fill the log on a caller's wish
 FELL_BACK = (
     "ONNX Runtime could not load CUDA and fell back to the CPU; its own message above names the missing library; "
     "check the driver with nvidia-smi"
@@ -43,14 +44,17 @@ class Session:
         )
         self._input_names = [spec.name for spec in self.inputs]
         self._output_names = [spec.name for spec in self.outputs]
+        self._options = onnxruntime.RunOptions()
+        self._options.log_severity_level = FATAL
 
     def run(self, inputs: Tensors) -> Tensors:
         """All outputs for all inputs, which have the same number of rows. Raises whatever ONNX Runtime does."""
         if not self._padded:
-            return tuple(self._session.run(self._output_names, dict(zip(self._input_names, inputs, strict=True))))
+            feeds = dict(zip(self._input_names, inputs, strict=True))
+            return tuple(self._session.run(self._output_names, feeds, self._options))
         rows = len(inputs[0])
         feeds = dict(zip(self._input_names, map(padded, inputs), strict=True))
-        return tuple(tensor[:rows] for tensor in self._session.run(self._output_names, feeds))
+        return tuple(tensor[:rows] for tensor in self._session.run(self._output_names, feeds, self._options))
 
 
 def padded(tensor: NDArray[Any]) -> NDArray[Any]:

@@ -13,6 +13,7 @@ TRIES = 3
 HOP_SHARE = 0.1
 # Without one, a thread only divides the same core: a run is on the event loop unless it holds that up for too long.
 LONGEST_HOLD_SECONDS = 0.005
+LONGEST_RUN_SECONDS = 0.5  # after which larger ones are not tried, so that a start does not take minutes
 
 
 class WarmUp(NamedTuple):
@@ -24,7 +25,7 @@ class WarmUp(NamedTuple):
 
 
 def warm_up(
-    run: Callable[[Tensors], object], sample: Callable[[int], Tensors], max_batch_size: int, *, spare_core: bool
+    run: Callable[[Tensors], object], sample: Callable[[int], Tensors | None], max_batch_size: int, *, spare_core: bool
 ) -> WarmUp:
     """Run samples of 1, 2, 4, ... `max_batch_size` rows; once where smaller ones took too long for the event loop.
 
@@ -36,6 +37,10 @@ def warm_up(
     run_seconds: dict[int, float] = {}
     for size in [*(2**power for power in range((max_batch_size - 1).bit_length())), max_batch_size]:
         inputs = sample(size)
+        if inputs is None:
+            break
+        if any(seconds > LONGEST_RUN_SECONDS for seconds in run_seconds.values()):
+            break
         beyond = any(
             seconds > longest for seconds in run_seconds.values()
         )  # how exactly need not be known, nor waited for

@@ -20,6 +20,7 @@ from app.serving.submission import NO_DEADLINE, Queue, Submission
 from app.telemetry.metrics import Metrics
 
 LONG_SECONDS = 5.0  # a deadline so far away is seen when its turn comes: a timer for it costs 4 % of a request
+MOST_OTHERS = 256  # of other shapes that are passed over to fill a run
 SMOOTHING = 0.1  # of the measured time per row: about the last ten runs count
 
 Run = Callable[[Tensors], Tensors]
@@ -42,15 +43,16 @@ class Batcher:
         max_wait_seconds: float = float("inf"),
         inline_rows: int = 0,
         batched: bool = True,
+        shapes_vary: bool = False,
     ) -> None:
-        """Where not `batched`, each submission is run alone and as it is, and counts as one row.
+        """Runs of up to `inline_rows` happen on the event loop, which saves the hop to a thread and back.
 
-        Runs of up to `inline_rows` happen on the event loop, which saves the hop to a thread and back.
-
-        `last_success` is when a run last worked, on time.perf_counter's clock.
+        Where not `batched`, each submission is run alone and as it is, and counts as one row. Where `shapes_vary`, only
+        rows of the same shapes are run together. `last_success` is when a run last worked, on perf_counter's clock.
         """
         self._run = run
         self._batched = batched
+        self._shapes_vary = shapes_vary and batched
         self._max_batch_size = max_batch_size if batched else 1
         self._max_queue_rows = max_queue_rows
         self._max_wait_seconds = max_wait_seconds
@@ -76,6 +78,8 @@ class Batcher:
         """
         rows = len(inputs[0]) if self._batched else 1
         submission = Submission(inputs, rows, deadline, is_gone)
+        if self._shapes_vary:
+            submission.shapes = [tensor.shape[1:] for tensor in inputs]
         if self._queued_rows + rows > self._max_queue_rows:
             raise self._full(f"this request brings {rows}")
         loop = self._loop = self._loop or asyncio.get_running_loop()  # which asks the kernel each time
@@ -144,10 +148,33 @@ class Batcher:
             running.add_done_callback(lambda done: self._end(slices, done.result(), loop))
 
     def _end(self, slices: list[Slice], outcome: Outcome, loop: asyncio.AbstractEventLoop) -> None:
-        self._finish(slices, outcome)
         self._busy = False
+        if isinstance(outcome[0], Exception) and len(slices) > 1:
+            self._run_apart(slices, loop)  # one of them may have broken it for all
+            return
+        self._finish(slices, outcome)
         if self._small.submissions or self._large.submissions:
             self._schedule(loop)
+
+    def _run_apart(self, slices: list[Slice], loop: asyncio.AbstractEventLoop) -> None:
+        """Run these again, each alone, on the thread."""
+        first, *others = slices
+        self._busy = True
+
+        def end(outcome: Outcome) -> None:
+            self._busy = False
+            self._finish([first], outcome)
+            if others:
+                self._run_apart(others, loop)
+            elif self._small.submissions or self._large.submissions:
+                self._schedule(loop)
+
+        try:
+            running = loop.run_in_executor(self._thread, _timed, self._run, [first])
+        except RuntimeError as error:  # no thread could be started
+            end((error, 0.0, perf_counter()))
+        else:
+            running.add_done_callback(lambda done: end(done.result()))
 
     def _take(self) -> list[Slice]:
         """Up to `max_batch_size` rows. While large submissions wait, half of it is theirs, so that neither kind starves
@@ -164,11 +191,14 @@ class Batcher:
     def _take_from(self, queue: Queue, room: int, slices: list[Slice]) -> int:
         """Append slices until `room` is full, and return what is left of it. What nobody waits for is dropped."""
         assert self._loop is not None  # something was submitted
-        now = self._loop.time()
+        now, others = self._loop.time(), list[Submission]()
         for _ in range(len(queue.submissions)):
-            if not room:
+            if not room or len(others) == MOST_OTHERS:
                 break
             submission = queue.submissions.popleft()
+            if slices and submission.shapes != slices[0][0].shapes:
+                others.append(submission)
+                continue
             if submission.is_gone():
                 submission.finish(CallerGone())
             elif submission.deadline <= now:
@@ -183,6 +213,7 @@ class Batcher:
             queue.rows -= submission.taken - start
             if submission.waiting:
                 queue.submissions.append(submission)
+        queue.submissions.extendleft(reversed(others))
         return room
 
     def _publish(self) -> None:

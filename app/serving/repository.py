@@ -11,7 +11,7 @@ from app.cores import usable_cores
 from app.errors import BundleError, ModelNotFound, StartError
 from app.inference import bundle
 from app.inference.bundle import Bundle, Manifest
-from app.inference.contract import Contract
+from app.inference.contract import ANY, Contract
 from app.inference.session import CPU, Session, Tensors
 from app.inference.warmup import WarmUp, warm_up
 from app.serving.batcher import Batcher
@@ -39,11 +39,11 @@ class Runner(Protocol):
     def run(self, inputs: Tensors) -> Tensors:
         """In the task's own form."""
 
-    def sample(self, rows: int) -> Tensors:
-        """Inputs to warm up with, of so many rows."""
+    def sample(self, rows: int) -> Tensors | None:
+        """Inputs to warm up with, of so many rows; None where none are known."""
 
-    def probe(self) -> Tensors:
-        """One row that a sound model answers: readiness asks it."""
+    def probe(self) -> Tensors | None:
+        """One row that a sound model answers: readiness asks it. None where none is known."""
 
 
 class Task(Protocol):
@@ -151,7 +151,8 @@ class Repository:
 
     def _open(self, folder: Path) -> LiveModel:
         settings, opened = self._settings, open_version(folder, self._settings, self._tasks)
-        manifest, session = opened.manifest, opened.session
+        manifest, session, runner = opened.manifest, opened.session, opened.runner
+        shapes_vary = any(ANY in tensor.shape[int(runner.batched) :] for tensor in runner.contract.inputs)
         batcher = Batcher(
             opened.runner.run,
             self._metrics,
@@ -160,8 +161,9 @@ class Repository:
             max_batch_size=settings.max_batch_size,
             max_queue_rows=settings.max_queue_images,
             max_wait_seconds=settings.max_wait_seconds,
-            inline_rows=opened.warmed.inline_rows,
+            inline_rows=0 if shapes_vary else opened.warmed.inline_rows,  # what was measured was of one shape
             batched=opened.runner.batched,
+            shapes_vary=shapes_vary,
         )
         self._metrics.model_info.labels(manifest.name, manifest.version, session.provider, manifest.model_sha256).set(1)
         log.info("live", model=manifest.name, version=manifest.version, provider=session.provider)

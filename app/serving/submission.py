@@ -36,6 +36,7 @@ class Submission:
         "outputs",
         "ran",
         "rows",
+        "shapes",
         "taken",
         "timer",
     )
@@ -43,6 +44,7 @@ class Submission:
     def __init__(self, inputs: Tensors, rows: int, deadline: float, is_gone: IsGone) -> None:
         self.inputs = inputs
         self.rows = rows
+        self.shapes: list[tuple[int, ...]] | None = None  # of its rows, where they may differ from others'
         self.deadline = deadline  # on the event loop's clock
         self.is_gone = is_gone
         self.outputs: Tensors = ()

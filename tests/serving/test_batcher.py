@@ -130,18 +130,65 @@ def test_a_single_image_does_not_wait_for_a_whole_large_batch() -> None:
 
 
 @both_ways
-def test_who_waits_for_a_run_that_cannot_be_put_together_is_told(inline: int) -> None:
-    """Frames of two sizes stand in for a batch that memory has no room for: both fail where they are gathered."""
-
+def test_one_that_breaks_a_run_breaks_it_for_no_other(inline: int) -> None:
     async def test(batcher: Batcher, _: Runs) -> Any:
-        odd = np.zeros((1, 5, 5), np.uint8)
         async with asyncio.timeout(5):
-            told = await asyncio.gather(read(batcher, frames(1)), read(batcher, odd), return_exceptions=True)
-            return told, await read(batcher, frames(2))
+            together = [read(batcher, frames(*marks)) for marks in ((255,), (1,), (2, 3))]
+            return await asyncio.gather(*together, return_exceptions=True), await read(batcher, frames(4))
 
-    (told, after), _, _ = run(test, inline_rows=inline)
-    assert [type(one) for one in told] == [ValueError, ValueError]
-    assert marks(after) == [2]
+    ((broken, first, last), after), runs, _ = run(test, inline_rows=inline)
+    assert isinstance(broken, ArithmeticError)
+    assert [marks(one) for one in (first, last, after)] == [[1], [2, 3], [4]]
+    assert runs.sizes == [4, 1, 1, 2, 1]
+
+
+def test_rows_of_other_shapes_are_not_run_together() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> Any:
+        runs.go.clear()
+        first = asyncio.create_task(read(batcher, frames(1)))
+        await until(lambda: runs.sizes)
+        wide = [np.full((1, 5, 7), mark, np.uint8) for mark in (2, 4)]
+        waiting = [read(batcher, one) for one in (wide[0], frames(3), wide[1], frames(5))]
+        both = asyncio.gather(*waiting)
+        await asyncio.sleep(0)
+        runs.go.set()
+        return [await first, *await both]
+
+    done, runs, _ = run(test, shapes_vary=True)
+    assert [marks(one) for one in done] == [[1], [2], [3], [4], [5]]
+    assert runs.sizes == [1, 2, 2]
+
+
+def test_what_is_not_batched_is_run_alone_and_as_it_is() -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    def scalar_and_all(inputs: Tensors) -> Tensors:
+        shapes.append(inputs[0].shape)
+        return (inputs[0] * inputs[1],)
+
+    async def main() -> Any:
+        batcher = Batcher(
+            scalar_and_all,
+            Metrics(CollectorRegistry()),
+            name="m",
+            version="1",
+            max_batch_size=4,
+            max_queue_rows=9,
+            batched=False,
+        )
+        try:
+            sent = [(np.ones(size), np.array(2.0)) for size in (3, 0, 5)]
+            return await asyncio.gather(*(wait(batcher.submit(one)) for one in sent))
+        finally:
+            batcher.close()
+
+    done = asyncio.run(main())
+    assert [one.outputs[0].tolist() for one in done] == [[2.0] * 3, [], [2.0] * 5]
+    assert shapes == [(3,), (0,), (5,)]
+
+
+async def wait(submission: Submission) -> Submission:
+    return await submission
 
 
 def test_a_run_that_fails_at_once_teaches_no_speed() -> None:
@@ -343,7 +390,7 @@ def test_one_who_cannot_be_told_harms_no_other(inline: int) -> None:
 @both_ways
 def test_a_model_that_breaks_tells_those_who_waited_and_goes_on(inline: int) -> None:
     async def test(batcher: Batcher, _: Runs) -> Any:
-        both = read(batcher, frames(255)), read(batcher, frames(*[0] * 9))
+        both = read(batcher, frames(255)), read(batcher, frames(*[255] * 9))
         broken = await asyncio.gather(*both, return_exceptions=True)
         return broken, await read(batcher, frames(5))
 

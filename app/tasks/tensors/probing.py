@@ -5,6 +5,7 @@ comes out as it does alone. So one whose rows know of each other (a normalisatio
 """
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from app.inference.datatypes import BYTES
 from app.inference.session import Session, Tensors
 
 SIZES = (1, 8, 32, 48, 64, 128, 224, 256, 512)  # for axes of any size, until the model runs
+LARGEST = 100, 1  # whole numbers: those of small vocabularies and flags are tried when larger ones fail
 RELATIVE, ABSOLUTE = 1e-3, 1e-4  # by how much a row may differ: sums are formed in another order
 ROWS = (2, 3)
 
@@ -24,23 +26,23 @@ class Probed:
     def __init__(self, session: Session, contract: Contract, batched: bool | None) -> None:
         """`batched` is what the manifest says, where it does."""
         self._contract = contract
-        self.size = next((size for size in SIZES if _runs(session, self._made(1, size))), None)
-        """Of axes of any size, at which the model runs; None where none of those that were tried does."""
+        self._found = next((tried for tried in product(LARGEST, SIZES) if _runs(session, self._made(1, *tried))), None)
+        """The largest whole number, and the size of axes of any size, with which the model runs."""
         self.batched = self._is_batched(session) if batched is None else batched
 
-    def sample(self, rows: int) -> Tensors:
-        """Inputs of so many rows that differ."""
-        return self._made(rows, self.size or SIZES[0])
+    def sample(self, rows: int) -> Tensors | None:
+        """Inputs of so many rows that differ; None where the model ran on none of those that were tried."""
+        return None if self._found is None else self._made(rows, *self._found)
 
-    def _made(self, rows: int, size: int) -> Tensors:
+    def _made(self, rows: int, largest: int, size: int) -> Tensors:
         random = np.random.default_rng(0)
-        return tuple(_values(tensor, _shape(tensor, rows, size), random) for tensor in self._contract.inputs)
+        tensors = self._contract.inputs
+        return tuple(_values(tensor, tuple(_shape(tensor, rows, size)), largest, random) for tensor in tensors)
 
     def _is_batched(self, session: Session) -> bool:
         any_rows = all(tensor.shape[:1] == (ANY,) for tensor in self._contract.inputs)
-        if not any_rows or self.size is None:
-            return False
-        return all(_row_by_row(session, self.sample(rows), rows) for rows in ROWS)
+        samples = [self.sample(rows) for rows in ROWS]
+        return any_rows and all(inputs is not None and _row_by_row(session, inputs) for inputs in samples)
 
 
 def _runs(session: Session, inputs: Tensors) -> bool:
@@ -51,8 +53,9 @@ def _runs(session: Session, inputs: Tensors) -> bool:
     return True
 
 
-def _row_by_row(session: Session, inputs: Tensors, rows: int) -> bool:
+def _row_by_row(session: Session, inputs: Tensors) -> bool:
     """Whether each row comes out of a run as it does alone."""
+    rows = len(inputs[0])
     try:
         together = session.run(inputs)
         alone = [session.run(tuple(tensor[row : row + 1] for tensor in inputs)) for row in range(rows)]
@@ -77,12 +80,16 @@ def _shape(tensor: Tensor, rows: int, size: int) -> Iterator[int]:
         yield own if own != ANY else rows if axis == 0 else size
 
 
-def _values(tensor: Tensor, shape: Iterator[int], random: np.random.Generator) -> NDArray[np.generic]:
-    """Small ones, which are as good as any for most models: numbers from 0 to 1, and texts of a letter."""
-    size = tuple(shape)
+def _values(tensor: Tensor, size: tuple[int, ...], largest: int, random: np.random.Generator) -> NDArray[np.generic]:
+    """Fractions from 0 to 1, whole numbers up to the `largest`, and texts of a letter."""
     if tensor.datatype.name == BYTES:
         letters = np.array([*"abcdefgh"], np.object_)
         return np.asarray(random.choice(letters, size), np.object_)
     if tensor.datatype.numpy.kind == "f":
         return random.random(size).astype(tensor.datatype.numpy)
-    return random.integers(0, 2, size).astype(tensor.datatype.numpy)
+    return random.integers(0, min(largest, _most(tensor)) + 1, size).astype(tensor.datatype.numpy)
+
+
+def _most(tensor: Tensor) -> int:
+    """The largest of its type."""
+    return 1 if tensor.datatype.name == "BOOL" else int(np.iinfo(tensor.datatype.numpy).max)

@@ -1,10 +1,13 @@
 """The tensors task: any model whose graph takes and gives plain tensors."""
 
+from app.errors import NotRunnable
 from app.inference.bundle import Manifest
 from app.inference.contract import Contract
 from app.inference.session import Session, Tensors
 from app.tasks.tensors.manifest import TensorsManifest
 from app.tasks.tensors.probing import Probed
+
+MOST_REASON = 300  # characters of ONNX Runtime's own words
 
 
 class TensorsRunner:
@@ -16,12 +19,19 @@ class TensorsRunner:
         self._probed = Probed(session, self.contract, manifest.batched)
         self.batched = self._probed.batched
         self.labels = manifest.labels
-        self.run = session.run
+        self._session = session
 
-    def sample(self, rows: int) -> Tensors:
+    def run(self, inputs: Tensors) -> Tensors:
+        """Raises NotRunnable: that ONNX Runtime fails on what its contract allows is mostly the inputs' fault."""
+        try:
+            return self._session.run(inputs)
+        except Exception as error:  # ONNX Runtime's exceptions share no base
+            raise NotRunnable(f"the model does not run on these inputs: {str(error)[:MOST_REASON]}") from error
+
+    def sample(self, rows: int) -> Tensors | None:
         return self._probed.sample(rows)
 
-    def probe(self) -> Tensors:
+    def probe(self) -> Tensors | None:
         return self._probed.sample(1)
 
 

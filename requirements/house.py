@@ -1,4 +1,4 @@
-"""What `make check` asks of the house beyond linters: numbers of one task stay in its room, functions stay short.
+"""What `make check` asks of the house beyond linters: numbers of one task stay in its room, functions stay short."""
 
 import ast
 import sys

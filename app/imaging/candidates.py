@@ -18,7 +18,7 @@ WIDEST = 1.6  # of its height: what is wider is no one digit,
 LOW = 0.6  # of the digits' height: the least that counts as its height then
 INKED = 0.5  # of full ink: where its box ends
 
-FIXED_SECONDS = 0.05e-3
+FIXED_SECONDS = 5e-6
 CANDIDATE, CANDIDATE_PIXEL = 250e-6, 20e-9  # seconds, with its run through the model and its part in the readings
 
 

@@ -6,7 +6,7 @@ from app.imaging.arrays import Grey, Ink
 from app.imaging.picture import Picture, Stage
 from app.imaging.preparation import Preparation
 
-SECONDS = 0.05e-3
+SECONDS = 0.04e-3
 MIDDLE = 0.5  # of a pixel
 
 

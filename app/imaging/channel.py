@@ -5,14 +5,15 @@ import numpy as np
 
 from app.imaging.arrays import Grey, Pixels
 from app.imaging.medians import paper_around
-from app.imaging.picture import Picture, Stage, by_area
+from app.imaging.picture import Picture, Stage
 from app.imaging.shrink import THUMBNAIL, shrink
 
 CHANNELS = ("red", "green", "blue")
 GREY_IS_BETTER_BY = 1.15  # a channel alone is noisier, and coarser in a JPEG
 SURROUNDINGS = 8  # one part in so many at each side may not be of the paper
 
-FIXED_SECONDS, PIXEL_SECONDS = 0.4e-3, 2e-9
+GREY_SECONDS = 1e-6
+FIXED_SECONDS, PIXEL_SECONDS = 0.7e-3, 0.6e-9  # of colours
 
 
 def strongest_channel(pixels: Pixels) -> tuple[Grey, str]:
@@ -38,8 +39,12 @@ def _strength(grey: Grey) -> float:
     return float(np.sqrt(np.square((away - np.median(away)).clip(0)).mean()))
 
 
+def _seconds(picture: Picture) -> float:
+    return FIXED_SECONDS + PIXEL_SECONDS * picture.area if picture.pixels.ndim == 3 else GREY_SECONDS
+
+
 def _run(picture: Picture) -> None:
     picture.grey, picture.channel = strongest_channel(picture.pixels)
 
 
-CHANNEL = Stage("looking at each colour of the pixels", by_area(FIXED_SECONDS, PIXEL_SECONDS), _run)
+CHANNEL = Stage("looking at each colour of the pixels", _seconds, _run)

@@ -13,7 +13,7 @@ STEPS, NEUTRAL = 127, 128  # of a byte for each unit of colour, and the byte of 
 FARTHEST = 95  # per cent of pixels that are nearer to the paper's colour than those by which ink's is told
 ENOUGH = 10_000  # pixels, to tell how far that is
 
-FIXED_SECONDS, PIXEL_SECONDS = 0.4e-3, 115e-9
+FIXED_SECONDS, PIXEL_SECONDS = 0.7e-3, 45e-9
 
 
 def by_colour(pixels: Pixels) -> Ink:

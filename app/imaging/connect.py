@@ -3,7 +3,7 @@
 from app.imaging.components import components_of
 from app.imaging.picture import Picture, Stage, by_area
 
-FIXED_SECONDS, PIXEL_SECONDS = 0.05e-3, 4e-9
+FIXED_SECONDS, PIXEL_SECONDS = 0.03e-3, 3.2e-9
 
 
 def _run(picture: Picture) -> None:

@@ -7,7 +7,7 @@ from app.imaging.picture import Picture, Stage, by_area
 
 EDGE = 3  # pixels: a window by which one pixel around the digit's components is kept, for their edges
 
-FIXED_SECONDS, PIXEL_SECONDS = 0.02e-3, 1e-9
+FIXED_SECONDS, PIXEL_SECONDS = 0.02e-3, 0.5e-9
 
 
 def crop(soft: Ink, digit: Mask) -> Ink:

@@ -17,7 +17,7 @@ BESIDE, TALL = 0.1, 0.7  # what shares less of the width and is higher, in parts
 LONGEST = 1.2  # of the digit's longer side: what is longer is none of its parts
 LEAST = 0.03  # of the digit's area: what has less is a speck
 
-FIXED_SECONDS, PIXEL_SECONDS, COMPONENT_SECONDS = 0.1e-3, 3e-9, 2e-6
+FIXED_SECONDS, PIXEL_SECONDS, COMPONENT_SECONDS = 0.05e-3, 1e-9, 6e-6
 
 
 def digit_among(components: Components, ink: Ink) -> list[Component]:

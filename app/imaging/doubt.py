@@ -6,7 +6,7 @@ import numpy as np
 from app.errors import NoInk
 from app.imaging.arrays import Ink, Mask, window
 from app.imaging.components import Component
-from app.imaging.picture import Picture, Separated, Stage, by_area
+from app.imaging.picture import Picture, Separated, Stage
 from app.imaging.preparation import Doubt
 from app.imaging.verdicts import NO_INK
 
@@ -16,7 +16,7 @@ DIRT = 0.04  # of the picture's longer side: what is smaller is dirt
 STAIN, SOFT = 0.3, 0.15  # what is no darker and fades by its edge to no less than this may be a shadow
 BESIDE = 0.008  # of the picture's longer side: where ink is looked for beside the digit
 
-FIXED_SECONDS, PIXEL_SECONDS = 0.1e-3, 3e-9
+FIXED_SECONDS, PIXEL_SECONDS, COMPONENT_SECONDS = 0.05e-3, 1e-9, 2e-6
 
 
 def is_nothing(separated: Separated, digit: Mask, main: Component) -> bool:
@@ -47,6 +47,10 @@ def _fades(ink: Ink, digit: Mask) -> float:
     return float(np.median(beside) / np.median(ink[digit > 0])) if len(beside) else 0.0
 
 
+def _seconds(picture: Picture) -> float:
+    return FIXED_SECONDS + PIXEL_SECONDS * picture.area + COMPONENT_SECONDS * len(picture.digit)
+
+
 def _run(picture: Picture) -> None:
     separated, digit = picture.separated, picture.digit
     if is_nothing(separated, picture.digit_mask, digit[0]):
@@ -59,4 +63,4 @@ def _run(picture: Picture) -> None:
     picture.believed = believed_if_faint(separated, picture.ink, picture.digit_mask, picture.share, signs, doubt)
 
 
-DOUBT = Stage("telling ink from grain and shadows", by_area(FIXED_SECONDS, PIXEL_SECONDS), _run)
+DOUBT = Stage("telling ink from grain and shadows", _seconds, _run)

@@ -16,7 +16,7 @@ STROKE = 0.5  # of full ink: where strokes are wide
 EDGE = 0.3  # of full ink: where a digit's box ends
 NOT_ZERO = 1e-6  # of ink, where there is none
 
-FIXED_SECONDS, PIXEL_SECONDS = 0.3e-3, 2e-9
+FIXED_SECONDS, PIXEL_SECONDS = 0.12e-3, 0.8e-9
 THINNED, SMOOTHED = 0.08e-9, 1e-9  # seconds for a fine pixel and what is looked at around it, or how far it spreads
 
 

@@ -11,7 +11,7 @@ LOW = 9  # pixels of the digit's longer side
 BARE = 0.08  # of the picture: with so much paper on another side, a digit at the border is cut off by it
 TALL, HEAVY = 0.55, 0.2  # of the digit's height and area: a component outside it that is so is another digit
 
-FIXED_SECONDS, COMPONENT_SECONDS = 0.02e-3, 2e-6
+FIXED_SECONDS, COMPONENT_SECONDS = 0.01e-3, 0.4e-6
 
 
 def judge(

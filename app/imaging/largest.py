@@ -4,11 +4,11 @@ from app.imaging.picture import Picture, Stage
 
 MOST_COMPONENTS = 200
 
-COMPONENT_SECONDS = 20e-9
+FIXED_SECONDS, COMPONENT_SECONDS = 5e-6, 70e-9
 
 
 def _seconds(picture: Picture) -> float:
-    return COMPONENT_SECONDS * len(picture.components.names)
+    return FIXED_SECONDS + COMPONENT_SECONDS * len(picture.components.names)
 
 
 def _run(picture: Picture) -> None:

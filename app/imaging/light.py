@@ -21,8 +21,8 @@ BLURRED = 2  # pixels of a thumbnail, by which the paper around a blot is smooth
 ALONG = 0.4  # of a side of the picture: what lies along more of it is a shadow, or a desk
 
 NOT_ZERO = 1e-6  # paper that is as good as black
-FIXED_SECONDS, PIXEL_SECONDS = 0.05e-3, 2e-9
-UNEVEN_SECONDS, UNEVEN_PIXEL = 1.2e-3, 20e-9
+FLAT_SECONDS, FLAT_PIXEL = 0.01e-3, 0.5e-9
+UNEVEN_SECONDS, UNEVEN_PIXEL = 0.65e-3, 12e-9
 
 
 def on_flat_paper(grey: Grey, shades: Shades, *, dark: bool) -> Ink:
@@ -83,8 +83,9 @@ def _missing_in_blots(grey: Grey) -> Ink:
 
 
 def _seconds(picture: Picture) -> float:
-    flat = FIXED_SECONDS + PIXEL_SECONDS * picture.area
-    return flat if picture.shades.flat else flat + UNEVEN_SECONDS + UNEVEN_PIXEL * picture.area
+    if picture.shades.flat:
+        return FLAT_SECONDS + FLAT_PIXEL * picture.area
+    return UNEVEN_SECONDS + UNEVEN_PIXEL * picture.area
 
 
 def _find(picture: Picture, widest: float) -> None:

@@ -18,7 +18,7 @@ EDGE = 3  # pixels: a window by which one pixel around a component is kept, for 
 WIDEST, LOWEST = 0.55, 0.4  # of the digits' height: what is wider and as high may be two digits that touch
 BESIDE = 1.0  # pixels beyond a blob, where its first and last edge lie
 
-FIXED_SECONDS = 0.05e-3
+FIXED_SECONDS = 5e-6
 BLOB, BLOB_PIXEL = 100e-6, 15e-9  # seconds for what is taken out of the picture, and for a pixel of it
 
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from app.imaging.arrays import Grey, Mask, odd, window
 from app.imaging.medians import paper_around
-from app.imaging.picture import Picture, Shades, Stage, by_area
+from app.imaging.picture import Picture, Shades, Stage
 from app.imaging.shrink import THUMBNAIL, shrink
 
 # On flat paper: how much the share of the border that is bright counts, beside that of the corners and of the area,
@@ -18,7 +18,7 @@ NARROW = 4  # strokes are narrower than one part in so many of the shorter side
 LIGHT, DARK_PICTURE = 1.5, 0.2  # how much a picture's brightness counts, and what is even, as a share of white
 
 NOT_ZERO = 1e-6  # where there is nothing, a share of it is 0
-FIXED_SECONDS, PIXEL_SECONDS = 0.3e-3, 1e-9
+FLAT_SECONDS, UNEVEN_SECONDS, PIXEL_SECONDS = 0.1e-3, 0.35e-3, 0.4e-9
 
 
 def is_ink_dark_on_flat(grey: Grey, shades: Shades) -> bool:
@@ -57,9 +57,13 @@ def _reach(mask: Mask) -> float:
     return float((distance * distance).sum() / max(distance.sum(), NOT_ZERO))
 
 
+def _seconds(picture: Picture) -> float:
+    return (FLAT_SECONDS if picture.shades.flat else UNEVEN_SECONDS) + PIXEL_SECONDS * picture.area
+
+
 def _run(picture: Picture) -> None:
     grey, shades = picture.grey, picture.shades
     picture.is_ink_dark = is_ink_dark_on_flat(grey, shades) if shades.flat else is_ink_dark(grey)
 
 
-POLARITY = Stage("telling ink from paper", by_area(FIXED_SECONDS, PIXEL_SECONDS), _run)
+POLARITY = Stage("telling ink from paper", _seconds, _run)

@@ -20,7 +20,7 @@ LARGE = LONG / 3  # of the shorter side: what may be a printed line, or a box
 MOST_COMPONENTS = 60  # that are looked at, each of which costs some milliseconds in a large picture
 NAME = "looking for printed lines"
 
-FIXED_SECONDS, PIXEL_SECONDS = 0.1e-3, 2e-9
+FIXED_SECONDS, PIXEL_SECONDS = 0.05e-3, 2.5e-9
 OUTLINE, OUTLINE_POINT = 20e-6, 0.3e-6  # seconds, once they are found
 COMPONENT_PIXEL = 3e-9  # seconds for a pixel of the picture
 

@@ -5,11 +5,12 @@ import numpy as np
 
 from app.imaging.arrays import Mask
 from app.imaging.lines import Line, whole
-from app.imaging.picture import Picture, Stage, by_area
+from app.imaging.picture import Picture, Stage
 
 SLACK = 4  # pixels that a line may be off, both sides together
 
-FIXED_SECONDS, PIXEL_SECONDS = 0.02e-3, 1e-9
+NO_LINE_SECONDS = 3e-6
+FIXED_SECONDS, PIXEL_SECONDS = 0.03e-3, 3e-9
 
 
 def remove_lines(mask: Mask, lines: list[Line]) -> Mask:
@@ -31,10 +32,14 @@ def remove_lines(mask: Mask, lines: list[Line]) -> Mask:
     return left
 
 
+def _seconds(picture: Picture) -> float:
+    return FIXED_SECONDS + PIXEL_SECONDS * picture.area if picture.lines else NO_LINE_SECONDS
+
+
 def _run(picture: Picture) -> None:
     picture.mask = remove_lines(picture.separated.mask, picture.lines)
     if picture.lines:
         picture.steps += ("remove lines",)
 
 
-REMOVE_LINES = Stage("taking printed lines out", by_area(FIXED_SECONDS, PIXEL_SECONDS), _run)
+REMOVE_LINES = Stage("taking printed lines out", _seconds, _run)

@@ -16,7 +16,7 @@ LOW, MIDDLE, HIGH = (
     0.9,
 )  # of a side's pixels; from the first to the last it varies
 
-FIXED_SECONDS, PIXEL_SECONDS = 0.1e-3, 2e-9
+FIXED_SECONDS, PIXEL_SECONDS = 0.05e-3, 1.1e-9
 
 
 def two_shades(grey: Grey) -> Shades:

@@ -3,12 +3,12 @@
 import cv2
 
 from app.imaging.arrays import Pixels
-from app.imaging.picture import Picture, Stage, by_area
+from app.imaging.picture import Picture, Stage
 
 WORKING = 480  # pixels a side, of a picture of one digit
 THUMBNAIL = 64  # pixels a side; enough to see what is paper
 
-FIXED_SECONDS, PIXEL_SECONDS = 0.05e-3, 2e-9
+FIXED_SECONDS, PIXEL_SECONDS = 5e-6, 0.5e-9  # for a pixel of what is made smaller
 
 
 def shrink(pixels: Pixels, side: int) -> Pixels:
@@ -27,8 +27,13 @@ def shrink(pixels: Pixels, side: int) -> Pixels:
     return pixels
 
 
+def _seconds(picture: Picture) -> float:
+    is_large = max(picture.pixels.shape[:2]) > WORKING
+    return FIXED_SECONDS + PIXEL_SECONDS * picture.area if is_large else FIXED_SECONDS
+
+
 def _run(picture: Picture) -> None:
     picture.pixels = shrink(picture.pixels, WORKING)
 
 
-SHRINK = Stage("making the picture smaller", by_area(FIXED_SECONDS, PIXEL_SECONDS), _run)
+SHRINK = Stage("making the picture smaller", _seconds, _run)

@@ -7,7 +7,7 @@ WIDE = 1.5  # an edge's ink rises within so many times the way from the least in
 BELOW = 2  # beginning below the least by one part in so many of that way
 NARROWEST = 1e-6  # of ink, where all of it is alike
 
-FIXED_SECONDS, PIXEL_SECONDS = 0.05e-3, 3e-9
+FIXED_SECONDS, PIXEL_SECONDS = 0.01e-3, 1.2e-9
 
 
 def soften(ink: Ink, separated: Separated) -> Ink:

@@ -54,7 +54,7 @@ class Candidate(NamedTuple):
     frame: Grey
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False, eq=False)
 class Picture:
     """A picture, what it is to become, and what the stages have found in it, each by the name of its stage's module.
 

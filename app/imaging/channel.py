@@ -12,7 +12,7 @@ CHANNELS = ("red", "green", "blue")
 GREY_IS_BETTER_BY = 1.15  # a channel alone is noisier, and coarser in a JPEG
 SURROUNDINGS = 8  # one part in so many at each side may not be of the paper
 
-GREY_SECONDS = 1e-6
+GREY_SECONDS = 2e-6
 FIXED_SECONDS, PIXEL_SECONDS = 0.7e-3, 0.6e-9  # of colours
 
 

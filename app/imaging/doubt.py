@@ -16,7 +16,7 @@ DIRT = 0.04  # of the picture's longer side: what is smaller is dirt
 STAIN, SOFT = 0.3, 0.15  # what is no darker and fades by its edge to no less than this may be a shadow
 BESIDE = 0.008  # of the picture's longer side: where ink is looked for beside the digit
 
-FIXED_SECONDS, PIXEL_SECONDS, COMPONENT_SECONDS = 0.05e-3, 1e-9, 2e-6
+FIXED_SECONDS, PIXEL_SECONDS, COMPONENT_SECONDS = 0.05e-3, 1.5e-9, 2e-6
 
 
 def is_nothing(separated: Separated, digit: Mask, main: Component) -> bool:

@@ -13,7 +13,7 @@ SMALLEST = 0.12  # of the digits' height: what is smaller is no digit,
 LIGHTEST = 0.004  # of its square: nor is what has less ink
 LONGEST = 20  # of the digits' height: what is longer is no row of digits that touch
 
-FIXED_SECONDS, COMPONENT_SECONDS = 0.05e-3, 15e-9
+FIXED_SECONDS, COMPONENT_SECONDS = 0.08e-3, 30e-9
 
 
 def usual_height(components: Components) -> float:

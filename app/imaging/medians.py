@@ -10,8 +10,8 @@ WIDE = 2 / 3  # of the shorter side: a window in which ink is the lesser part
 
 
 def median(values: Ink) -> float:
-    """numpy's own takes longer to check its arguments than to find it."""
-    return float(np.partition(values, values.size // 2, axis=None)[values.size // 2])
+    """The upper one of an even number. Where many values are alike, numpy's partition takes ten times as long."""
+    return float(np.sort(values, axis=None)[values.size // 2])
 
 
 def thinned(ink: Ink) -> Ink:

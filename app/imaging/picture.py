@@ -105,7 +105,7 @@ class Picture:
     def area(self) -> int:
         """Pixels."""
         height, width = self.pixels.shape[:2]
-        return height * width
+        return int(height * width)
 
     def before_ink(self) -> "Picture":
         """The same with nothing found but what is paper, so that ink may be looked for in another way."""

@@ -11,7 +11,7 @@ from app.imaging.verdicts import NO_INK
 
 THIN = 0.04  # of a line's length: its width; strokes are not so thin
 
-FIXED_SECONDS, COMPONENT_SECONDS = 0.05e-3, 20e-9
+FIXED_SECONDS, COMPONENT_SECONDS = 0.07e-3, 20e-9
 SUSPECT, SUSPECT_PIXEL = 25e-6, 10e-9  # seconds for one that may be a line's, and for a pixel of its box
 
 

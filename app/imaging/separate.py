@@ -10,7 +10,7 @@ from app.imaging.picture import Picture, Separated, Stage, by_area
 NORMAL = 1.4826  # a standard deviation of normal noise, in medians of how far it is from its own median
 NOISE, LEAST_INK = 3.0, 0.02  # standard deviations, and the share of the paper's light, that ink must exceed
 
-FIXED_SECONDS, PIXEL_SECONDS = 0.08e-3, 4e-9
+FIXED_SECONDS, PIXEL_SECONDS = 0.05e-3, 3e-9
 
 
 def separate(ink: Ink) -> Separated:

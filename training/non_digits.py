@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from app.imaging.normalise import centre, fit
+from app.imaging.centre import centre
+from app.imaging.fit import fit
 from app.tasks.digits.arrays import Frames
 from training.constants import PREPARATION
 from training.data import Digits

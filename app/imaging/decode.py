@@ -15,12 +15,10 @@ from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageErro
 from app.budget import UNLIMITED, Budget
 from app.errors import ImageTooLarge, ServiceError, Undecodable
 from app.imaging import containers, costs
+from app.imaging.arrays import Grey, Pixels
 from app.imaging.containers import is_plain_png as is_plain_png
 from app.imaging.costs import ENOUGH, OPENING, PLAIN_CHANNEL
 from app.imaging.costs import pixels_of as pixels_of
-
-Grey = NDArray[np.uint8]  # [H, W], as bright as the picture is
-Pixels = NDArray[np.uint8]  # [H, W] grey, or [H, W, 3] red, green and blue
 
 FORMATS = {
     "image/png": "PNG",

@@ -7,12 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.budget import Budget
-from app.imaging.ink import Ink
+from app.imaging.arrays import Ink
 
 GAP, MOST_INK = 0.08, 0.45  # of the digits' height: between seams at least, on a seam at most
 CROSSED = 0.3, 0.5, 0.7  # of a blob's height: the rows in which seams are told apart
 PIXEL, ASLANT = 0.004, 0.04  # what a step of a seam costs beside the ink on it
 ROWS = 64  # to which a blob is shrunk while its seams are sought
+SMALLEST = 3  # rows and columns that are left of it
+MIDDLE = 0.5  # of a pixel
+
 SECONDS, COLUMN, WAY, COMPARED = 1.5e-3, 4e-6, 40e-6, 0.15e-6  # what that costs at most, on an ordinary server
 
 
@@ -26,37 +29,49 @@ class Seam(NamedTuple):
 def find_seams(blob: Ink, height: float, budget: Budget) -> list[Seam]:
     """Ways from top to bottom through little ink, from left to right: where a blob may be two digits.
 
-    For each column of a few rows it is the best way that crosses the row there; of those that cross close by, the best
-    is kept. One row is not enough: where strokes lean, ways that lie apart above may be the same below.
     Raises TooMuchWork.
     """
     scale = min(1.0, ROWS / blob.shape[0])
-    size = max(3, round(blob.shape[1] * scale)), max(3, round(blob.shape[0] * scale))
+    size = max(SMALLEST, round(blob.shape[1] * scale)), max(SMALLEST, round(blob.shape[0] * scale))
     budget.charge(SECONDS + COLUMN * size[0], "looking for places where digits touch")
     small = cv2.resize(blob, size, interpolation=cv2.INTER_AREA)
     gap = max(1, round(GAP * height * scale))
-    above, below = _Ways(small), _Ways(small[::-1])
-    costs_, ways_ = [], []
-    for share in CROSSED:
-        row = round(share * (len(small) - 1))
-        costs = above.costs[row] + below.costs[-1 - row] - small[row]
-        around = np.lib.stride_tricks.sliding_window_view(np.pad(costs, gap, constant_values=np.inf), 2 * gap + 1)
-        least = (costs <= around.min(axis=1)) & (costs < MOST_INK * len(small))
-        crossed = np.flatnonzero(least[gap : len(costs) - gap]) + gap
-        costs_.append(costs[crossed])
-        ways_.append(np.hstack([above.to(row, crossed), below.to(len(small) - 1 - row, crossed)[:, -2::-1]]))
-    found, ways = np.concatenate(costs_), np.concatenate(ways_)
+    found, ways = _best_ways(small, gap)
     most = len(small[0]) // gap + 1  # ways that do not touch
     budget.charge(most * (WAY + COMPARED * len(found)), "choosing among the places where digits touch")
+    chosen = _apart(found, ways, gap)
+    at, rows = (np.arange(blob.shape[0]) + MIDDLE) * scale - MIDDLE, np.arange(len(small))
+    return [Seam(np.interp(at, rows, ways[place]) / scale, float(found[place]) / (height * scale)) for place in chosen]
+
+
+def _best_ways(ink: Ink, gap: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """What each costs, [N], and its columns, [N, H].
+
+    For each column of a few rows it is the best way that crosses the row there; of those that cross close by, the best
+    is kept. One row is not enough: where strokes lean, ways that lie apart above may be the same below.
+    """
+    above, below = _Ways(ink), _Ways(ink[::-1])
+    costs_, ways_ = [], []
+    for share in CROSSED:
+        row = round(share * (len(ink) - 1))
+        costs = above.costs[row] + below.costs[-1 - row] - ink[row]
+        around = np.lib.stride_tricks.sliding_window_view(np.pad(costs, gap, constant_values=np.inf), 2 * gap + 1)
+        least = (costs <= around.min(axis=1)) & (costs < MOST_INK * len(ink))
+        crossed = np.flatnonzero(least[gap : len(costs) - gap]) + gap
+        costs_.append(costs[crossed])
+        ways_.append(np.hstack([above.to(row, crossed), below.to(len(ink) - 1 - row, crossed)[:, -2::-1]]))
+    return np.concatenate(costs_), np.concatenate(ways_)
+
+
+def _apart(costs: NDArray[np.float64], ways: NDArray[np.intp], gap: int) -> list[int]:
+    """The cheapest that lie so far from each other on average, from left to right."""
     chosen: list[int] = []
-    waiting = np.argsort(found, kind="stable")
+    waiting = np.argsort(costs, kind="stable")
     while len(waiting):
         best = int(waiting[0])
         chosen.append(best)
         waiting = waiting[np.abs(ways[waiting] - ways[best]).mean(axis=1) >= gap]
-    chosen.sort(key=lambda place: float(ways[place].mean()))
-    at, rows = (np.arange(blob.shape[0]) + 0.5) * scale - 0.5, np.arange(len(small))
-    return [Seam(np.interp(at, rows, ways[place]) / scale, float(found[place]) / (height * scale)) for place in chosen]
+    return sorted(chosen, key=lambda place: float(ways[place].mean()))
 
 
 class _Ways:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from app.errors import ImageTooLarge, ServiceError, Undecodable
-from app.imaging.decode import FORMATS, Pixels, decode, open_image
+from app.imaging.arrays import Pixels
+from app.imaging.decode import FORMATS, decode, open_image
 from tests.pictures import encoded, one_colour_png, tiled_tiff
 
 MANY = 64_000_000

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from app.errors import NoInk
 from app.imaging.decode import decode, open_image
-from app.imaging.normalise import WORKING, normalise
+from app.imaging.normalise import normalise
 from app.imaging.numbers import find_numbers
+from app.imaging.shrink import WORKING
 from app.imaging.verdicts import Verdict
 from app.tasks.digits.classifier import ENERGY, opened
 from app.tasks.digits.manifest import read_bundle

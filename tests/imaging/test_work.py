@@ -18,8 +18,9 @@ from app.budget import UNLIMITED, Budget, allowed_seconds
 from app.errors import ImageTooLarge, TooMuchWork, Undecodable
 from app.imaging.costs import ENOUGH
 from app.imaging.decode import decode, is_plain_png, open_image
-from app.imaging.normalise import WORKING, normalise
+from app.imaging.normalise import normalise
 from app.imaging.numbers import find_numbers
+from app.imaging.shrink import WORKING
 from tests.pictures import encoded, one_colour_png, png_chunk
 from training.constants import PREPARATION
 

@@ -16,8 +16,8 @@ from PIL import Image
 from app.errors import ServiceError
 from app.http.problems import item_problem
 from app.http.v1 import schemas
+from app.imaging.boxes import Box
 from app.imaging.normalise import Frame
-from app.imaging.parts import Box
 from app.imaging.verdicts import ADVICE, Verdict
 from app.serving.tensors import Reference
 from app.tasks.digits.arrays import SIDE, Frames

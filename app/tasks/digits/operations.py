@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from app.errors import WrongTask
+from app.imaging.boxes import box_around
 from app.imaging.normalise import Frame
 from app.imaging.numbers import Number as CutNumber
-from app.imaging.parts import box_around
 from app.inference.session import Tensors
 from app.serving.context import RequestContext
 from app.serving.repository import LiveModel

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from app.imaging.boxes import Box
 from app.imaging.normalise import Frame
-from app.imaging.parts import Box
 from app.imaging.verdicts import Verdict
 from app.tasks.digits.arrays import Frames
 from app.tasks.digits.classifier import Scores

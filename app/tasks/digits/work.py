@@ -17,9 +17,10 @@ from PIL import Image
 from app.budget import UNLIMITED, Budget, allowed_seconds
 from app.errors import BatchTooLarge, NoInk, ServiceError, TooMuchWork
 from app.imaging.decode import decode, is_plain_png, open_image, open_plain_png, pixels_of
-from app.imaging.normalise import WORKING, Frame, normalise
+from app.imaging.normalise import Frame, normalise
 from app.imaging.numbers import Number, find_numbers
 from app.imaging.preparation import Preparation
+from app.imaging.shrink import WORKING
 from app.tasks.digits import readings
 from app.tasks.digits.arrays import SIDE, Frames
 from app.tasks.digits.readings import NumberWeights, Reading, Scores

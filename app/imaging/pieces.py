@@ -1,0 +1,89 @@
+"""Rows of components -> pieces, cut wherever two digits may touch: more often than there are digits."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from app.imaging.arrays import window
+from app.imaging.boxes import Box, box_around
+from app.imaging.components import Component
+from app.imaging.limits import MOST_CUTS, MOST_LAYERS, check
+from app.imaging.picture import Picture, Piece, Stage
+from app.imaging.seams import find_seams
+
+TALL = 0.7  # of the digits' height: so tall a component may be a digit of its own
+SHARED = 0.5  # of the narrower one's width: what shares more lies above the other
+EDGE = 3  # pixels: a window by which one pixel around a component is kept, for its edges
+WIDEST, LOWEST = 0.55, 0.4  # of the digits' height: what is wider and as high may be two digits that touch
+BESIDE = 1.0  # pixels beyond a blob, where its first and last edge lie
+
+FIXED_SECONDS = 5e-6
+BLOB, BLOB_PIXEL = 100e-6, 15e-9  # seconds for what is taken out of the picture, and for a pixel of it
+
+
+def pieces_of(row: list[Component], picture: Picture) -> Iterator[Piece]:
+    """From left to right. Raises TooMuchWork."""
+    height, budget = picture.height, picture.budget
+    for together in stacked(row, height):
+        box = box_around([component.box for component in together])
+        budget.charge(BLOB + BLOB_PIXEL * box.width * box.height, "taking parts out of the picture")
+        labels = [component.label for component in together]
+        own = np.isin(picture.components.labels[box.cut], labels).astype(np.uint8)
+        blob = picture.soft[box.cut] * cv2.dilate(own, window(EDGE))
+        may_touch = box.width > WIDEST * height and box.height > LOWEST * height
+        seams = find_seams(blob, height, budget) if may_touch else []
+        columns = np.arange(box.width)[None]
+        first, last = np.full(box.height, -BESIDE), np.full(box.height, box.width + BESIDE)
+        edges = [first, *(seam.columns for seam in seams), last]
+        cuts = [-1.0, *(seam.ink for seam in seams)]
+        for left, right, cut_ink in zip(edges, edges[1:], cuts, strict=False):
+            start, stop = max(0, int(left.min())), min(box.width, int(right.max()) + 1)
+            budget.charge(BLOB_PIXEL * (stop - start) * box.height, "cutting digits apart")
+            here = columns[:, start:stop]
+            own_ink = blob[:, start:stop] * ((here > left[:, None]) & (here <= right[:, None]))
+            yield Piece(box.left + start, box.top, own_ink, cut_ink)
+
+
+def stacked(row: list[Component], height: float) -> list[list[Component]]:
+    """Those that lie above each other, such as the bar of a broken 5, belong together; two tall ones lean."""
+    groups: list[list[Component]] = []
+    spans: list[tuple[int, int]] = []  # of each group, left and right
+    for component in sorted(row, key=lambda component: -component.box.height):
+        left, right = component.box.left, component.box.right
+        under = None
+        if component.box.height <= TALL * height:
+            under = next((place for place, span in enumerate(spans) if _over(component.box, *span)), None)
+        if under is None:
+            groups.append([component])
+            spans.append((left, right))
+        else:
+            groups[under].append(component)
+            spans[under] = min(spans[under][0], left), max(spans[under][1], right)
+    return [group for _, group in sorted(zip(spans, groups, strict=True), key=lambda one: sum(one[0]))]
+
+
+def _over(box: Box, left: int, right: int) -> bool:
+    """Whether they share most of their width."""
+    shared = min(right, box.right) - max(left, box.left)
+    return shared > SHARED * min(right - left, box.width)
+
+
+def _seconds(_: Picture) -> float:
+    return FIXED_SECONDS
+
+
+def _run(picture: Picture) -> None:
+    """Raises Undecodable where there are too many, TooMuchWork."""
+    picture.pieces = []
+    count = pixels = 0
+    for row in picture.rows:
+        picture.pieces.append([])
+        for piece in pieces_of(row, picture):
+            picture.pieces[-1].append(piece)
+            count, pixels = count + 1, pixels + piece.soft.size
+            check(count, MOST_CUTS, "places where digits may be cut apart")
+            check(pixels // picture.soft.size, MOST_LAYERS, "layers of ink")
+
+
+CUT = Stage("cutting digits apart", _seconds, _run)

@@ -23,6 +23,6 @@ def test_what_is_charged_is_gone_and_what_is_too_much_is_refused_with_figures() 
     budget.charge(0.03, "decoding")
     with pytest.raises(TooMuchWork) as refused:
         budget.charge(0.03, "looking at 2,047x2,047 pixels")
-    assert refused.value.status == 422
+    assert refused.value.code == "too_much_work"
     assert "looking at 2,047x2,047 pixels would take about 30 ms, and 20 ms are left of the 50 ms" in str(refused.value)
     budget.charge(0.02, "what still fits")

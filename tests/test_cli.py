@@ -119,7 +119,8 @@ def test_a_key_without_rights_named_may_do_all() -> None:
 def test_the_service_reports_to_nobody(tmp_path: Path) -> None:
     """ONNX Runtime would write an id for its maker under HOME; with the service's default it writes nothing."""
     program = (
-        "from pathlib import Path; from app.inference import bundle; from app.inference.session import Session;"
+        "from pathlib import Path; from app.tasks.digits.classifier import opened;"
+        "from app.tasks.digits.manifest import read_bundle;"
         f"opened(read_bundle(Path({str(DIGITS)!r})).model)"
     )
     subprocess.run([sys.executable, "-c", program], env={"HOME": str(tmp_path)}, check=True)

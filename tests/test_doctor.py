@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from app.config import Settings
-from app.doctor import Model, Report, Served, advice
+from app.doctor import Report, Served, advice
 from app.inference.session import CPU
 from app.inference.warmup import WarmUp
 from app.load import Load
+from app.serving.repository import open_version
+from app.tasks.registry import TASKS
 from tests.conftest import DIGITS, MLP, MODELS
 
 
@@ -55,7 +57,7 @@ def report(tmp_path: Path, **changes: Any) -> Report:
         "usable_cores": 4,
         "quota": 4.0,
         "open_files": 65_536,
-        "models": [Model("digits", "1", CPU, warmed)],
+        "models": [open_version(DIGITS, settings, TASKS)._replace(warmed=warmed)],
         "served": Served(Load(), 1e-5),
     }
     return Report(settings, **{**usual, **changes})

@@ -20,6 +20,7 @@ from PIL import Image
 from app import cores, server
 from app.config import Settings
 from app.errors import StartError
+from app.http import server as http_server
 from app.http.exchange import Exchange
 from app.http.protocol.connection import Connection
 from app.http.protocol.request import Cycle, Wire
@@ -118,7 +119,7 @@ def test_a_last_request_closes_the_connection(client: httpx.Client, digits: Any,
 def test_an_idle_connection_is_closed_and_a_used_one_is_not(
     serve: Serve, digits: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "KEEP_ALIVE_SECONDS", 1)
+    monkeypatch.setattr(http_server, "KEEP_ALIVE_SECONDS", 1)
     with serve() as client, connected(client) as connection:
         started = time.monotonic()
         while time.monotonic() - started < 2.5:

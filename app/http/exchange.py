@@ -9,7 +9,7 @@ from typing import NamedTuple
 from starlette.types import Scope
 
 from app.config import Right
-from app.errors import BadRequest
+from app.errors import BadRequest, DeadlineExceeded
 from app.http.routes import UNMATCHED
 from app.serving.context import IsGone, RequestContext, new_request_id
 
@@ -76,6 +76,14 @@ class Exchange(RequestContext):
         if not 0 < milliseconds < MOST_DEADLINE_MS:
             raise BadRequest(f"X-Deadline-Ms is a positive number of milliseconds; got {text!r}")
         self.deadline = min(self.deadline, now + milliseconds / 1000)
+
+    def too_late(self, when: str) -> DeadlineExceeded:
+        error = super().too_late(when)
+        if b"x-deadline-ms" in self.headers:
+            error.detail = error.detail.replace(
+                "the deadline", f"the deadline of {self.header(b'x-deadline-ms')} ms", 1
+            )
+        return error
 
     def server_timing(self) -> bytes:
         """The Server-Timing header's value. Source: W3C Server Timing; durations in milliseconds."""

@@ -111,11 +111,10 @@ class Front:
             await self._framework(scope, receive, send)
             return
         exchange, handler = self._begun(scope, is_gone_of(scope))
-        outcome: Answer | Exception | None
+        outcome: Answer | Exception | None = None
         try:
             try:
                 self._enter(exchange)
-                outcome = None
                 if handler is None:
                     await self._ask_framework(exchange, scope, receive, send)
                 else:
@@ -130,6 +129,7 @@ class Front:
         except CallerGone:
             exchange.status = CALLER_GONE
         finally:
+            del outcome  # an error, which by its traceback holds this frame, and with it the body
             self._end(exchange)
 
     def _settled(self, outcome: Answer | Exception, exchange: Exchange) -> Answer | None:

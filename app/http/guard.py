@@ -8,7 +8,7 @@ from app.errors import CrossSite, Forbidden, TooManyWrongKeys, Unauthorized
 from app.http.exchange import Exchange
 from app.serving.rate import MOST_CALLERS, Buckets
 
-WRONG_KEYS = 10.0  # that an address may try at once, and again in each minute
+WRONG_KEYS = 12  # that an address may try at once, and again in each minute
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # methods that only look: RFC 9110, 9.2.1
 OWN = frozenset({b"same-origin", b"none"})  # of Sec-Fetch-Site: the service's own page, and typed addresses
 
@@ -66,7 +66,7 @@ class Guard:
         """
         if wait := self._guesses.wait_seconds(_network(address)):
             raise TooManyWrongKeys(
-                f"{WRONG_KEYS:g} wrong API keys came from this address; it may try {WRONG_KEYS:g} a minute. "
+                f"{WRONG_KEYS} wrong API keys came from this address; it may try {WRONG_KEYS} a minute. "
                 "Wait for Retry-After, and check the key.",
                 retry_after=wait,
             )

@@ -16,6 +16,7 @@ from app.tasks.digits.manifest import read_bundle
 from tests.pictures import encoded
 from training import finetune, own_images, pipeline, run
 from training.architectures import architecture
+from training.constants import PREPARATION
 from training.data import Digits, Mnist
 from training.errors import Forgotten, ImagesError, NoNetwork, RunError
 from training.finetune import Change, Finetuning
@@ -161,7 +162,7 @@ def test_images_are_framed_as_the_service_frames_them(folder: Path, tmp_path: Pa
     read = own_images.read(own)
     labels = np.concatenate([read.train.labels, read.held_out.labels])
     assert np.bincount(labels).tolist() == [10] * 7 + [11, 10, 10]
-    expected = normalise(decode(open_image(photo, max_pixels=10_000_000))).pixels
+    expected = normalise(decode(open_image(photo, max_pixels=10_000_000)), PREPARATION).pixels
     sevens = np.concatenate([read.train.images, read.held_out.images])[labels == 7]
     assert sum(np.array_equal(frame, expected) for frame in sevens) == 1
 

@@ -53,7 +53,7 @@ def cut(media_type: str = "image/png") -> Cut:
 
 
 async def see(preprocessor: Preprocessor, body: bytes) -> Seen:
-    return await preprocessor.see(image_request("image/png", body), MANIFEST, context())
+    return await preprocessor.see(Unfinished(), image_request("image/png", body), MANIFEST, context())
 
 
 async def many(

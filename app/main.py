@@ -78,8 +78,7 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
         framework.include_router(router)
     return Front(
         framework,
-        {**digits.handlers(), **inference.handlers()},
-        [*digits.fast, *inference.fast],
+        {**digits.endpoints(), **inference.endpoints()},
         routes=Routes(route for router in routers for route in router.routes),
         proxies=Proxies(proxies) if (proxies := networks(settings.trusted_proxies)) else None,
         limits=limits,

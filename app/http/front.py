@@ -1,12 +1,12 @@
 """The outermost layer: who answers a request, and what every answer carries.
 
-A handler answers, whichever way a request came. It comes by one of two lanes: the fast one for bodies that
-came with their heads, run here and now (`serving.inline`) and answered in one write; and ASGI, a task each, for all
-else. Handlers are found by path, in front of FastAPI, whose routing alone costs more than running a small model.
+An endpoint answers, whichever way a request came. It comes by one of two lanes: the fast one for bodies that came
+with their heads, run here and now (`serving.inline`) and answered in one write; and ASGI, a task each, for all else.
+Endpoints are found by path, in front of FastAPI, whose routing alone costs more than running a small model.
 FastAPI answers the rest, and documents these.
 """
 
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import structlog
@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import CallerGone, NotFound, ServiceError
 from app.http.access import AccessLog
-from app.http.body import Arrived, Arriving, Body
+from app.http.body import read_body
+from app.http.endpoint import Endpoint
 from app.http.exchange import Answer, Exchange
 from app.http.lifecycle import Lifecycle
 from app.http.limits import Limits
@@ -24,8 +25,8 @@ from app.http.routes import UNMATCHED, Routes
 from app.http.v2.errors import PREFIX as V2
 from app.http.v2.errors import refusal
 from app.http.wire import Headers, Wire, is_gone_of
-from app.serving import inline
 from app.serving.context import IsGone
+from app.serving.inline import Inline
 from app.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
@@ -34,8 +35,6 @@ CALLER_GONE = 499  # nginx's number for a caller that hung up; never sent, only 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # that are counted by name
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")  # an answer is what its Content-Type says, nothing else
 
-Handler = Callable[[Exchange, Body], Coroutine[Any, Any, Answer]]
-
 
 class Front:
     """ASGI, and more: makes the Exchange, finds who answers, renders whatever is raised inside, counts and times."""
@@ -43,8 +42,7 @@ class Front:
     def __init__(
         self,
         framework: ASGIApp,
-        handlers: Mapping[str, Handler],
-        fast: Collection[str],
+        endpoints: Mapping[str, Endpoint],
         *,
         routes: Routes,
         proxies: Proxies | None,
@@ -53,12 +51,9 @@ class Front:
         access: AccessLog,
         lifecycle: Lifecycle,
     ) -> None:
-        """`handlers`, by templates of routes, answer POSTs; else `framework` does. Those of `fast` may take the fast
-        lane: they answer in one piece.
-        """
+        """`endpoints`, by the templates of their routes, answer POSTs; `framework` answers all else."""
         self._framework = framework
-        self._handlers = handlers
-        self._fast = frozenset(fast)
+        self._endpoints = endpoints
         self.routes = routes
         self._proxies = proxies
         self._limits = limits
@@ -71,29 +66,33 @@ class Front:
     def takes(self, scope: Scope) -> bool:
         """Whether `take` is for such a request."""
         found = self.routes.find(scope["path"])
-        return found is not None and found.route.template in self._fast and scope["method"] == "POST"
+        endpoint = None if found is None else self._endpoints.get(found.route.template)
+        return endpoint is not None and endpoint.in_one_piece and scope["method"] == "POST"
 
     def take(self, wire: Wire) -> None:
         """Answer a request that has arrived whole."""
-        exchange, handler = self._begun(wire.scope, wire.is_gone)
-        assert handler is not None  # `takes` has seen it
-
-        def done(outcome: Answer | Exception) -> None:
-            try:
-                answer = self._settled(outcome, exchange)
-                if answer is not None:
-                    assert isinstance(answer.body, bytes)
-                    headers = self._headers(answer, exchange)
-                    wire.respond(answer.status, headers, answer.body, close=self._lifecycle.draining)
-            finally:
-                self._end(exchange)
-
+        exchange, endpoint = self._begun(wire.scope, wire.is_gone)
+        assert endpoint is not None  # `takes` has seen it
         try:
             self._enter(exchange)
-        except ServiceError as error:
-            done(error)
+            admitted = endpoint.admit(exchange)
+            self._limits.hold(exchange, len(wire.body))
+        except Exception as error:
+            self.settle(error, exchange, wire)
         else:
-            inline.start(handler(exchange, Arrived(wire.body, exchange, self._limits)), done)
+            exchange.lap("read")
+            _Whole(endpoint.answer(exchange, admitted, wire.body), self, exchange, wire).step()
+
+    def settle(self, outcome: Answer | Exception, exchange: Exchange, wire: Wire) -> None:
+        """Send the answer to such a request, and end it."""
+        try:
+            answer = self._settled(outcome, exchange)
+            if answer is not None:
+                assert isinstance(answer.body, bytes)
+                headers = self._headers(answer, exchange)
+                wire.respond(answer.status, headers, answer.body, close=self._lifecycle.draining)
+        finally:
+            self._end(exchange)
 
     def refusal(self, error: ServiceError, client: tuple[str, int] | None) -> tuple[int, Headers, bytes]:
         """Status, headers and body for a caller of whom no request could be read; counted as all are."""
@@ -110,15 +109,18 @@ class Front:
         if scope["type"] != "http":
             await self._framework(scope, receive, send)
             return
-        exchange, handler = self._begun(scope, is_gone_of(scope))
+        exchange, endpoint = self._begun(scope, is_gone_of(scope))
         outcome: Answer | Exception | None = None
         try:
             try:
                 self._enter(exchange)
-                if handler is None:
+                if endpoint is None:
                     await self._ask_framework(exchange, scope, receive, send)
                 else:
-                    outcome = await handler(exchange, Arriving(receive, exchange, self._limits))
+                    admitted = endpoint.admit(exchange)
+                    content = await read_body(receive, exchange, self._limits)
+                    exchange.lap("read")
+                    outcome = await endpoint.answer(exchange, admitted, content)
             except Exception as error:
                 if exchange.status:
                     raise  # the answer has begun: all that is left is to cut the connection
@@ -180,7 +182,7 @@ class Front:
 
     # Both
 
-    def _begun(self, scope: Scope, is_gone: IsGone) -> tuple[Exchange, Handler | None]:
+    def _begun(self, scope: Scope, is_gone: IsGone) -> tuple[Exchange, Endpoint | None]:
         exchange = Exchange(scope, is_gone)
         if self._proxies is not None:
             exchange.address = exchange.caller = self._proxies.caller(exchange.address, scope["headers"])
@@ -189,7 +191,7 @@ class Front:
             return exchange, None
         route, exchange.parameters = found
         exchange.template, exchange.right = route.template, route.right
-        return exchange, self._handlers.get(route.template) if exchange.method == "POST" else None
+        return exchange, self._endpoints.get(route.template) if exchange.method == "POST" else None
 
     def _enter(self, exchange: Exchange) -> None:
         """By its route. Raises NotFound where there is none, and what `Limits.admit` does."""
@@ -228,6 +230,21 @@ class Front:
         of_model = exchange.model, exchange.rows
         self._metrics.answered(exchange.template, method, exchange.status, *of_model, exchange.stages, seconds)
         self._access.note(exchange, method, seconds)
+
+
+class _Whole(Inline[Answer]):
+    """A request in the fast lane."""
+
+    __slots__ = ("_exchange", "_front", "_wire")
+
+    def __init__(self, answering: Coroutine[Any, Any, Answer], front: Front, exchange: Exchange, wire: Wire) -> None:
+        Inline.__init__(self, answering)
+        self._front = front
+        self._exchange = exchange
+        self._wire = wire
+
+    def done(self, outcome: Answer | Exception) -> None:
+        self._front.settle(outcome, self._exchange, self._wire)
 
 
 class HandBack:

@@ -11,7 +11,7 @@ import structlog
 
 from app.inference.session import Tensors
 from app.serving.context import IsGone
-from app.serving.inline import Driver
+from app.serving.inline import Inline
 
 log = structlog.get_logger()
 
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 class Submission:
     """Tensors that one request brought, as rows along their first axis; to be awaited for what the model makes of them.
 
-    A task awaits it through an asyncio future, as anything. `inline.start`, which is no task, is given the submission
+    A task awaits it through an asyncio future, as anything. `Inline`, which is no task, is given the submission
     itself, and is called back by the run that ends it: that saves a turn of the event loop.
     """
 
@@ -61,7 +61,7 @@ class Submission:
         """This, once it is done. Raises DeadlineExceeded, CallerGone and what the run raises."""
         try:
             if not self.done:
-                if Driver.is_running:
+                if Inline.is_running:
                     yield self
                 else:
                     future = asyncio.get_running_loop().create_future()

@@ -2,17 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
+from functools import partial
 from typing import Any
 
 from app.config import Settings
 from app.errors import BadRequest, ServiceError
-from app.http.body import Body
+from app.http.endpoint import Endpoint
 from app.http.exchange import Answer, Exchange
-from app.http.front import Handler
 from app.http.v1 import answers, bodies
 from app.http.v1.answers import NDJSON, NPY
 from app.http.v1.bodies import BatchLimits
 from app.http.v1.queries import query_of
+from app.serving.repository import LiveModel
 from app.serving.service import Service
 from app.tasks.digits.operations import Predict, PredictBatch, ReadNumbers
 from app.tasks.digits.preprocessor import Preprocessor
@@ -20,12 +21,12 @@ from app.tasks.digits.results import Predictions
 from app.telemetry.metrics import Metrics
 
 SINGLE, BATCH, EXPLAIN, READ = "/v1/predict", "/v1/predict/batch", "/v1/explain", "/v1/read"
-NO_ADDITIONS = frozenset[str]()
+Admitted = tuple[LiveModel, frozenset[str]]
 SLICE, SLICE_SEEN = 512, 64  # images whose answers are encoded in one go, without and with pictures: milliseconds
 
 
 class Digits:
-    """The handlers of what reads digits."""
+    """The endpoints of what reads digits."""
 
     def __init__(self, settings: Settings, service: Service, preprocessor: Preprocessor, metrics: Metrics) -> None:
         self._service = service
@@ -34,45 +35,46 @@ class Digits:
         self._batch = PredictBatch(preprocessor, metrics)
         self._read = ReadNumbers(preprocessor, metrics)
 
-    fast = SINGLE, EXPLAIN, READ  # whose answers are one piece
-
-    def handlers(self) -> dict[str, Handler]:
+    def endpoints(self) -> dict[str, Endpoint]:
         """By path."""
-        return {SINGLE: self.single, BATCH: self.batch, EXPLAIN: self.explain, READ: self.read}
+        one, more = partial(self._admit, single=True), partial(self._admit, single=False)
+        return {
+            SINGLE: Endpoint(one, self.single),
+            EXPLAIN: Endpoint(more, self.explain),
+            READ: Endpoint(more, self.read),
+            BATCH: Endpoint(more, self.batch, in_one_piece=False),
+        }
 
-    def single(self, exchange: Exchange, body: Body) -> Coroutine[Any, Any, Answer]:
-        """One image in, one digit out. An image is normalised to MNIST's frame; pixels are taken as they come."""
-        return self._one(exchange, body, NO_ADDITIONS, single=True)
-
-    def explain(self, exchange: Exchange, body: Body) -> Coroutine[Any, Any, Answer]:
-        """One image in, one digit out, and what in the picture speaks for it and for the runner-up.
-
-        Each part of the frame is covered in turn, all in one batch: what matters is where that changes the answer.
-        """
-        return self._one(exchange, body, answers.EXPLAINED, single=False)
-
-    async def _one(self, exchange: Exchange, body: Body, additions: frozenset[str], *, single: bool) -> Answer:
+    def _admit(self, exchange: Exchange, *, single: bool) -> Admitted:
         name, version, include = query_of(exchange.query)
-        model = self._service.admit(name, version, exchange, single=single)
-        content = await body.read()
-        include |= additions
+        return self._service.admit(name, version, exchange, single=single), include
+
+    async def single(self, exchange: Exchange, admitted: Admitted, content: bytes) -> Answer:
+        """One image in, one digit out. An image is normalised to MNIST's frame; pixels are taken as they come."""
+        model, include = admitted
         request = bodies.image_request(exchange.header(b"content-type"), content, explain="heatmap" in include)
         prediction = await self._service.infer(self._predict, model, request, exchange)
         answer = Answer(answers.prediction(model.reference, prediction, include))
         exchange.lap("encode")
         return answer
 
-    async def batch(self, exchange: Exchange, body: Body) -> Answer:
+    def explain(self, exchange: Exchange, admitted: Admitted, content: bytes) -> Coroutine[Any, Any, Answer]:
+        """One image in, one digit out, and what in the picture speaks for it and for the runner-up.
+
+        Each part of the frame is covered in turn, all in one batch: what matters is where that changes the answer.
+        """
+        model, include = admitted
+        return self.single(exchange, (model, include | answers.EXPLAINED), content)
+
+    async def batch(self, exchange: Exchange, admitted: Admitted, content: bytes) -> Answer:
         """Many images in, an answer for each out, in order. An image that cannot be read has its own error.
 
         `Accept: application/x-npy` gives the probabilities alone, float32 [N, 10], NaN where an image failed;
         `Accept: application/x-ndjson` streams one answer a line.
         """
-        name, version, include = query_of(exchange.query)
-        model = self._service.admit(name, version, exchange, single=False)
+        model, include = admitted
         if "heatmap" in include:
             raise BadRequest("?include=heatmap is for one image at a time; send it to /v1/predict or /v1/explain")
-        content = await body.read()
         request = bodies.batch_request(exchange.header(b"content-type"), content, self._limits)
         accepted = _accepted(exchange)
         if NDJSON in accepted:
@@ -93,16 +95,15 @@ class Digits:
         exchange.lap("encode")
         return answer
 
-    async def read(self, exchange: Exchange, body: Body) -> Answer:
+    async def read(self, exchange: Exchange, admitted: Admitted, content: bytes) -> Answer:
         """One photo or scan in, every number in it out: its text, its place and that of each digit, and other readings.
 
         Boxes are x, y, width and height in the image's own pixels, upright.
         """
-        name, version, include = query_of(exchange.query)
-        model = self._service.admit(name, version, exchange, single=False)
+        model, include = admitted
         if include:
             raise BadRequest(f"{READ} takes no ?include=; got {', '.join(sorted(include))}. Send it to /v1/predict.")
-        request = bodies.image_request(exchange.header(b"content-type"), await body.read())
+        request = bodies.image_request(exchange.header(b"content-type"), content)
         numbers = await self._service.infer(self._read, model, request, exchange)
         answer = Answer(answers.numbers(model.reference, numbers))
         exchange.lap("encode")

@@ -5,13 +5,13 @@ from typing import Any, TypeVar
 
 from app.config import Settings
 from app.errors import BadRequest, TooLarge
-from app.http.body import Body
+from app.http.endpoint import Endpoint
 from app.http.exchange import Answer, Exchange
-from app.http.front import Handler
 from app.http.limits import Limits
 from app.http.v2 import codec, compression
 from app.http.v2.codec import SMALL, Asked
 from app.serving.pool import Pool, run_for
+from app.serving.repository import LiveModel
 from app.serving.service import Operation, Service
 from app.serving.tensors import InferenceRequest, InferenceResult
 
@@ -27,12 +27,6 @@ Operations = Mapping[str, Operation[InferenceRequest, Any, InferenceResult]]
 class Inference:
     """Inference on named tensors, with any live model."""
 
-    fast = INFER, INFER_VERSION
-
-    def handlers(self) -> dict[str, Handler]:
-        """By the templates of their routes."""
-        return {INFER: self.infer, INFER_VERSION: self.infer}
-
     def __init__(
         self, settings: Settings, service: Service, pool: Pool, limits: Limits, operations: Operations
     ) -> None:
@@ -43,11 +37,18 @@ class Inference:
         self._operations = operations
         self._most_bytes = settings.max_body_bytes
 
-    async def infer(self, exchange: Exchange, body: Body) -> Answer:
+    def endpoints(self) -> dict[str, Endpoint]:
+        """By the templates of their routes."""
+        infer = Endpoint(self._admit, self.infer)
+        return {INFER: infer, INFER_VERSION: infer}
+
+    def _admit(self, exchange: Exchange) -> LiveModel:
+        name, version = exchange.parameters["name"], exchange.parameters.get("version")
+        return self._service.admit(name, version, exchange, single=True)
+
+    async def infer(self, exchange: Exchange, model: LiveModel, content: bytes) -> Answer:
         """Named tensors in, named tensors out, in JSON or as bytes, packed or not."""
-        parameters = exchange.parameters
-        model = self._service.admit(parameters["name"], parameters.get("version"), exchange, single=True)
-        content = await self._unpacked(await body.read(), exchange)
+        content = await self._unpacked(content, exchange)
         asked = await self._read(content, exchange)
         operation = self._operations[model.manifest.task]
         result = await self._service.infer(operation, model, asked.request, exchange)

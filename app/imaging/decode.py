@@ -34,6 +34,8 @@ UPRIGHT = 1  # of EXIF's orientations
 SIXTEEN_BITS_A_SHADE = 257  # 65535 / 255
 
 STRIP = 32_768  # pixels that are laid on paper at a time
+BRIGHT = 127  # of 255: ink above it would vanish on white
+COVERED = 0.5  # of a picture: what is opaque on more of it has a paper of its own
 
 Image.preinit()  # registers PNG, JPEG, BMP and GIF; with the others, which are all of FORMATS, in half of init's time
 for plugin in ("PIL.TiffImagePlugin", "PIL.WebPImagePlugin"):
@@ -165,8 +167,8 @@ def _on_paper(pixels: Pixels) -> Pixels:
         return _colours_if_any(pixels)
     strips = np.array_split(pixels.reshape(-1, 1, 4), -(-pixels.size // (4 * STRIP)))
     light, opacity = np.sum([_light(strip) for strip in strips], axis=0).tolist()
-    ink_is_bright = opacity > 0 and light / (3 * opacity) > 127
-    paper = 0.0 if ink_is_bright and opacity < 0.5 * 255 * pixels.size / 4 else 255.0
+    ink_is_bright = opacity > 0 and light / (3 * opacity) > BRIGHT
+    paper = 0.0 if ink_is_bright and opacity < COVERED * 255 * pixels.size / 4 else 255.0
     laid = np.concatenate([_laid(strip, paper) for strip in strips])
     return _colours_if_any(laid.reshape(*pixels.shape[:2], 3))
 

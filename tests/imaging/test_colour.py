@@ -41,3 +41,11 @@ def test_the_stage() -> None:
     assert picture.steps == ("colour alone",)
     assert np.array_equal(picture.ink, by_colour(picture.pixels))
     assert seconds(COLOUR, 50) < seconds(COLOUR, 500)
+
+
+def test_paper_may_have_a_colour_that_changes() -> None:
+    tinted = np.ones((120, 120, 3))
+    tinted[..., 2] = np.linspace(1, 0.75, 120)
+    ink = by_colour(faint_red(tinted))
+    assert ink[60, 60] > 0.1
+    assert ink[10:20, 20:100].max() < 0.06

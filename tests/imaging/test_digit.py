@@ -45,7 +45,7 @@ def test_what_is_none_of_its_parts(other: Place) -> None:
 
 
 def test_the_middle_counts_more_than_the_border() -> None:
-    at_border = (0, 0, 60, 60)
+    at_border = (0, 0, 78, 78)  # and has twice the ink
     assert chosen(BODY, at_border) == {BODY}
 
 

@@ -80,6 +80,14 @@ def test_a_desk_along_a_side_is_none() -> None:
     assert on_uneven_paper(grey, WIDEST_STROKE, dark=True)[20, 100] < 0.1
 
 
+@pytest.mark.parametrize(("left", "right", "is_ink"), [(40, 160, False), (80, 130, True)])
+def test_what_lies_along_much_of_a_side_is_none(left: int, right: int, is_ink: bool) -> None:
+    grey = paper(200)
+    grey[:80, left:right] = 20
+    ink = on_uneven_paper(grey, NARROWER, dark=True)[20, (left + right) // 2]
+    assert bool(ink > 0.5) is is_ink
+
+
 def test_narrow_strokes_alone() -> None:
     grey = blot(44, 160)  # narrower than the widest stroke, wider than a narrow one
     assert on_uneven_paper(grey, WIDEST_STROKE, dark=True)[100, 100] > 0.2

@@ -40,3 +40,9 @@ def test_points_beyond_the_picture_are_its_border() -> None:
 
 def test_points_are_drawn_at_whole_pixels() -> None:
     assert whole((2.4, 2.6)) == (2, 3)
+
+
+def test_gaps_do_not_make_a_line_narrower() -> None:
+    broken = ruled(100, 50, thick=5)
+    broken[:, np.arange(100) % 10 < 6] = 0
+    assert width_of(broken, (0, 52), (99, 52)) == pytest.approx(5, abs=0.5)

@@ -81,6 +81,19 @@ def test_any_shape_without_ink(shape: tuple[int, int]) -> None:
         normalise(np.full(shape, 128, np.uint8), PREPARATION)
 
 
+@pytest.mark.parametrize("colour", [(225, 200, 200), (200, 215, 225)])
+def test_faint_ink_that_a_shadow_hides_is_seen_by_its_colour(session: Classifier, colour: tuple[int, ...]) -> None:
+    ink = strokes.render(3, size=200)[..., None] / 255
+    down, across = np.indices((200, 200)) / 200
+    light = 1 - 0.4 / (1 + np.exp((across - 0.3 * down - 0.4) / 0.03))
+    grain = np.random.default_rng(0).normal(0, 3, (200, 200, 1))
+    picture = ((225 + (np.array(colour) - 225) * ink) * light[..., None] + grain).clip(0, 255).astype(np.uint8)
+    frame = normalise(picture, PREPARATION)
+    assert frame.steps[0] == "colour alone"
+    assert (frame.judgement.verdict, frame.judgement.doubted) == ("faint", "blank")
+    assert read(session, picture) == 3
+
+
 def with_a_block(shape: tuple[int, int]) -> Grey:
     picture = np.full(shape, 255, np.uint8)
     picture[tuple(slice(side // 3, side // 3 + max(1, side // 5)) for side in shape)] = 0

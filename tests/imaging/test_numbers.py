@@ -68,6 +68,12 @@ def test_dots_are_too_low() -> None:
         find_numbers(page, PREPARATION)
 
 
+def test_what_holds_no_digit_is_no_number() -> None:
+    page = np.hstack([written("25"), paper(2 * SIDE, 300, 255)])
+    page[50:70, -60:-40] = 115  # ink, but not even half as much as in the digits
+    assert len(find_numbers(page, PREPARATION)) == 1
+
+
 def test_a_picture_is_left_as_it_is() -> None:
     page = written("42")
     before = page.copy()

@@ -33,8 +33,8 @@ def test_what_stands_apart_is_a_piece_each() -> None:
 
 def touching() -> np.ndarray:
     mask = empty(100, 160)
-    for middle in (50, 106):
-        cv2.circle(mask, (middle, 50), 30, 1, 5)
+    for middle in (40, 86):
+        cv2.circle(mask, (middle, 50), 25, 1, 5)
     return mask
 
 

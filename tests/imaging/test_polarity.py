@@ -5,7 +5,7 @@ import pytest
 
 from app.imaging.polarity import POLARITY, is_ink_dark, is_ink_dark_on_flat
 from app.imaging.shades import two_shades
-from tests.imaging.drawn import after, bar, paper, seconds
+from tests.imaging.drawn import PAPER, after, bar, paper, seconds
 
 
 @pytest.mark.parametrize("side", [30, 100, 300])
@@ -43,3 +43,11 @@ def test_the_stage(flat: bool) -> None:
     shades = two_shades(bar())._replace(flat=flat)
     assert after(POLARITY, bar(), grey=bar(), shades=shades).is_ink_dark
     assert seconds(POLARITY, 50, shades=shades) < seconds(POLARITY, 500, shades=shades)
+
+
+def test_paper_reaches_farther_than_strokes() -> None:
+    """Most of it is dark, the border too, but in narrow strokes, while all that is bright lies in one place."""
+    grey = paper(60)
+    grey[:, :45] = 30
+    grey[::5, :45] = PAPER
+    assert is_ink_dark_on_flat(grey, two_shades(grey))

@@ -39,7 +39,7 @@ def to_json(document: Any) -> bytes:
 
 def prediction(model: Reference, result: Prediction, include: frozenset[str]) -> bytes:
     """JSON of one digit, with what `include` names."""
-    entry = cast(schemas.Prediction, _reading(result.row, result.decision))
+    entry = cast(schemas.Prediction, _reading(result.digit, result.row, result.decision))
     entry["model"] = model
     if result.frame.steps:
         entry["input"] = _input(result.frame, result.verdict)
@@ -52,15 +52,13 @@ def prediction(model: Reference, result: Prediction, include: frozenset[str]) ->
     return to_json(entry)
 
 
-def _reading(row: NDArray[np.float32], decision: Decision) -> schemas.Reading:
+def _reading(digit: int, row: NDArray[np.float32], decision: Decision) -> schemas.Reading:
     """What is said of every image. `row` is float32 [11]."""
-    probabilities = row[:ENERGY]
-    digit = int(probabilities.argmax())
     return {
         "digit": digit,
-        "confidence": probabilities[digit],
+        "confidence": row[digit],
         "decision": decision,
-        "probabilities": probabilities,
+        "probabilities": row[:ENERGY],
         "energy": row[ENERGY],
     }
 
@@ -131,7 +129,7 @@ def batch_entries(result: Predictions, include: frozenset[str]) -> Iterator[byte
             entry = {"error": item_problem(error)}
         else:
             row, decision, pixels = next(good)
-            entry = cast(schemas.ItemReading, _reading(row, decision))
+            entry = cast(schemas.ItemReading, _reading(int(row[:ENERGY].argmax()), row, decision))
             if frame := batch.made.get(place):
                 entry["input"] = _input(frame, verdicts[place])
             if "seen" in include:

@@ -2,9 +2,6 @@
 
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app.imaging.normalise import Frame
 from app.imaging.verdicts import Verdict
 from app.tasks.digits.classifier import ENERGY, Scores
@@ -30,13 +27,12 @@ def decide_rows(thresholds: Thresholds, scores: Scores) -> list[Decision]:
     return [decide(thresholds, *one) for one in zip(confidences, energies, strict=True)]
 
 
-def decide_frame(thresholds: Thresholds, frame: Frame, row: NDArray[np.float32]) -> tuple[Decision, Verdict]:
-    """With what may be wrong with the picture, of which the model has the last word by its scores, float32 [11].
+def decide_frame(thresholds: Thresholds, frame: Frame, confidence: float, energy: float) -> tuple[Decision, Verdict]:
+    """With what may be wrong with the picture, of which the model has the last word by the energy.
 
     Of a picture with something wrong nothing is accepted, and what is no digit is rejected.
     """
-    energy = float(row[ENERGY])
-    decision = decide(thresholds, float(row[:ENERGY].max()), energy)
+    decision = decide(thresholds, confidence, energy)
     verdict = frame.judgement.confirmed(energy, thresholds.energy)
     if verdict in REJECTED:
         return "reject", verdict

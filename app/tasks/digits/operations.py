@@ -61,11 +61,12 @@ class Predict:
         manifest = manifest_of(model)
         scores = outputs[0]
         row = scores[0]
-        decision, verdict = decide_frame(manifest.thresholds, prepared.frame, row)
+        digit = int(row[:ENERGY].argmax())
+        decision, verdict = decide_frame(manifest.thresholds, prepared.frame, float(row[digit]), float(row[ENERGY]))
         context.decision = decision
         self._metrics.images_read(manifest.name, manifest.version, decision)
         explanation = None if prepared.occlusion is None else _explained(prepared.occlusion, scores)
-        return Prediction(row, decision, prepared.frame, verdict, explanation)
+        return Prediction(digit, row, decision, prepared.frame, verdict, explanation)
 
 
 class PredictBatch:
@@ -84,7 +85,9 @@ class PredictBatch:
         decisions, verdicts = decide_rows(manifest.thresholds, scores), {}
         for row, place in enumerate(prepared.good()):
             if frame := prepared.made.get(place):
-                decisions[row], verdicts[place] = decide_frame(manifest.thresholds, frame, scores[row])
+                decisions[row], verdicts[place] = decide_frame(
+                    manifest.thresholds, frame, float(scores[row, :ENERGY].max()), float(scores[row, ENERGY])
+                )
         for decision, images in Counter(decisions).items():
             self._metrics.images_read(manifest.name, manifest.version, decision, images)
         for code, items in Counter(error.code for error in prepared.errors.values()).items():

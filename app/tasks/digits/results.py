@@ -30,6 +30,7 @@ class Explanation(NamedTuple):
 class Prediction(NamedTuple):
     """One digit."""
 
+    digit: int
     row: NDArray[np.float32]
     """Its scores, float32 [11]."""
     decision: Decision

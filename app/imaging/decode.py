@@ -68,13 +68,19 @@ def open_image(
     return image
 
 
-def open_plain_png(data: bytes, budget: Budget) -> Image.Image:
-    """`open_image` of what `is_plain_png`, of which most is known already. Raises Undecodable, TooMuchWork."""
+def decode_plain_png(data: bytes, enough: int, budget: Budget) -> Pixels:
+    """`open_image` and `decode` of what `is_plain_png`: it has no EXIF, and what it costs is soon known.
+
+    Raises Undecodable, TooMuchWork.
+    """
     with _Translated(data, "image/png"):
         image = _open(data, "image/png")
-    channels = len(image.getbands()) * image.width * image.height
-    budget.charge(OPENING + PLAIN_CHANNEL * channels, "decoding the {}x{} PNG", *image.size)
-    return image
+        channels = len(image.getbands()) * image.width * image.height
+        budget.charge(OPENING + PLAIN_CHANNEL * channels, "decoding the {}x{} PNG", *image.size)
+        image.load()
+        pixels = _pixels(_reduced(image, enough))
+        image.close()
+        return pixels
 
 
 def decode(image: Image.Image, enough: int = ENOUGH, budget: Budget = UNLIMITED) -> Pixels:
@@ -90,8 +96,7 @@ def decode(image: Image.Image, enough: int = ENOUGH, budget: Budget = UNLIMITED)
         if image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) != UPRIGHT:
             _check_memory(image, 2 * math.prod(image.size) * costs.bytes_a_pixel(image))
             ImageOps.exif_transpose(image, in_place=True)
-        factor = max(image.size) // enough
-        small = _reducible(image).reduce(factor) if factor > 1 else image
+        small = _reduced(image, enough)
         budget.charge(costs.seconds_to_convert(small), "converting {:,}x{:,} pixels", *small.size)
         pixels = _pixels(small)
         image.close()
@@ -118,6 +123,12 @@ def _open(data: bytes, media_type: str | None) -> Image.Image:
         return make(file, "")
     except (SyntaxError, IndexError, TypeError, struct.error) as error:  # as Image.open sees it
         raise UnidentifiedImageError from error
+
+
+def _reduced(image: Image.Image, enough: int) -> Image.Image:
+    """By a whole factor, where its longer side is twice `enough` pixels or more."""
+    factor = max(image.size) // enough
+    return _reducible(image).reduce(factor) if factor > 1 else image
 
 
 def _reducible(image: Image.Image) -> Image.Image:

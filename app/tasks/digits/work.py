@@ -16,7 +16,7 @@ from PIL import Image
 
 from app.budget import UNLIMITED, Budget, allowed_seconds
 from app.errors import BatchTooLarge, NoInk, ServiceError, TooMuchWork
-from app.imaging.decode import decode, is_plain_png, open_image, open_plain_png, pixels_of
+from app.imaging.decode import decode, decode_plain_png, is_plain_png, open_image, pixels_of
 from app.imaging.normalise import Frame, normalise
 from app.imaging.numbers import Number, find_numbers
 from app.imaging.preparation import Preparation
@@ -183,7 +183,7 @@ def see_here(body: bytes, cut: Cut, preparation: Preparation) -> Seen | Unfinish
     try:
         with _Spending(spent):
             with _Timed(spent, "decode"):
-                pixels = decode(open_plain_png(item.image or b"", budget), WORKING)
+                pixels = decode_plain_png(item.image or b"", WORKING, budget)
             with _Timed(spent, "normalise"):
                 frame = normalise(pixels, preparation, budget)
     except TooMuchWork:

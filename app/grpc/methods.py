@@ -1,6 +1,6 @@
 """The protocol's calls. Source: Open Inference Protocol 2.0 over gRPC, and Triton's extensions."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, NamedTuple
 
 from google.protobuf.json_format import ParseDict
@@ -21,7 +21,7 @@ from app.serving.tensors import InferenceRequest, InferenceResult
 from app.telemetry.metrics import Metrics
 
 Operations = Mapping[str, Operation[InferenceRequest, Any, InferenceResult]]
-Answering = Callable[[bytes, RequestContext], Awaitable[bytes]]
+Answering = Callable[[bytes, RequestContext], Coroutine[Any, Any, bytes]]
 DECLINED = {
     "ModelStreamInfer": "streams of requests are not offered; call ModelInfer for each",
     **{

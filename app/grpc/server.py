@@ -1,9 +1,13 @@
-"""The gRPC server of one worker, on the event loop of all else."""
+"""The gRPC server of one worker: threads that receive and send, and hand what came to the event loop of all else.
+
+gRPC's asyncio server takes more: it brings calls to the loop one at a time, so that each is a run of its own.
+"""
 
 import asyncio
 import math
-from asyncio import CancelledError
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from time import monotonic
 from typing import Any, NoReturn
 from urllib.parse import unquote
@@ -13,23 +17,27 @@ import structlog
 from grpc import StatusCode
 
 from app.config import MIB, Settings
-from app.errors import BadRequest, CallerGone, ServiceError, StartError, TooSlow
+from app.errors import BadRequest, CallerGone, ServiceError, StartError
 from app.grpc.errors import code_of, trailing_metadata_of
 from app.grpc.messages import PACKAGE
 from app.grpc.methods import Method
 from app.serving.context import RequestContext, new_request_id
+from app.serving.inline import Inline
 from app.serving.keys import Keys, sent_key
 from app.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
 
 SERVICE = f"{PACKAGE}.GRPCInferenceService"
-MOST_CALLS = 64  # of one worker at a time; each may hold a message
-MOST_BYTES = 4 * MIB  # of a message, also when it is unpacked: gRPC's own usual limit
+THREADS = 64  # calls of one worker that are received and answered at a time; each may hold a message
+MOST_CALLS = 1024  # of one worker that have come, and mostly wait for a thread
 MOST_CONNECTIONS = 1024
+MOST_BYTES = 4 * MIB  # of a message, also when it is unpacked: gRPC's own usual limit
+LOOK_SECONDS = 1.0  # how often it is looked which messages arrive too slowly
 IDLE_SECONDS = 300
 
-Context = Any  # grpc.aio.ServicerContext, whose parameters no caller here needs
+Context = Any  # grpc.ServicerContext
+Outcome = bytes | Exception
 
 
 class GrpcServer:
@@ -39,15 +47,20 @@ class GrpcServer:
         self._settings = settings
         self._keys = keys
         self._metrics = metrics
+        self._receiving: dict[Context, float] = {}  # calls whose message is on its way, and since when
         self._handlers = {
-            # Of a stream, though one message comes: so that it is up to `_received` when that is read, and for how long
+            # Of a stream, though one message comes: so that keys are looked at before it is received, and its time is
+            # ours to bound.
             name: grpc.stream_unary_rpc_method_handler(self._handler(f"/{SERVICE}/{name}", method))
             for name, method in methods.items()
         }
 
     async def start(self) -> None:
         """On the event loop. Raises StartError where the port is taken."""
-        self._server = grpc.aio.server(options=_options(self._settings), maximum_concurrent_rpcs=MOST_CALLS)
+        self._loop = asyncio.get_running_loop()
+        self._server = grpc.server(
+            ThreadPoolExecutor(THREADS, "grpc"), options=_options(self._settings), maximum_concurrent_rpcs=MOST_CALLS
+        )
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, self._handlers),))
         host, port = self._settings.host, self._settings.grpc_port
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -55,32 +68,32 @@ class GrpcServer:
             self._server.add_insecure_port(address)
         except RuntimeError as error:
             raise StartError(f"gRPC cannot listen on {address}; choose another --grpc-port") from error
-        await self._server.start()
+        self._server.start()
+        self._end_slow()
 
     async def stop(self) -> None:
         """Take no new calls, and let those in flight end."""
-        await self._server.stop(self._settings.grace_seconds)
+        await asyncio.to_thread(self._server.stop(self._settings.grace_seconds).wait)
 
-    def _handler(self, route: str, method: Method) -> Callable[[Any, Context], Coroutine[Any, Any, bytes]]:
-        async def handle(_: Any, context: Context) -> bytes:
+    # On a thread of the server
+
+    def _handler(self, route: str, method: Method) -> Callable[[Iterator[bytes], Context], bytes]:
+        def handle(messages: Iterator[bytes], context: Context) -> bytes:
             call = self._begun(context)
-            code = StatusCode.CANCELLED  # where nobody waits any more
             try:
-                answer = await self._answered(method, call, context)
-                code = StatusCode.OK
+                if self._keys and method.right is not None:
+                    call.caller = self._keys.check(call.caller, _key_of(context), method.right)
+                answering = method.answer(self._received(messages, context), call)
             except ServiceError as error:
-                code = code_of(error)
-                await self._refuse(error, context)
-            except CallerGone as error:
-                raise CancelledError from error
-            except Exception as error:
-                code = StatusCode.INTERNAL
-                log.error("unforeseen", request_id=call.request_id.decode(), exc_info=error)
-                raised = ServiceError(f"the service failed on this call; its log says why: {call.request_id.decode()}")
-                await self._refuse(raised, context)
-            finally:
-                ok, seconds = code is StatusCode.OK, call.age()
-                self._metrics.answered(route, "gRPC", code.name, ok, call.model, call.rows, call.stages, seconds)
+                answering = _raising(error)
+            outcome: SimpleQueue[Outcome] = SimpleQueue()
+            handed = _Handed(answering, lambda found: outcome.put(self._ended(found, route, call)))
+            self._loop.call_soon_threadsafe(handed.step)
+            answer = outcome.get()
+            if isinstance(answer, ServiceError):
+                _refuse(answer, context)
+            if isinstance(answer, Exception):
+                raise answer
             return answer
 
         return handle
@@ -89,30 +102,70 @@ class GrpcServer:
         remaining = context.time_remaining()
         seconds = min(math.inf if remaining is None else remaining, self._settings.deadline_seconds)
         address = _address_of(context.peer())
-        return RequestContext(new_request_id(), address, context.cancelled, monotonic() + seconds)
+        return RequestContext(new_request_id(), address, lambda: not context.is_active(), monotonic() + seconds)
 
-    async def _answered(self, method: Method, call: RequestContext, context: Context) -> bytes:
-        if self._keys and method.right is not None:
-            sent = dict(context.invocation_metadata())
-            key = sent_key(str(sent.get("authorization", "")), str(sent.get("x-api-key", "")))
-            call.caller = self._keys.check(call.caller, key, method.right)
-        return await method.answer(await self._received(context), call)
-
-    async def _received(self, context: Context) -> bytes:
+    def _received(self, messages: Iterator[bytes], context: Context) -> bytes:
+        self._receiving[context] = monotonic()
         try:
-            async with asyncio.timeout(self._settings.body_seconds):
-                content = await context.read()
-        except TimeoutError as error:
-            seconds = self._settings.body_seconds
-            raise TooSlow(f"the message did not arrive within {seconds:g} s; send it faster, or less") from error
-        if not isinstance(content, bytes):
-            raise BadRequest("a call brings one message; none came")
-        return content
+            return next(messages)
+        except StopIteration as error:
+            raise BadRequest("a call brings one message; none came") from error
+        finally:
+            del self._receiving[context]
 
-    async def _refuse(self, error: ServiceError, context: Context) -> NoReturn:
-        self._metrics.errors.labels(error.code).inc()
-        await context.abort(code_of(error), error.detail, trailing_metadata_of(error))
-        raise AssertionError  # `abort` has raised; it says so to no type checker
+    # On the event loop
+
+    def _end_slow(self) -> None:
+        """Cancel calls whose messages take too long to arrive, so that none holds a thread for ever."""
+        latest = monotonic() - self._settings.body_seconds
+        for context, since in self._receiving.copy().items():
+            if since < latest:
+                context.cancel()
+        self._loop.call_later(LOOK_SECONDS, self._end_slow)
+
+    def _ended(self, outcome: Outcome, route: str, call: RequestContext) -> Outcome:
+        """What is to be said, counted."""
+        code = StatusCode.OK
+        if isinstance(outcome, CallerGone):
+            code = StatusCode.CANCELLED
+        elif isinstance(outcome, Exception):
+            if not isinstance(outcome, ServiceError):
+                identity = call.request_id.decode()
+                log.error("unforeseen", request_id=identity, exc_info=outcome)
+                outcome = ServiceError(f"the service failed on this call; its log has the cause under {identity}")
+            code = code_of(outcome)
+            self._metrics.errors.labels(outcome.code).inc()
+        ok, seconds = code is StatusCode.OK, call.age()
+        self._metrics.answered(route, "gRPC", code.name, ok, call.model, call.rows, call.stages, seconds)
+        return outcome
+
+
+class _Handed(Inline[bytes]):
+    """A call on the event loop, whose thread waits for what becomes of it."""
+
+    __slots__ = ("_hand_back",)
+
+    def __init__(self, answering: Coroutine[Any, Any, bytes], hand_back: Callable[[Outcome], None]) -> None:
+        Inline.__init__(self, answering)
+        self._hand_back = hand_back
+
+    def done(self, outcome: Outcome) -> None:
+        self._hand_back(outcome)
+
+
+async def _raising(error: Exception) -> NoReturn:
+    raise error
+
+
+def _refuse(error: ServiceError, context: Context) -> NoReturn:
+    context.set_trailing_metadata(trailing_metadata_of(error))
+    context.abort(code_of(error), error.detail)
+    raise AssertionError  # `abort` has raised; it says so to no type checker
+
+
+def _key_of(context: Context) -> str:
+    sent = {name: value for name, value in context.invocation_metadata() if isinstance(value, str)}
+    return sent_key(sent.get("authorization", ""), sent.get("x-api-key", ""))
 
 
 def _options(settings: Settings) -> list[tuple[str, int]]:
@@ -121,7 +174,6 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.so_reuseport", 1),  # each worker has a socket of its own; the kernel spreads the connections
         ("grpc.max_receive_message_length", min(MOST_BYTES, settings.max_body_bytes)),
         ("grpc.max_send_message_length", -1),
-        ("grpc.max_concurrent_streams", MOST_CALLS),
         ("grpc.max_allowed_incoming_connections", settings.max_connections or MOST_CONNECTIONS),
         ("grpc.server_handshake_timeout_ms", round(settings.head_seconds * 1000)),
         ("grpc.max_connection_idle_ms", IDLE_SECONDS * 1000),

@@ -2,6 +2,7 @@
 
 import hmac
 from ipaddress import ip_network
+from threading import Lock
 
 from app.config import ApiKey, Right
 from app.errors import Forbidden, TooManyWrongKeys, Unauthorized
@@ -11,13 +12,14 @@ WRONG_KEYS = 12  # that an address may try at once, and again in each minute
 
 
 class Keys:
-    """Those of the settings. Where there are none, none is asked for."""
+    """Those of the settings. Where there are none, none is asked for. Any thread may ask."""
 
     def __init__(self, keys: tuple[ApiKey, ...]) -> None:
         self._rights = [key.rights for key in keys]
         self._secrets = [key.key.get_secret_value().encode() for key in keys]
         self._guesses = Buckets(WRONG_KEYS / 60, WRONG_KEYS)  # by address
         self._known: dict[tuple[str, int], None] = {}  # which keys have come from which addresses, oldest first
+        self._lock = Lock()
 
     def __bool__(self) -> bool:
         """Whether one is asked for."""
@@ -25,6 +27,14 @@ class Keys:
 
     def check(self, address: str, sent: str, needed: Right) -> str:
         """Who is counted as one caller. Raises Unauthorized, Forbidden, TooManyWrongKeys."""
+        with self._lock:
+            key = self._checked(address, sent)
+        if needed not in self._rights[key]:
+            rights = ", ".join(sorted(self._rights[key]))
+            raise Forbidden(f"this path needs the right {needed.value!r}; the key that came has: {rights}")
+        return f"key {key}"
+
+    def _checked(self, address: str, sent: str) -> int:
         key = self._find(sent)
         if key is None or (address, key) not in self._known:
             self._check_guesses(address)
@@ -36,10 +46,7 @@ class Keys:
                 "send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
             )
         self._remember(address, key)
-        if needed not in self._rights[key]:
-            rights = ", ".join(sorted(self._rights[key]))
-            raise Forbidden(f"this path needs the right {needed.value!r}; the key that came has: {rights}")
-        return f"key {key}"
+        return key
 
     def _find(self, sent: str) -> int | None:
         # Every key is compared, each in constant time, so that timing tells nothing of them.

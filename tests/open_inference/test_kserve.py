@@ -1,4 +1,4 @@
-"""kserve's own client against `digitserve serve`, each a process: health, inference in JSON and in bytes, errors."""
+"""kserve's own clients against `digitserve serve`, each a process: health, inference in JSON and in bytes, errors."""
 
 import json
 import os
@@ -19,29 +19,31 @@ A, B = (np.random.default_rng(seed).normal(size=(5, 3)).astype(np.float32) for s
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Of a service, by protocol."""
     folder = tmp_path_factory.mktemp("models")
     (folder / "digits").symlink_to(MODELS / "digits")
     models.put(folder, "add", models.add())
-    process = Process(free_port(), "--models", str(folder))
+    grpc_port = free_port()
+    process = Process(free_port(), "--models", str(folder), "--grpc-port", str(grpc_port))
     process.wait_until_ready()
-    yield process
+    yield {"http": process.url, "grpc": f"127.0.0.1:{grpc_port}"}
     process.end()
 
 
-@pytest.fixture(scope="module")
-def told(running: Process) -> Any:
-    """What the client was told."""
+@pytest.fixture(scope="module", params=["http", "grpc"])
+def told(addresses: dict[str, str], request: pytest.FixtureRequest) -> Any:
+    """What the client of a protocol was told."""
     environment = os.environ | {"PYTHONPATH": str(clients("kserve"))}
-    done = subprocess.run(
-        [sys.executable, PROGRAM, running.url], env=environment, capture_output=True, text=True, check=False
-    )
+    program = [sys.executable, PROGRAM, request.param, addresses[request.param]]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def test_health(told: Any) -> None:
-    assert (told["live"], told["ready"], told["model"], told["missing"]) == (True, True, True, False)
+    assert (told["live"], told["ready"], told["model"]) == (True, True, True)
+    assert told["none"] is False or "no live model is called 'none'" in told["none"]
 
 
 @pytest.mark.parametrize("form", ["plain", "raw", "all outputs"])

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import numpy as np
-from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
+from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, RESTConfig
 from kserve.protocol.infer_type import RequestedOutput
 
 
@@ -48,14 +48,23 @@ async def told(client: Any, *address: str) -> dict[str, Any]:
         await client.infer(*address, wrong, *model)
     except Exception as error:
         answers["refused"] = str(error)
+    try:
+        answers["none"] = await client.is_model_ready(*address, model_name="none")
+    except Exception as error:  # over gRPC
+        answers["none"] = str(error)
     return answers
 
 
 async def over_http(address: str) -> dict[str, Any]:
     async with InferenceRESTClient(RESTConfig(protocol="v2")) as client:
-        missing = await client.is_model_ready(address, "none")
-        return await told(client, address) | {"missing": missing}
+        return await told(client, address)
+
+
+async def over_grpc(address: str) -> dict[str, Any]:
+    async with InferenceGRPCClient(address) as client:
+        return await told(client)
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(over_http(sys.argv[1]))))
+    protocol, server = sys.argv[1:]
+    print(json.dumps(asyncio.run(over_http(server) if protocol == "http" else over_grpc(server))))

@@ -5,6 +5,7 @@ from typing import Any
 
 from app.config import Settings
 from app.inference.contract import Tensor
+from app.inference.session import CPU
 from app.serving.repository import LiveModel, Repository
 
 Object = dict[str, Any]
@@ -39,7 +40,7 @@ def _tensor(tensor: Tensor) -> Object:
 
 def configuration(model: LiveModel, settings: Settings) -> Object:
     """Source: Triton's model_config.proto, as JSON."""
-    batched = model.runner.batched
+    batched, kind = model.runner.batched, "KIND_CPU" if model.session.provider == CPU else "KIND_GPU"
     return {
         "name": model.manifest.name,
         "platform": "onnxruntime_onnx",
@@ -48,7 +49,7 @@ def configuration(model: LiveModel, settings: Settings) -> Object:
         "max_batch_size": settings.max_batch_size if batched else 0,
         "input": [_configured(tensor, batched=batched) for tensor in model.runner.contract.inputs],
         "output": [_configured(tensor, batched=batched) for tensor in model.runner.contract.outputs],
-        "instance_group": [{"name": model.label, "kind": "KIND_CPU", "count": settings.workers}],
+        "instance_group": [{"name": model.label, "kind": kind, "count": settings.workers}],
         "dynamic_batching": {} if batched else None,
     }
 

@@ -50,6 +50,7 @@ class Inference:
         """Named tensors in, named tensors out, in JSON or as bytes, packed or not."""
         content = await self._unpacked(content, exchange)
         asked = await self._read(content, exchange)
+        exchange.lap("decode")
         operation = self._operations[model.manifest.task]
         result = await self._service.infer(operation, model, asked.request, exchange)
         written = await codec.write(model.reference, asked, result)

@@ -92,10 +92,10 @@ class Preprocessor:
 
     def see_here(self, request: ImageRequest, manifest: DigitsManifest, context: RequestContext) -> Seen | Unfinished:
         """The frame of one image, where that cannot hold up the event loop. Raises ServiceError."""
-        if not request.is_quick:
+        if request.item is None:
             return Unfinished()
         try:
-            seen = work.see_here(request.body, request.cut, manifest.preparation)
+            seen = work.see_here(request.item, len(request.body), manifest.preparation)
         except ServiceError as error:
             context.spend_all(error.spent)
             raise

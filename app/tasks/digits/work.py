@@ -53,8 +53,8 @@ class ImageRequest(NamedTuple):
 
     body: bytes
     cut: Cut
-    is_quick: bool
-    """Whether `cut` takes less than a millisecond, whatever the body holds."""
+    item: Item | None = None
+    """What is cut out of it, where that took less than a millisecond."""
     explain: bool = False
 
 
@@ -167,18 +167,14 @@ def see(body: bytes, cut: Cut, how: How, begun: Unfinished) -> Seen:
         return Seen(_frame_of(cut(body), how, budget, spent), spent, budget)
 
 
-def see_here(body: bytes, cut: Cut, preparation: Preparation) -> Seen | Unfinished:
-    """The same where it is proven to take a few milliseconds at most, whatever the body holds.
-
-    Of a body that is cut in less than one.
-    """
-    item = cut(body)
+def see_here(item: Item, body_bytes: int, preparation: Preparation) -> Seen | Unfinished:
+    """The same of what is cut out of a body of so many bytes, where it is proven to take a few milliseconds at most."""
     if item.frame is not None:
         return Seen(_given(item.frame), {})
     if item.media_type not in {None, "image/png"} or not is_plain_png(item.image or b""):
         return Unfinished()
     spent: Spent = {}
-    allowed = allowed_seconds(len(body))
+    allowed = allowed_seconds(body_bytes)
     budget = Budget(min(allowed, HERE_SECONDS))
     try:
         with _Spending(spent):

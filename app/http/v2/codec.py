@@ -118,7 +118,9 @@ def _flat(data: list[Any]) -> list[Any]:
 
 
 def _parameters(entry: dict[str, Any]) -> dict[str, Any]:
-    parameters = entry.get("parameters") or {}
+    parameters = entry.get("parameters")
+    if not parameters:
+        return {}
     if not isinstance(parameters, dict):
         raise BadRequest('"parameters" is an object')
     if any(name.startswith("shared_memory") for name in parameters):

@@ -16,8 +16,10 @@ PACKAGE = "inference"
 _COMPILED = Path(__file__).with_name("open_inference.pb")
 
 _pool = DescriptorPool()
-for _file in FileDescriptorSet.FromString(_COMPILED.read_bytes()).file:
+_files = FileDescriptorSet.FromString(_COMPILED.read_bytes()).file
+for _file in _files:
     _pool.Add(_file)
+MESSAGES = [one.name for _file in _files for one in _file.message_type]
 
 
 def message(name: str) -> Any:

@@ -25,9 +25,13 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="TCP port to listen on.")] = None,
+    model_control: Annotated[
+        bool | None, typer.Option("--model-control", help="Let callers without a key load and unload models.")
+    ] = None,
 ) -> None:
     """Run the service. What is not given here comes from DIGITSERVE_* variables; `digitserve settings` lists them."""
-    settings = _settings(_given(models=models, device=device, workers=workers, host=host, port=port))
+    given = _given(models=models, device=device, workers=workers, host=host, port=port, model_control=model_control)
+    settings = _settings(given)
     logs.configure(settings)
     try:
         server.run(settings)

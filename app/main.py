@@ -29,6 +29,8 @@ from app.http.v2 import codec, compression, server, statistics
 from app.http.v2 import models as v2_models
 from app.http.v2.documented import documented as v2_documented
 from app.http.v2.inference import Inference
+from app.http.v2.repository import ModelRepository
+from app.serving.control import Control
 from app.serving.pool import Pool
 from app.serving.repository import Repository
 from app.serving.service import Service
@@ -60,12 +62,15 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     pool = Pool(max(1, usable_cores() // settings.workers), IN_PROCESSES, settings.max_wait_seconds)
     preprocessor = Preprocessor(settings, pool)
     service, limits = Service(settings, repository), Limits(settings)
+    control = Control(settings, repository, parent)
     digits = Digits(settings, service, preprocessor, metrics)
     inference = Inference(settings, service, pool, limits, {DIGITS: InferDigits(preprocessor), TENSORS: Infer()})
 
-    framework = _framework(_lifespan(repository, pool, metrics, lifecycle, parent))
+    model_repository = ModelRepository(control)
+
+    framework = _framework(_lifespan(repository, pool, metrics, lifecycle, control, parent))
     routers = [
-        document([*v1_documented(digits), *v2_documented(inference)]),
+        document([*v1_documented(digits), *v2_documented(inference, model_repository)]),
         models.router(repository, settings.default_model),
         server.router(lifecycle),
         statistics.router(repository, metrics),
@@ -78,7 +83,7 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
         framework.include_router(router)
     return Front(
         framework,
-        {**digits.endpoints(), **inference.endpoints()},
+        {**digits.endpoints(), **inference.endpoints(), **model_repository.endpoints()},
         routes=Routes(route for router in routers for route in router.routes),
         proxies=Proxies(proxies) if (proxies := networks(settings.trusted_proxies)) else None,
         limits=limits,
@@ -109,16 +114,17 @@ def _lifespan(
     pool: Pool,
     metrics: Metrics,
     lifecycle: Lifecycle,
+    control: Control,
     parent: Parent | None,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         pool.start()  # while the models are loaded
         try:
-            repository.load()
+            repository.load(None if parent is None else parent.wanted)
             await pool.begin()
             if parent is not None:
-                parent.join(repository.digests())
+                parent.join(repository.digests(), control)
         except StartError as error:
             log.critical("refused to start", reason=str(error))
             await pool.close()

@@ -135,6 +135,12 @@ class Metrics:
         self._read[model, version, decision] += images
         self._flush_soon()
 
+    def model_live(self, *labels: str) -> None:
+        self.model_info.labels(*labels).set(1)
+
+    def model_gone(self, *labels: str) -> None:
+        self.model_info.labels(*labels).set(0)
+
     def ran(self, model: str, version: str, rows: int, seconds: float) -> None:
         """Count a run."""
         self._ran[model, version, rows].append(seconds)

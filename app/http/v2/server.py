@@ -13,6 +13,7 @@ from app.http.v2.errors import REFUSALS
 EXTENSIONS = (
     "classification",
     "model_configuration",
+    "model_repository",
     "binary_tensor_data",
     "parameters",
     "statistics",

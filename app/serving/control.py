@@ -13,9 +13,12 @@ import structlog
 from app.config import Settings
 from app.errors import DefaultModelStays, ModelControlOff, ModelNotFound, ModelRefused
 from app.serving.changes import Change, Digests, Siblings, in_progress
+from app.serving.memory import give_back
 from app.serving.repository import IndexEntry, Repository, Staged
 
 log = structlog.get_logger()
+
+FREED_AFTER = 1.0  # seconds after a change, when few requests, if any, still hold what is live no longer
 
 
 class Control:
@@ -97,11 +100,16 @@ class Control:
         """Make the change that was prepared."""
         assert self._change is not None
         name, staged = self._change.name, self._staged
-        self._change, self._staged = None, {}
+        self._end()
         self._repository.swap(name, staged)
 
     def drop(self, change: Change, reasons: Mapping[str, str]) -> None:
         """Leave all as it is; `reasons` are by version, to be remembered."""
-        self._change, self._staged = None, {}
+        self._end()
         self._repository.refuse(change.name, reasons)
         log.warning("not changed", action=change.action, model=change.name, reasons=dict(reasons))
+
+    def _end(self) -> None:
+        self._change, self._staged = None, {}
+        loop = asyncio.get_running_loop()
+        loop.call_later(FREED_AFTER, loop.run_in_executor, None, give_back)

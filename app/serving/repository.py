@@ -253,8 +253,9 @@ class Repository:
     def _entry(self, name: str, version: str, *, is_live: bool) -> IndexEntry:
         if is_live:
             return {"name": name, "version": version, "state": "READY", "reason": ""}
-        newest = f"not loaded; of each model the newest {self._settings.live_versions} versions are, when it is loaded"
-        reason = self._refused.get(name, {}).get(version, newest)
+        newest = self._settings.live_versions
+        untried = f"not tried since this worker began; loading the model brings its {newest} newest versions live"
+        reason = self._refused.get(name, {}).get(version, untried)
         return {"name": name, "version": version, "state": "UNAVAILABLE", "reason": reason}
 
 

@@ -64,7 +64,7 @@ def models(
     root: Annotated[Path | None, typer.Option("--models", help="Folder of bundles.")] = None,
 ) -> None:
     """List the bundles in a folder, each verified against its manifest."""
-    from app.serving.repository import read_version  # ONNX Runtime, of no use to the other commands
+    from app.serving.opening import read_version  # ONNX Runtime, of no use to the other commands
     from app.tasks.registry import TASKS
 
     root = _settings({"models": root} if root else {}).models

@@ -6,6 +6,8 @@ follows is about changes to what all serve: `app.agreement` is the parent's side
 
 import asyncio
 import json
+import os
+import signal
 import socket
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,9 +15,13 @@ from mmap import mmap
 from time import monotonic
 from typing import Any
 
+import structlog
+
 from app.errors import ModelRefused, StartError
 from app.http.lifecycle import shut_door
 from app.serving.changes import Change, Digests, Follower, in_progress
+
+log = structlog.get_logger()
 
 BEAT_SECONDS = 1.0
 BEAT, WELCOME = b".", b"welcome"
@@ -51,7 +57,6 @@ class ParentLink:
         self._end = end
         self._all_end = all_end
         self._listener = listener
-        self._follower: Follower | None = None
         self._answer: asyncio.Future[dict[str, Any]] | None = None  # to what this worker has asked
         self._preparing: set[asyncio.Task[None]] = set()
 
@@ -110,8 +115,7 @@ class ParentLink:
                 self._preparing.add(task)
                 task.add_done_callback(self._preparing.discard)
             case "make":
-                follower.make()
-                self._tell(say="made", number=said["number"])
+                self._make(follower, said["number"])
             case "drop":
                 follower.drop(change, said["reasons"])
 
@@ -122,6 +126,15 @@ class ParentLink:
             self._tell(say="refused", number=number, reason=error.detail, reasons=dict(error.reasons))
         else:
             self._tell(say="prepared", number=number, digests=dict(digests))
+
+    def _make(self, follower: Follower, number: int) -> None:
+        try:
+            follower.make()
+        except Exception:  # drained, it is replaced by one that begins with what is agreed
+            log.critical("a change that was agreed could not be made", exc_info=True)
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            self._tell(say="made", number=number)
 
     def _tell(self, **message: object) -> None:
         with suppress(OSError):  # a parent that has ended, of which the kernel tells

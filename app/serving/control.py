@@ -74,8 +74,8 @@ class Control:
             raise in_progress()
         try:
             await self.prepare(change)
-        except ModelRefused as error:
-            self.drop(change, error.reasons)
+        except BaseException as error:
+            self.drop(change, error.reasons if isinstance(error, ModelRefused) else {})
             raise
         self.make()
 

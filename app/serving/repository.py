@@ -2,71 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, TypedDict
+from typing import Literal, TypedDict
 
 import structlog
 
 from app.config import Settings
-from app.cores import usable_cores
 from app.errors import BundleError, ModelNotFound, ModelRefused, StartError
 from app.inference import bundle
-from app.inference.bundle import Bundle, Manifest
-from app.inference.contract import ANY, Contract
-from app.inference.session import CPU, Session, Tensors
-from app.inference.warmup import WarmUp, warm_up
+from app.inference.contract import ANY
 from app.serving.batcher import Batcher
 from app.serving.changes import Digests
+from app.serving.opening import Opened, Task, digest_of, open_bundle, open_version, read_version
 from app.serving.tensors import Reference
 from app.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
 
 MOST_REASON = 2000  # characters of why a version was refused
-
-
-class Runner(Protocol):
-    """A model, opened, as its task runs it."""
-
-    @property
-    def contract(self) -> Contract:
-        """What it takes and gives by name."""
-
-    @property
-    def batched(self) -> bool:
-        """Whether rows of several requests may be run together."""
-
-    @property
-    def labels(self) -> Mapping[str, list[str]]:
-        """By output: what its columns stand for."""
-
-    def run(self, inputs: Tensors) -> Tensors:
-        """In the task's own form."""
-
-    def sample(self, rows: int) -> Tensors | None:
-        """Inputs to warm up with, of so many rows; None where none are known."""
-
-    def probe(self) -> Tensors | None:
-        """One row that a sound model answers: readiness asks it. None where none is known."""
-
-
-class Task(Protocol):
-    """What a kind of model is for."""
-
-    @property
-    def manifest(self) -> type[Manifest]:
-        """What its manifests say."""
-
-    def open(self, manifest: Manifest, session: Session) -> Runner:
-        """Raises BundleError where the model breaks its contract, or does not answer its golden set."""
-
-
-class Opened(NamedTuple):
-    """A version that could answer requests."""
-
-    manifest: Manifest
-    session: Session
-    runner: Runner
-    warmed: WarmUp
 
 
 class LiveModel:
@@ -162,7 +114,7 @@ class Repository:
     def stage(self, name: str) -> tuple[Staged, Digests]:
         """Read a model's folder anew, and open of its newest versions what is not live already. For a thread.
 
-        Raises ModelRefused where one of them fails any step.
+        Raises ModelRefused where one of them fails any step, or there is none.
         """
         folder, live = self._settings.models / name, self._live.get(name, {})
         staged: dict[str, LiveModel | Opened] = {}
@@ -172,6 +124,8 @@ class Repository:
             except Exception as error:  # whatever a version does
                 reason = _reason(error)
                 raise ModelRefused(f"{name}/{version} cannot be served: {reason}", {version: reason}) from error
+        if not staged:
+            raise ModelRefused(f"{folder} holds no version any more", {})
         return staged, {f"{name}/{version}": digest_of(one.manifest) for version, one in staged.items()}
 
     def swap(self, name: str, staged: Staged) -> None:
@@ -259,10 +213,6 @@ class Repository:
         return {"name": name, "version": version, "state": "UNAVAILABLE", "reason": reason}
 
 
-def digest_of(manifest: Manifest) -> str:
-    return bundle.digest(manifest.model_dump_json().encode())
-
-
 def _info(model: LiveModel) -> tuple[str, str, str, str]:
     """What metrics tell of it."""
     return *model.names, model.session.provider, model.manifest.model_sha256
@@ -271,27 +221,3 @@ def _info(model: LiveModel) -> tuple[str, str, str, str]:
 def _reason(error: Exception) -> str:
     said = str(error) if isinstance(error, BundleError) else f"{type(error).__name__}: {error}"
     return said[:MOST_REASON]
-
-
-def read_version(folder: Path, tasks: Mapping[str, Task]) -> tuple[Task, Bundle[Manifest]]:
-    """Read and verify the version in a folder, and find what it is for. Raises BundleError."""
-    name = bundle.task_of(folder)
-    if name not in tasks:
-        raise BundleError(f"{folder}: its task is {name!r}; known here are {', '.join(tasks)}")
-    return tasks[name], bundle.read(folder, tasks[name].manifest)
-
-
-def open_version(folder: Path, settings: Settings, tasks: Mapping[str, Task]) -> Opened:
-    """Verify, open, check and warm up the version in a folder. Raises BundleError, StartError, what a model raises."""
-    return open_bundle(*read_version(folder, tasks), settings)
-
-
-def open_bundle(task: Task, verified: Bundle[Manifest], settings: Settings) -> Opened:
-    """Open, check and warm it up. Raises as `open_version` does."""
-    manifest, model = verified
-    session = Session(model, device=settings.device, intra_op_threads=settings.intra_op_threads)
-    runner = task.open(manifest, session)
-    spare_core = session.provider != CPU or usable_cores() > settings.workers * settings.intra_op_threads
-    most = settings.max_batch_size if runner.batched else 1
-    warmed = warm_up(runner.run, runner.sample, most, spare_core=spare_core)
-    return Opened(manifest, session, runner, warmed)

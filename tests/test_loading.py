@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
-import onnx
 import psutil
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from tests import models
 from tests.conftest import MODELS, Process, wait_until
@@ -26,7 +23,7 @@ RAW = {"Content-Type": "application/octet-stream"}
 FRAME = bytes(range(0, 196)) * 4
 ROW = [{"name": name, "shape": [1, 3], "datatype": "FP32", "data": [1, 2, 3]} for name in "ab"]
 LOADS = 20
-LARGE = 64e6  # bytes of a model that is seen in a worker's memory
+LARGE = 64 << 20  # bytes of a model that is seen in a worker's memory
 
 
 @pytest.fixture
@@ -63,22 +60,6 @@ def load(running: Process, name: str = "add") -> httpx.Response:
 
 def all_say(running: Process, status: int, name: str = "add") -> bool:
     return list(statuses(running, name).values()) == [status] * 2
-
-
-def large() -> bytes:
-    """x through a chain of matrices."""
-    side = 1024
-    nodes, weights, last = [], [], "x"
-    for layer in range(round(LARGE / side**2 / 4)):
-        values = np.full((side, side), layer, np.float32)
-        weights.append(numpy_helper.from_array(values, f"w{layer}"))
-        nodes.append(helper.make_node("MatMul", [last, f"w{layer}"], [f"y{layer}"]))
-        last = f"y{layer}"
-    ends = [models.tensor(name, TensorProto.FLOAT, ["n", side]) for name in ("x", last)]
-    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], weights)
-    made: onnx.ModelProto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    content: bytes = made.SerializeToString()
-    return content
 
 
 def test_all_workers_follow_tritons_client(running: Process, folder: Path) -> None:
@@ -168,6 +149,9 @@ def test_a_worker_that_joins_midway_follows_too(running: Process, folder: Path) 
     wait_until(lambda: len(running.workers()) == 2 and running.is_ready())
     os.kill(loading.stopped, signal.SIGCONT)
     wait_until(lambda: all_say(running, 200))
+    running.terminate()
+    _, log = running.wait()
+    assert log.count("a worker ended") == 1
 
 
 def test_loads_under_traffic_lose_no_request(running: Process, folder: Path) -> None:
@@ -207,7 +191,7 @@ def test_what_is_unloaded_is_given_back(running: Process, folder: Path) -> None:
     def resident() -> int:
         return max(psutil.Process(worker).memory_info().rss for worker in running.workers())
 
-    models.put(folder, "large", large())
+    models.put(folder, "large", models.chain(LARGE))
     before = resident()
     for _ in range(2):
         assert load(running, "large").status_code == 200

@@ -35,7 +35,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def running(process: Start, folder: Path) -> Process:
-    one = process("--workers", "2", "--model-control", "--models", str(folder), DIGITSERVE_DRAIN_SECONDS="0")
+    environment = {"DIGITSERVE_DRAIN_SECONDS": "0", "DIGITSERVE_ACCESS_LINES": "0"}  # a pipe holds few lines unread
+    one = process("--workers", "2", "--model-control", "--models", str(folder), **environment)
     one.wait_until_ready()
     wait_until(lambda: len(statuses(one, "digits")) == 2)
     return one

@@ -47,16 +47,27 @@ class Agreement:
         self._number = 0
         self._attempt: Attempt | None = None
 
-    def objection(self, served: Digests) -> str | None:
-        """Why a worker may not begin to serve this; None where it may. What it serves is then agreed."""
-        if self.served is not None and served != self.served and self._serving():
-            differing = ", ".join(sorted({name for name, _ in served.items() ^ self.served.items()}))
-            return (
+    def admit(self, worker: Worker, served: Digests) -> bool:
+        """Whether a worker may begin to serve this, of which it is told: what others serve, else what it has found.
+
+        Where there was a change since it began it is told of that, and tries again.
+        """
+        if served == self.served or not self._serving():
+            self.served = served
+            worker.tell(say="welcome")
+            return True
+        agreed = self.served or {}
+        if worker.wanted != agreed:
+            worker.wanted = agreed
+            worker.tell(say="changed", wanted=dict(agreed))
+        else:
+            differing = ", ".join(sorted({name for name, _ in served.items() ^ agreed.items()}))
+            reason = (
                 f"the workers that serve have other models than this one found on disk ({differing}); load the model, "
                 "or restart the service, to serve what is there now"
             )
-        self.served = served
-        return None
+            worker.tell(say="refused", reason=reason)
+        return False
 
     def joined(self, worker: Worker) -> None:
         """It serves what was agreed before a change: it is to follow."""
@@ -87,7 +98,7 @@ class Agreement:
         if attempt.agreed:
             self._made(attempt, worker)  # it is replaced by one that begins with the new
         elif worker in attempt.waiting:
-            self._drop(attempt, f"a worker ended while it was about to {attempt.action} {attempt.name}")
+            self._drop(attempt, f"a worker ended while it was about to {attempt.action} {attempt.name}; try again")
 
     def tick(self) -> None:
         """Wait no longer than was said. Once agreed, a worker that stands still is killed, and so has left."""

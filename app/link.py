@@ -1,7 +1,7 @@
 """The link between a worker and the parent of all: a pair of sockets, on which each message is a JSON object.
 
-A worker says first what it is about to serve, and waits for consent; from then on it sends a beat a second. What
-follows is about changes to what all serve: `app.agreement` is the parent's side of them.
+A worker says first what it is about to serve, and waits for consent; from then on it sends a beat a second, which is no
+more than a dot. What follows is about changes to what all serve: `app.agreement` is the parent's side of them.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from app.serving.changes import Change, Digests, Follower, in_progress
 log = structlog.get_logger()
 
 BEAT_SECONDS = 1.0
-BEAT, WELCOME = b".", b"welcome"
+BEAT = b"."
 MESSAGE_BYTES = 1 << 16
 
 
@@ -33,6 +33,7 @@ class Worker:
     """The parent's end, and what it knows of the worker."""
 
     line: socket.socket
+    wanted: Digests | None  # what it was told to serve
     started: float = field(default_factory=monotonic)
     serving_since: float | None = None  # None until it was let in
     silent: int = 0  # ticks of the parent since its last beat
@@ -60,19 +61,23 @@ class ParentLink:
         self._answer: asyncio.Future[dict[str, Any]] | None = None  # to what this worker has asked
         self._preparing: set[asyncio.Task[None]] = set()
 
-    def join(self, served: Digests, follower: Follower) -> None:
+    def join(self, served: Digests, follower: Follower) -> bool:
         """Say what this worker is about to serve, wait for consent, and beat from then on. On the event loop.
 
-        Raises StartError where the workers that serve already serve something else.
+        False where something else is `wanted` by now. Raises StartError where the workers that serve have other files.
         """
         self._end.sendall(json.dumps(served).encode())
-        answer = self._end.recv(MESSAGE_BYTES)
-        if answer != WELCOME:
-            raise StartError(answer.decode())
+        answer = json.loads(self._end.recv(MESSAGE_BYTES))
+        if answer["say"] == "refused":
+            raise StartError(answer["reason"])
+        if answer["say"] == "changed":
+            self.wanted = answer["wanted"]
+            return False
         self._end.setblocking(False)
         loop = asyncio.get_running_loop()
         loop.add_reader(self._end, self._hear, loop, follower)
         self._beat(loop)
+        return True
 
     def shut_door(self) -> None:
         """Where all workers end: the first to come here lets no new connection begin."""

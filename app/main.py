@@ -123,8 +123,8 @@ def _lifespan(
         try:
             repository.load(None if parent is None else parent.wanted)
             await pool.begin()
-            if parent is not None:
-                parent.join(repository.digests(), control)
+            while parent is not None and not parent.join(repository.digests(), control):
+                repository.load(parent.wanted)
         except StartError as error:
             log.critical("refused to start", reason=str(error))
             await pool.close()

@@ -23,7 +23,7 @@ import structlog
 from app.agreement import Agreement
 from app.errors import START_FAILED, StartError
 from app.http.lifecycle import ORPHANED
-from app.link import BEAT, BEAT_SECONDS, MESSAGE_BYTES, WELCOME, ParentLink, Worker
+from app.link import BEAT, BEAT_SECONDS, MESSAGE_BYTES, ParentLink, Worker
 from app.serving.changes import Digests
 from app.telemetry import shared
 
@@ -105,7 +105,7 @@ class Supervisor:
                     self._become_worker(theirs, parent, before)
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            self._workers[pid] = Worker(mine.dup())
+            self._workers[pid] = Worker(mine.dup(), self._agreement.served)
 
     def _become_worker(self, end: socket.socket, parent: int, mask: set[int | signal.Signals]) -> NoReturn:
         status = 1
@@ -166,10 +166,7 @@ class Supervisor:
 
     def _let_in(self, worker: Worker, served: Digests) -> None:
         """Only where it serves what the others serve: the files may have changed since they started."""
-        objection = self._agreement.objection(served)
-        with suppress(OSError):  # it ended meanwhile
-            worker.line.send(WELCOME if objection is None else objection.encode())
-        if objection is not None:
+        if not self._agreement.admit(worker, served):
             return
         worker.serving_since = monotonic()
         self._ever_served = True

@@ -21,7 +21,7 @@ class End:
     def __init__(self) -> None:
         here, self.line = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.line.setblocking(False)
-        self.worker = Worker(here, serving_since=monotonic())
+        self.worker = Worker(here, None, serving_since=monotonic())
 
     def told(self) -> list[dict[str, Any]]:
         messages = []
@@ -155,8 +155,7 @@ def test_one_that_ends_before_it_has_made_the_change_is_not_waited_for(make: Mak
     workers.made(asker)
     workers.leaves(other)
     assert asker.says() == ["prepare", "make", "done"]
-    assert workers.agreement.objection({**OLD, **OTHERS}) is not None  # its heir begins with the new
-    assert workers.agreement.objection({**NEW, **OTHERS}) is None
+    assert workers.agreement.served == {**NEW, **OTHERS}  # which its heir begins with
 
 
 def test_one_that_joins_midway_prepares_too(make: Make) -> None:
@@ -165,10 +164,10 @@ def test_one_that_joins_midway_prepares_too(make: Make) -> None:
     workers.ask(asker)
     workers.prepared(asker, NEW)
     workers.ends.append(new := make(1).ends[0])
-    assert workers.agreement.objection({**OLD, **OTHERS}) is None
+    assert workers.agreement.admit(new.worker, {**OLD, **OTHERS})
     workers.agreement.joined(new.worker)
     workers.prepared(other, NEW)
-    assert new.says() == ["prepare"]
+    assert new.says() == ["welcome", "prepare"]
     workers.prepared(new, NEW)
     assert new.says() == ["make"]
 
@@ -186,8 +185,20 @@ def test_one_that_never_gets_ready_is_not_waited_for_forever(make: Make) -> None
     assert other.says() == ["prepare", "drop", "prepare"]
 
 
+def test_one_that_began_before_a_change_is_told_of_it_and_tries_again(make: Make) -> None:
+    workers = make(1)
+    new = make(1).ends[0]
+    new.worker.wanted = {**OTHERS}
+    assert not workers.agreement.admit(new.worker, {**OTHERS})
+    assert new.told() == [{"say": "changed", "wanted": {**OLD, **OTHERS}}]
+    assert not workers.agreement.admit(new.worker, {**NEW, **OTHERS})
+    (refusal,) = new.told()
+    assert "other models than this one found on disk (add/2)" in refusal["reason"]
+    assert workers.agreement.admit(new.worker, {**OLD, **OTHERS})
+
+
 def test_a_lone_worker_may_serve_what_it_finds(make: Make) -> None:
     workers = make(1)
     workers.leaves(workers.ends[0])
-    assert workers.agreement.objection(NEW) is None
+    assert workers.agreement.admit(make(1).ends[0].worker, NEW)
     assert workers.agreement.served == NEW

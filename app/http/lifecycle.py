@@ -25,8 +25,8 @@ class Parent(Siblings, Protocol):
     def wanted(self) -> Digests | None:
         """What is to be served, as the others do; None where that is not known yet."""
 
-    def join(self, served: Digests, follower: Follower) -> None:
-        """Begin to serve these models, and let `follower` take part in changes.
+    def join(self, served: Digests, follower: Follower) -> bool:
+        """Begin to serve these models, and let `follower` take part in changes. False where others are `wanted` by now.
 
         Raises StartError where this must not be.
         """

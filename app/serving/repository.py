@@ -1,7 +1,7 @@
 """The models that are live: each verified, opened, checked by its task and warmed up before anyone can reach it."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, TypedDict
 
 import structlog
@@ -12,7 +12,7 @@ from app.inference import bundle
 from app.inference.contract import ANY
 from app.serving.batcher import Batcher
 from app.serving.changes import Digests
-from app.serving.opening import Opened, Task, digest_of, open_bundle, open_version, read_version
+from app.serving.opening import Opened, Task, digest_of, open_bundle, read_version
 from app.serving.tensors import Reference
 from app.telemetry.metrics import Metrics
 
@@ -65,13 +65,10 @@ class Repository:
         """
         names = list(bundle.names(self._settings.models))
         for name in names:
-            folder = self._settings.models / name
-            versions = bundle.versions(folder)
+            versions = bundle.versions(self._settings.models / name)
             if wanted is not None:
                 versions = [version for version in versions if f"{name}/{version}" in wanted]
-            live = self._load_newest(folder, versions)
-            if live:
-                self._live[name] = live
+            self.swap(name, *self._sound(name, versions))
         if self._settings.default_model not in self._live:
             raise self._nothing_answers(names)
 
@@ -116,11 +113,11 @@ class Repository:
 
         Raises ModelRefused where one of them fails any step, or there is none.
         """
-        folder, live = self._settings.models / name, self._live.get(name, {})
+        folder = self._settings.models / name
         staged: dict[str, LiveModel | Opened] = {}
         for version in bundle.versions(folder)[: self._settings.live_versions]:
             try:
-                staged[version] = self._same_or_opened(folder / version, live.get(version))
+                staged[version] = self._same_or_opened(name, version)
             except Exception as error:  # whatever a version does
                 reason = _reason(error)
                 raise ModelRefused(f"{name}/{version} cannot be served: {reason}", {version: reason}) from error
@@ -128,8 +125,8 @@ class Repository:
             raise ModelRefused(f"{folder} holds no version any more", {})
         return staged, {f"{name}/{version}": digest_of(one.manifest) for version, one in staged.items()}
 
-    def swap(self, name: str, staged: Staged) -> None:
-        """Let exactly this be live of a model. On the event loop."""
+    def swap(self, name: str, staged: Staged, refused: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Let exactly this be live of a model; `refused` says of other versions why they are not. On the event loop."""
         before = self._live.get(name, {})
         others = {other: versions for other, versions in self._live.items() if other != name}
         for version, model in before.items():
@@ -140,7 +137,7 @@ class Repository:
             version: one if isinstance(one, LiveModel) else self._bring_live(one) for version, one in staged.items()
         }
         self._live = dict(sorted({**others, name: versions}.items())) if versions else others
-        self._refused.pop(name, None)
+        self._refused[name] = refused
 
     def refuse(self, name: str, reasons: Mapping[str, str]) -> None:
         """Remember why versions of a model were refused."""
@@ -162,24 +159,26 @@ class Repository:
             "that is there, or --models to its folder"
         )
 
-    def _load_newest(self, folder: Path, versions: Iterable[str]) -> dict[str, LiveModel]:
-        live: dict[str, LiveModel] = {}
+    def _sound(self, name: str, versions: Iterable[str]) -> tuple[Staged, Mapping[str, str]]:
+        """The first that pass every step, as many as are kept live, and why others did not."""
+        sound: dict[str, LiveModel | Opened] = {}
         refused: dict[str, str] = {}
         for version in versions:
-            if len(live) == self._settings.live_versions:
+            if len(sound) == self._settings.live_versions:
                 break
             try:
-                live[version] = self._bring_live(open_version(folder / version, self._settings, self._tasks))
+                sound[version] = self._same_or_opened(name, version)
             except StartError:
                 raise
             except Exception as error:  # whatever a version does, it takes no other down with it
                 refused[version] = _reason(error)
-                log.error("version refused", model=folder.name, version=version, reason=refused[version])
-        self._refused[folder.name] = refused
-        return live
+                log.error("version refused", model=name, version=version, reason=refused[version])
+        return sound, refused
 
-    def _same_or_opened(self, folder: Path, live: LiveModel | None) -> LiveModel | Opened:
-        task, found = read_version(folder, self._tasks)
+    def _same_or_opened(self, name: str, version: str) -> LiveModel | Opened:
+        """What is live already where its files are the same."""
+        task, found = read_version(self._settings.models / name / version, self._tasks)
+        live = self._live.get(name, {}).get(version)
         if live is not None and live.digest == digest_of(found.manifest):
             return live
         return open_bundle(task, found, self._settings)

@@ -4,7 +4,7 @@ import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import structlog
 from fastapi import FastAPI, Request
@@ -28,9 +28,10 @@ from app.http.v1.documented import documented as v1_documented
 from app.http.v2 import codec, compression, server, statistics
 from app.http.v2 import models as v2_models
 from app.http.v2.documented import documented as v2_documented
-from app.http.v2.inference import Inference
+from app.http.v2.inference import Inference, Operations
 from app.http.v2.repository import ModelRepository
 from app.serving.control import Control
+from app.serving.keys import Keys
 from app.serving.pool import Pool
 from app.serving.repository import Repository
 from app.serving.service import Service
@@ -43,11 +44,15 @@ from app.tasks.tensors.manifest import TASK as TENSORS
 from app.tasks.tensors.operations import Infer
 from app.telemetry.metrics import Metrics
 
+if TYPE_CHECKING:
+    from app.grpc.server import GrpcServer
+
 log = structlog.get_logger()
 
 IN_PROCESSES = [
     module.__name__ for module in (work, bodies, codec, compression)
 ]  # whose functions run in the pool's processes
+GRPC_CODEC = "app.grpc.codec"  # likewise, where there is gRPC; a name, for what it imports is an extra
 GARBAGE_BEFORE_COLLECTION = 20_000  # objects; requests leave no cycles, so that looking for some seldom finds any
 
 
@@ -59,16 +64,21 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     metrics = Metrics(CollectorRegistry())
     lifecycle = Lifecycle(settings.drain_seconds, parent)
     repository = Repository(settings, metrics, TASKS)
-    pool = Pool(max(1, usable_cores() // settings.workers), IN_PROCESSES, settings.max_wait_seconds)
+    with_grpc = settings.grpc_port is not None
+    in_processes = [*IN_PROCESSES, GRPC_CODEC] if with_grpc else IN_PROCESSES
+    pool = Pool(max(1, usable_cores() // settings.workers), in_processes, settings.max_wait_seconds)
     preprocessor = Preprocessor(settings, pool)
-    service, limits = Service(settings, repository), Limits(settings)
-    control = Control(settings, repository, parent)
+    control, keys = Control(settings, repository, parent), Keys(settings.api_keys)
+    service, limits = Service(settings, repository), Limits(settings, keys)
     digits = Digits(settings, service, preprocessor, metrics)
-    inference = Inference(settings, service, pool, limits, {DIGITS: InferDigits(preprocessor), TENSORS: Infer()})
+    operations: Operations = {DIGITS: InferDigits(preprocessor), TENSORS: Infer()}
+    inference = Inference(settings, service, pool, limits, operations)
+    grpc = None
+    if with_grpc:
+        grpc = _grpc_server(settings, service, repository, pool, metrics, operations, keys, lifecycle)
 
     model_repository = ModelRepository(control)
-
-    framework = _framework(_lifespan(repository, pool, metrics, lifecycle, control, parent))
+    framework = _framework(_lifespan(repository, pool, metrics, lifecycle, control, parent, grpc))
     routers = [
         document([*v1_documented(digits), *v2_documented(inference, model_repository)]),
         models.router(repository, settings.default_model),
@@ -91,6 +101,26 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
         access=AccessLog(settings.access_lines),
         lifecycle=lifecycle,
     )
+
+
+def _grpc_server(
+    settings: Settings,
+    service: Service,
+    repository: Repository,
+    pool: Pool,
+    metrics: Metrics,
+    operations: Operations,
+    keys: Keys,
+    lifecycle: Lifecycle,
+) -> "GrpcServer":
+    """Raises StartError where the extra is not installed."""
+    try:
+        from app.grpc.methods import Methods
+        from app.grpc.server import GrpcServer
+    except ImportError as error:
+        raise StartError(f"gRPC needs what is not installed ({error}): install digitserve[grpc]") from error
+    methods = Methods(settings, service, repository, pool, metrics, operations, lambda: lifecycle.draining)
+    return GrpcServer(settings, keys, metrics, methods.all())
 
 
 def _framework(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
@@ -116,6 +146,7 @@ def _lifespan(
     lifecycle: Lifecycle,
     control: Control,
     parent: Parent | None,
+    grpc: "GrpcServer | None",
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -125,6 +156,8 @@ def _lifespan(
             await pool.begin()
             while parent is not None and not parent.join(repository.digests(), control):
                 repository.load(parent.wanted)
+            if grpc is not None:
+                await grpc.start()
         except StartError as error:
             log.critical("refused to start", reason=str(error))
             await pool.close()
@@ -135,6 +168,8 @@ def _lifespan(
         lifecycle.handle_signals()
         metrics.loop_lag.watch()
         yield
+        if grpc is not None:
+            await grpc.stop()
         await pool.close()
         repository.close()
         metrics.flush()

@@ -1,6 +1,7 @@
 """Tensors as bytes. Source: Open Inference Protocol, "Binary Tensor Data Extension"."""
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,32 @@ from app.errors import WrongShape
 from app.inference.datatypes import BYTES, Datatype
 
 Array = NDArray[Any]
+MOST_AXES = 16
 LENGTH = struct.Struct("<I")  # before each element of BYTES
 MOST_STRINGS = 50_000  # elements of a request: each takes the event loop some microseconds
+
+
+def shape_of(sizes: Sequence[Any]) -> tuple[int, ...]:
+    """Raises WrongShape where they are no shape."""
+    if len(sizes) > MOST_AXES or not all(type(size) is int and 0 <= size < 2**31 for size in sizes):
+        raise WrongShape(f"a shape is a list of up to {MOST_AXES} whole numbers; got {str(list(sizes))[:100]}")
+    return tuple(sizes)
+
+
+def of_numbers(values: list[Any], datatype: Datatype) -> Array:
+    """Raises WrongShape where one does not fit into the type."""
+    try:
+        return np.array(values, datatype.numpy)  # which raises where one is too large, as `astype` does not
+    except OverflowError as error:
+        raise WrongShape(f"a value does not fit into {datatype.name} ({error})") from error
+
+
+def of_strings(values: Sequence[bytes]) -> Array:
+    """Raises WrongShape where there are too many."""
+    check_strings(len(values))
+    strings = np.empty(len(values), np.object_)
+    strings[:] = values
+    return strings
 
 
 def unpack(data: memoryview, datatype: Datatype, count: int) -> Array:

@@ -14,11 +14,10 @@ import orjson
 
 from app.errors import BadRequest, WrongShape
 from app.inference import elements
-from app.inference.datatypes import BY_NAME, BYTES, Datatype
+from app.inference.datatypes import BYTES, Datatype, datatype_named
 from app.serving.tensors import Array, InferenceRequest, InferenceResult, Output, Reference, Wanted
 
 SMALL = 65_536  # bytes of JSON that are parsed on the event loop
-MOST_AXES = 16
 AT_ONCE = 8_192  # elements that are written in one go
 NUMBERS = frozenset({int, float, bool})
 
@@ -69,11 +68,11 @@ def _object(text: bytes) -> dict[str, Any]:
 def _inputs(inputs: list[Any], data: memoryview) -> Iterator[tuple[str, Array]]:
     at, names = 0, set[str]()
     for entry in inputs:
-        name, shape = _text(entry, "name"), _shape(entry)
+        name, shape = _text(entry, "name"), elements.shape_of(_list(entry, "shape"))
         if name in names:
             raise BadRequest(f"the input {name!r} came twice")
         names.add(name)
-        datatype, count = _datatype(entry), math.prod(shape)
+        datatype, count = datatype_named(_text(entry, "datatype")), math.prod(shape)
         size = _parameters(entry).get("binary_data_size")
         if size is None:
             values = from_json(entry.get("data"), datatype, count)
@@ -99,22 +98,17 @@ def from_json(data: Any, datatype: Datatype, count: int) -> Array:
         elements.check_strings(count)
         if not {str}.issuperset(map(type, flat)):
             raise WrongShape(f"values of {BYTES} are texts in JSON; others came")
-        strings = np.empty(count, np.object_)
-        strings[:] = [text.encode() for text in flat]
-        return strings
+        return elements.of_strings([text.encode() for text in flat])
     kinds = set(map(type, flat))
     if not kinds <= NUMBERS:
         raise WrongShape(f"values of {datatype.name} are numbers; others came")
     if float in kinds and datatype.numpy.kind != "f":
         raise WrongShape(f"values of {datatype.name} are whole; fractions came")
-    try:
-        return np.array(flat, datatype.numpy)  # which raises where one is too large, as `astype` does not
-    except OverflowError as error:
-        raise WrongShape(f"a value does not fit into {datatype.name} ({error})") from error
+    return elements.of_numbers(flat, datatype)
 
 
 def _flat(data: list[Any]) -> list[Any]:
-    for _ in range(MOST_AXES):
+    for _ in range(elements.MOST_AXES):
         if not data or type(data[0]) is not list:
             break
         if not {list}.issuperset(map(type, data)):
@@ -123,22 +117,10 @@ def _flat(data: list[Any]) -> list[Any]:
     return data
 
 
-def _shape(entry: Any) -> tuple[int, ...]:
-    shape = _list(entry, "shape")
-    if len(shape) > MOST_AXES or not all(type(size) is int and 0 <= size < 2**31 for size in shape):
-        raise WrongShape(f"a shape is a list of up to {MOST_AXES} whole numbers; got {str(shape)[:100]}")
-    return tuple(shape)
-
-
-def _datatype(entry: dict[str, Any]) -> Datatype:
-    name = _text(entry, "datatype")
-    if name not in BY_NAME:
-        raise BadRequest(f"a datatype is one of {', '.join(BY_NAME)}; got {name[:40]!r}")
-    return BY_NAME[name]
-
-
 def _parameters(entry: dict[str, Any]) -> dict[str, Any]:
-    parameters = entry.get("parameters") or {}
+    parameters = entry.get("parameters")
+    if not parameters:
+        return {}
     if not isinstance(parameters, dict):
         raise BadRequest('"parameters" is an object')
     if any(name.startswith("shared_memory") for name in parameters):

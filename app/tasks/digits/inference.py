@@ -1,6 +1,7 @@
 """Digits by named tensors: `image` as frames, as floats, or as encoded pictures, prepared as in any request."""
 
-from typing import NamedTuple
+from collections.abc import Coroutine
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,14 +43,18 @@ class InferDigits:
     def __init__(self, preprocessor: Preprocessor) -> None:
         self._preprocessor = preprocessor
 
-    async def prepare(self, model: LiveModel, request: InferenceRequest, context: RequestContext) -> PreparedFrames:
+    def prepare(
+        self, model: LiveModel, request: InferenceRequest, context: RequestContext
+    ) -> PreparedFrames | Coroutine[Any, Any, PreparedFrames]:
         wanted = take_wanted(model.runner.contract, request.wanted)
         if request.inputs.keys() != {IMAGE.name}:
             raise BadRequest(f"the model takes one input, `{IMAGE.name}`; got {', '.join(request.inputs) or 'none'}")
-        frames = await self._frames(model, request.inputs[IMAGE.name], context)
-        if not len(frames):
+        values = request.inputs[IMAGE.name]
+        if not values.size:
             raise WrongShape("no image came; send at least one")
-        return PreparedFrames((frames,), wanted)
+        if values.dtype == np.object_ and values.ndim == 1:
+            return self._from_pictures(model, values.tolist(), wanted, context)
+        return PreparedFrames((_frames(values),), wanted)
 
     def conclude(
         self, model: LiveModel, prepared: PreparedFrames, outputs: Tensors, __: RequestContext
@@ -61,22 +66,23 @@ class InferDigits:
         }
         return conclude_outputs(given, prepared.wanted, model.runner.labels)
 
-    async def _frames(self, model: LiveModel, values: Array, context: RequestContext) -> Frames:
-        if values.dtype == np.uint8 and values.shape[1:] == (SIDE, SIDE):
-            return values
-        if values.dtype == np.float32 and values.shape[1:] in {(SIDE, SIDE, 1), (SIDE, SIDE)}:
-            return _from_fractions(values)
-        if values.dtype == np.object_ and values.ndim == 1:
-            return await self._from_pictures(model, values.tolist(), context)
-        raise WrongShape(f"`{IMAGE.name}` is {FORMS}; got {values.dtype} {list(values.shape)}")
-
-    async def _from_pictures(self, model: LiveModel, pictures: list[bytes], context: RequestContext) -> Frames:
+    async def _from_pictures(
+        self, model: LiveModel, pictures: list[bytes], wanted: list[Wanted], context: RequestContext
+    ) -> PreparedFrames:
         """Raises the first error of a picture, for the protocol has none of single items."""
         body = b"".join(LENGTH.pack(len(one)) + one for one in pictures)
         batch = await self._preprocessor.many(BatchRequest(body, cut_by_lengths), manifest_of(model), context)
         for place, error in sorted(batch.errors.items()):
             raise type(error)(f"picture {place}: {error.detail}")
-        return batch.frames
+        return PreparedFrames((batch.frames,), wanted)
+
+
+def _frames(values: Array) -> Frames:
+    if values.dtype == np.uint8 and values.shape[1:] == (SIDE, SIDE):
+        return values
+    if values.dtype == np.float32 and values.shape[1:] in {(SIDE, SIDE, 1), (SIDE, SIDE)}:
+        return _from_fractions(values)
+    raise WrongShape(f"`{IMAGE.name}` is {FORMS}; got {values.dtype} {list(values.shape)}")
 
 
 def _from_fractions(values: Array) -> Frames:

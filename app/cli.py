@@ -30,11 +30,13 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="TCP port to listen on.")] = None,
     grpc_port: Annotated[int | None, typer.Option(help="TCP port for gRPC, if any.")] = None,
+    model_control: Annotated[
+        bool | None, typer.Option("--model-control", help="Let callers without a key load and unload models.")
+    ] = None,
 ) -> None:
     """Run the service. What is not given here comes from DIGITSERVE_* variables; `digitserve settings` lists them."""
-    settings = _settings(
-        _given(models=models, device=device, workers=workers, host=host, port=port, grpc_port=grpc_port)
-    )
+    places = _given(models=models, host=host, port=port, grpc_port=grpc_port)
+    settings = _settings(places | _given(device=device, workers=workers, model_control=model_control))
     logs.configure(settings)
     try:
         server.run(settings)
@@ -68,7 +70,7 @@ def list_models(context: typer.Context, root: Root = None) -> None:
     context.obj = root
     if context.invoked_subcommand is not None:
         return
-    from app.serving.repository import read_version  # ONNX Runtime, of no use to the other commands
+    from app.serving.opening import read_version  # ONNX Runtime, of no use to the other commands
     from app.tasks.registry import TASKS
 
     root = _settings(_given(models=root)).models

@@ -31,6 +31,10 @@ class Right(StrEnum):
 
     PREDICT = "predict"
     METRICS = "metrics"
+    REPOSITORY = "repository"
+
+
+ORDINARY = frozenset({Right.PREDICT, Right.METRICS})  # what a key may do that names no rights: it changes nothing
 
 
 class ApiKey(BaseModel):
@@ -39,7 +43,7 @@ class ApiKey(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     key: SecretStr
-    rights: frozenset[Right] = Field(default=frozenset(Right), min_length=1)
+    rights: frozenset[Right] = Field(default=ORDINARY, min_length=1)
 
     @field_validator("key")
     @classmethod
@@ -69,6 +73,11 @@ class Settings(BaseSettings):
 
     models: Path = Field(Path("models"), description="Folder of bundles: NAME/VERSION/{model.onnx,manifest.json}.")
     default_model: str = Field("digits", description="Model that answers without ?model=.")
+    model_control: bool = Field(
+        False,
+        description="Whether models may be loaded and unloaded where no API keys are set. Where some are, those with "
+        "the right repository may.",
+    )
     live_versions: int = Field(2, ge=1, description="Newest versions of each model that are kept live.")
 
     device: Literal["auto", "cpu", "cuda"] = Field(
@@ -114,7 +123,8 @@ class Settings(BaseSettings):
 
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode] = Field(
         (),
-        description='JSON list of {"key", "rights"}; empty: no key is asked for. Rights: predict, metrics.',
+        description='JSON list of {"key", "rights"}; empty: no key is asked for. Rights: predict, metrics (both where '
+        "none are named), repository.",
     )
     rate_images_per_second: float | None = Field(
         None, gt=0, description="Images a second that one caller (key or address) may send to one worker."

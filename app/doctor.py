@@ -23,7 +23,7 @@ from app.errors import StartError
 from app.inference import bundle
 from app.inference.session import CPU
 from app.load import Load
-from app.serving.repository import Opened, open_version
+from app.serving.opening import Opened, open_version
 from app.tasks.digits import strokes
 from app.tasks.registry import TASKS
 

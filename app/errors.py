@@ -3,6 +3,7 @@
 `detail` says what was expected, what came and what to do. The codes are part of the contract.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Self
 
 START_FAILED = 3  # the exit status where the service could not start, uvicorn's too
@@ -49,6 +50,10 @@ class Unauthorized(ServiceError):
 
 class Forbidden(ServiceError):
     code, title = "key_lacks_right", "API key lacks this right"
+
+
+class ModelControlOff(Forbidden):
+    code, title = "model_control_off", "Models are not changed by callers"
 
 
 class CrossSite(ServiceError):
@@ -118,6 +123,23 @@ class NoInk(Undecodable):
 
 class TooMuchWork(Undecodable):
     code, title = "too_much_work", "More work than a body of this size may make"
+
+
+class ModelRefused(ServiceError):
+    code, title = "model_refused", "The model cannot be served"
+
+    def __init__(self, detail: str, reasons: Mapping[str, str]) -> None:
+        """`reasons` are by version."""
+        super().__init__(detail)
+        self.reasons = reasons
+
+
+class DefaultModelStays(ServiceError):
+    code, title = "default_model_stays", "The default model stays"
+
+
+class ChangeInProgress(ServiceError):
+    code, title = "change_in_progress", "Another model is being loaded or unloaded"
 
 
 class QueueFull(ServiceError):

@@ -29,6 +29,8 @@ from app.http.v2 import codec, compression, server, statistics
 from app.http.v2 import models as v2_models
 from app.http.v2.documented import documented as v2_documented
 from app.http.v2.inference import Inference, Operations
+from app.http.v2.repository import ModelRepository
+from app.serving.control import Control
 from app.serving.keys import Keys
 from app.serving.pool import Pool
 from app.serving.repository import Repository
@@ -66,7 +68,7 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     in_processes = [*IN_PROCESSES, GRPC_CODEC] if with_grpc else IN_PROCESSES
     pool = Pool(max(1, usable_cores() // settings.workers), in_processes, settings.max_wait_seconds)
     preprocessor = Preprocessor(settings, pool)
-    keys = Keys(settings.api_keys)
+    control, keys = Control(settings, repository, parent), Keys(settings.api_keys)
     service, limits = Service(settings, repository), Limits(settings, keys)
     digits = Digits(settings, service, preprocessor, metrics)
     operations: Operations = {DIGITS: InferDigits(preprocessor), TENSORS: Infer()}
@@ -75,9 +77,10 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     if with_grpc:
         grpc = _grpc_server(settings, service, repository, pool, metrics, operations, keys, lifecycle)
 
-    framework = _framework(_lifespan(repository, pool, metrics, lifecycle, parent, grpc))
+    model_repository = ModelRepository(control)
+    framework = _framework(_lifespan(repository, pool, metrics, lifecycle, control, parent, grpc))
     routers = [
-        document([*v1_documented(digits), *v2_documented(inference)]),
+        document([*v1_documented(digits), *v2_documented(inference, model_repository)]),
         models.router(repository, settings.default_model),
         server.router(lifecycle),
         statistics.router(repository, metrics),
@@ -90,7 +93,7 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
         framework.include_router(router)
     return Front(
         framework,
-        {**digits.endpoints(), **inference.endpoints()},
+        {**digits.endpoints(), **inference.endpoints(), **model_repository.endpoints()},
         routes=Routes(route for router in routers for route in router.routes),
         proxies=Proxies(proxies) if (proxies := networks(settings.trusted_proxies)) else None,
         limits=limits,
@@ -141,6 +144,7 @@ def _lifespan(
     pool: Pool,
     metrics: Metrics,
     lifecycle: Lifecycle,
+    control: Control,
     parent: Parent | None,
     grpc: "GrpcServer | None",
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -148,10 +152,10 @@ def _lifespan(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         pool.start()  # while the models are loaded
         try:
-            repository.load()
+            repository.load(None if parent is None else parent.wanted)
             await pool.begin()
-            if parent is not None:
-                parent.join(repository.digests())
+            while parent is not None and not parent.join(repository.digests(), control):
+                repository.load(parent.wanted)
             if grpc is not None:
                 await grpc.start()
         except StartError as error:

@@ -10,7 +10,8 @@ import structlog
 
 from app.config import Settings
 from app.errors import StartError
-from app.supervisor import ParentLink, Supervisor
+from app.link import ParentLink
+from app.supervisor import Supervisor
 from app.telemetry import shared
 
 BACKLOG = 2048  # connections that wait to be accepted

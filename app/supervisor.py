@@ -1,11 +1,9 @@
 """The processes that serve: forked from one parent, watched, replaced, and gone when it is.
 
 The parent has imported the service, which takes longest, but opens no session and no event loop and starts no thread:
-so each fork of it is a sound worker at once, and shares its pages. A worker has a link to its parent, a pair of
-sockets. On it, it says first what it is about to serve, and waits for consent; from then on it sends a beat a second.
+so each fork of it is a sound worker at once, and shares its pages. `app.link` is how a worker and its parent talk.
 """
 
-import asyncio
 import ctypes
 import gc
 import json
@@ -13,9 +11,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from mmap import mmap
 from multiprocessing.connection import wait
 from time import monotonic
@@ -23,67 +20,22 @@ from typing import NoReturn
 
 import structlog
 
+from app.agreement import Agreement
 from app.errors import START_FAILED, StartError
-from app.http.lifecycle import ORPHANED, shut_door
+from app.http.lifecycle import ORPHANED
+from app.link import BEAT, BEAT_SECONDS, MESSAGE_BYTES, ParentLink, Worker
+from app.serving.changes import Digests
 from app.telemetry import shared
 
 log = structlog.get_logger()
 
-BEAT_SECONDS = 1.0
-LOADING = 10.0  # times as long as it may be silent may a worker take to load its models
+LOADING = 10.0  # times as long as it may be silent may a worker take to load its models, and later one of them
 YOUNG_SECONDS = 1.0  # after which a worker that served has proved that one can
 TRIES = 5  # workers in a row that end before they serve, none other being there: then the service ends too
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds before the next try, doubled from one to the next
 TOLD, ENDED = (signal.SIGTERM, signal.SIGINT), signal.SIGCHLD
-WELCOME = b"welcome"
-MESSAGE_BYTES = 1 << 16
 PR_SET_PDEATHSIG = 1  # of Linux' sys/prctl.h
 HINTS = {signal.SIGKILL: "by hand, or for want of memory", signal.SIGBUS: "as when a file system is full"}
-
-Served = Mapping[str, str]  # digests by NAME/VERSION
-
-
-class ParentLink:
-    """A worker's end of the link to its parent. `app.http.lifecycle.Parent`, as seen from a worker."""
-
-    def __init__(self, end: socket.socket, all_end: mmap, listener: socket.socket) -> None:
-        """`all_end` is one byte that parent and workers share, and not 0 once all of them are to end."""
-        self._end = end
-        self._all_end = all_end
-        self._listener = listener
-
-    def join(self, served: Served) -> None:
-        """Say what this worker is about to serve, wait for consent, and beat from then on. On the event loop.
-
-        Raises StartError where the workers that serve already serve something else.
-        """
-        self._end.sendall(json.dumps(served).encode())
-        answer = self._end.recv(MESSAGE_BYTES)
-        if answer != WELCOME:
-            raise StartError(answer.decode())
-        self._end.setblocking(False)
-        self._beat(asyncio.get_running_loop())
-
-    def shut_door(self) -> None:
-        """Where all workers end: the first to come here lets no new connection begin."""
-        if self._all_end[0]:
-            shut_door(self._listener)
-
-    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
-        with suppress(OSError):  # a parent that does not listen now; whether it is gone, the kernel tells
-            self._end.send(b".")
-        loop.call_later(BEAT_SECONDS, self._beat, loop)
-
-
-@dataclass
-class Worker:
-    """What the parent knows of one."""
-
-    line: socket.socket
-    started: float = field(default_factory=monotonic)
-    served: Served | None = None  # None until it was let in
-    serving_since: float = 0.0
-    silent: int = 0  # ticks of the parent since its last beat
 
 
 class Supervisor:
@@ -103,6 +55,7 @@ class Supervisor:
         self._wanted = workers
         self._patience = max(1, round(stall_seconds / BEAT_SECONDS))
         self._workers: dict[int, Worker] = {}  # by process id
+        self._agreement = Agreement(self._serving, stall_seconds * LOADING)
         self._ever_served = False
         self._failures = 0  # in a row: workers that ended young
         self._fruitless = 0  # of these, since one has served
@@ -152,7 +105,7 @@ class Supervisor:
                     self._become_worker(theirs, parent, before)
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            self._workers[pid] = Worker(mine.dup())
+            self._workers[pid] = Worker(mine.dup(), self._agreement.served)
 
     def _become_worker(self, end: socket.socket, parent: int, mask: set[int | signal.Signals]) -> NoReturn:
         status = 1
@@ -166,7 +119,7 @@ class Supervisor:
                 sibling.line.close()
             self._told.close()
             self._tell.close()
-            self._work(ParentLink(end, self._all_end, self._listener))
+            self._work(ParentLink(end, self._all_end, self._listener, self._agreement.served))
             status = 0
         except StartError as error:
             log.critical("refused to start", reason=str(error))
@@ -203,26 +156,24 @@ class Supervisor:
         worker.silent = 0
         if not message:
             worker.line.close()
-        elif worker.served is None:
+        elif not worker.serves:
             self._let_in(worker, json.loads(message))
+        elif message != BEAT:
+            self._agreement.hear(worker, json.loads(message))
 
-    def _let_in(self, worker: Worker, served: Served) -> None:
+    def _serving(self) -> list[Worker]:
+        return [worker for worker in self._workers.values() if worker.serves]
+
+    def _let_in(self, worker: Worker, served: Digests) -> None:
         """Only where it serves what the others serve: the files may have changed since they started."""
-        others = next((other.served for other in self._workers.values() if other.served is not None), served)
-        with suppress(OSError):  # it ended meanwhile
-            if served != others:
-                differing = ", ".join(sorted({name for name, _ in served.items() ^ others.items()}))
-                worker.line.send(
-                    f"the workers that serve have other models than this one found on disk ({differing}); restart the "
-                    "service to serve what is there now".encode()
-                )
-                return
-            worker.line.send(WELCOME)
-        worker.served, worker.serving_since = served, monotonic()
+        if not self._agreement.admit(worker, served):
+            return
+        worker.serving_since = monotonic()
         self._ever_served = True
         self._fruitless = 0
         pid = next(pid for pid, one in self._workers.items() if one is worker)
         log.info("a worker serves", pid=pid, after=round(monotonic() - worker.started, 3))
+        self._agreement.joined(worker)
 
     def _bury(self) -> None:
         """Take leave of all that have ended; also of orphans, which a container's first process inherits."""
@@ -232,20 +183,20 @@ class Supervisor:
                 if worker is not None:
                     worker.line.close()
                     self._unfolded = True
+                    self._agreement.left(worker)
                     if not self._stopping:
                         self._replace(ended[0], worker, os.waitstatus_to_exitcode(ended[1]))
 
     def _replace(self, pid: int, worker: Worker, code: int) -> None:
-        served = worker.served is not None
         reason = _told_of(code)
-        log.warning("a worker ended", pid=pid, reason=reason, served=served)
+        log.warning("a worker ended", pid=pid, reason=reason, served=worker.serves)
         if code == START_FAILED and not self._ever_served:
             self._give_up("the workers could not start; the reason is logged above")
-        elif served and monotonic() - worker.serving_since > YOUNG_SECONDS:
+        elif worker.serving_since is not None and monotonic() - worker.serving_since > YOUNG_SECONDS:
             self._failures = 0
             self._next_start = 0.0
         else:
-            self._failed(reason, fruitless=not served)
+            self._failed(reason, fruitless=not worker.serves)
 
     def _failed(self, reason: str, *, fruitless: bool = True) -> None:
         """Try again later, each time later than before; or not at all, where nothing has served for long."""
@@ -253,7 +204,7 @@ class Supervisor:
         self._fruitless += fruitless
         doubled = FIRST_WAIT * 2 ** min(self._failures - 2, 16) if self._failures > 1 else 0.0
         self._next_start = monotonic() + min(doubled, LONGEST_WAIT)
-        if self._fruitless >= TRIES and not any(worker.served is not None for worker in self._workers.values()):
+        if self._fruitless >= TRIES and not self._serving():
             self._give_up(f"the workers could not start: {TRIES} in a row ended early, the last one so: {reason}")
 
     def _give_up(self, why: str) -> None:
@@ -267,9 +218,10 @@ class Supervisor:
         if monotonic() < self._next_tick:
             return
         self._next_tick = monotonic() + BEAT_SECONDS
+        self._agreement.tick()
         for pid, worker in self._workers.items():
             worker.silent += 1
-            waits = self._patience if worker.served is not None or self._stopping else self._patience * LOADING
+            waits = self._patience if worker.serves or self._stopping else self._patience * LOADING
             if worker.silent > waits:
                 log.error("a worker stands still, and is killed", pid=pid, silent_seconds=worker.silent * BEAT_SECONDS)
                 os.kill(pid, signal.SIGKILL)

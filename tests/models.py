@@ -1,17 +1,24 @@
 """Small foreign models, made with onnx.helper: graphs alone, without a manifest."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 
 def tensor(name: str, kind: int, shape: list[int | str | None]) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, kind, shape)
 
 
-def graph(nodes: list[onnx.NodeProto], inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]) -> bytes:
-    made = helper.make_graph(nodes, "g", inputs, outputs)
+def graph(
+    nodes: list[onnx.NodeProto],
+    inputs: list[onnx.ValueInfoProto],
+    outputs: list[onnx.ValueInfoProto],
+    weights: Sequence[onnx.TensorProto] = (),
+) -> bytes:
+    made = helper.make_graph(nodes, "g", inputs, outputs, weights)
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.checker.check_model(model)
     content: bytes = model.SerializeToString()
@@ -57,6 +64,18 @@ def sequence() -> bytes:
     x = tensor("x", TensorProto.FLOAT, ["n", 2])
     y = helper.make_tensor_sequence_value_info("y", TensorProto.FLOAT, None)
     return graph([helper.make_node("SequenceConstruct", ["x", "x"], ["y"])], [x], [y])
+
+
+def chain(size: int) -> bytes:
+    """x, [N, 1024], through matrices of so many bytes together."""
+    side = 1024
+    nodes, weights, last = [], [], "x"
+    for layer in range(size // (4 * side**2)):
+        weights.append(numpy_helper.from_array(np.full((side, side), layer, np.float32), f"w{layer}"))
+        nodes.append(helper.make_node("MatMul", [last, f"w{layer}"], [f"y{layer}"]))
+        last = f"y{layer}"
+    ends = [tensor(name, TensorProto.FLOAT, ["n", side]) for name in ("x", last)]
+    return graph(nodes, ends[:1], ends[1:], weights)
 
 
 def total() -> bytes:

@@ -74,7 +74,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         ("api_keys", [{"key": "k" * 16}, {"key": "k" * 16, "rights": ["metrics"]}], "stands twice"),
         ("max_held_bytes", 784, "the largest body could never be held"),
         ("api_keys", [{"key": "k" * 16, "rights": []}], "at least 1"),
-        ("api_keys", [{"key": "k" * 16, "rights": ["everything"]}], "'predict' or 'metrics'"),
+        ("api_keys", [{"key": "k" * 16, "rights": ["everything"]}], "'predict', 'metrics' or 'repository'"),
         ("max_queue_images", 10, "a full batch could never be queued"),
         ("models", "no/such/folder", "is not a folder"),
         ("no_such_setting", 1, "Extra inputs"),
@@ -112,7 +112,7 @@ def test_an_error_in_a_key_does_not_show_it() -> None:
     assert "sesame" not in str(refused.value)
 
 
-def test_a_key_without_rights_named_may_do_all() -> None:
+def test_a_key_without_rights_named_may_do_all_that_changes_nothing() -> None:
     assert {right.value for right in ApiKey.model_validate({"key": "k" * 16}).rights} == {"predict", "metrics"}
 
 

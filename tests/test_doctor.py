@@ -14,7 +14,7 @@ from app.doctor import Report, Served, advice
 from app.inference.session import CPU
 from app.inference.warmup import WarmUp
 from app.load import Load
-from app.serving.repository import open_version
+from app.serving.opening import open_version
 from app.tasks.registry import TASKS
 from tests.conftest import DIGITS, MLP, MODELS
 

@@ -7,9 +7,10 @@ import signal
 import socket
 import struct
 import threading
-from collections.abc import Mapping
 from types import FrameType
 from typing import Protocol
+
+from app.serving.changes import Digests, Follower, Siblings
 
 LAST_ACCEPTS_SECONDS = 0.2  # for what connected before the door was shut to be accepted and to send its request
 ORPHANED = signal.SIGUSR1  # to a worker whose parent was killed; until it is handled, it ends the process
@@ -17,11 +18,18 @@ ORPHAN_SECONDS = 1.0  # for such a worker to finish what is in flight, for its p
 SO_ATTACH_FILTER = 26  # of Linux' asm-generic/socket.h; Python has no name for it
 
 
-class Parent(Protocol):
+class Parent(Siblings, Protocol):
     """What a worker asks of the parent of all workers."""
 
-    def join(self, served: Mapping[str, str]) -> None:
-        """Begin to serve models with these digests, by NAME/VERSION. Raises StartError where this must not be."""
+    @property
+    def wanted(self) -> Digests | None:
+        """What is to be served, as the others do; None where that is not known yet."""
+
+    def join(self, served: Digests, follower: Follower) -> bool:
+        """Begin to serve these models, and let `follower` take part in changes. False where others are `wanted` by now.
+
+        Raises StartError where this must not be.
+        """
 
     def shut_door(self) -> None:
         """Where all workers end, let no new connection begin."""

@@ -1,7 +1,7 @@
 """What FastAPI cannot see of the endpoints that read their bodies themselves: OpenAPI 3.1 by hand."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -53,15 +53,16 @@ class Documented(NamedTuple):
     summary: str
     answers: dict[int | str, Object]
     operation: Object
+    right: Right = Right.PREDICT
 
 
 def document(endpoints: Iterable[Documented]) -> APIRouter:
     """These endpoints' place in the OpenAPI document, and in FastAPI's routing for methods other than POST."""
     router = APIRouter(tags=["predict"])
-    for path, handler, summary, answers, operation in endpoints:
+    for path, handler, summary, answers, operation, right in endpoints:
         router.add_api_route(
             path,
-            _answered_by_front,
+            _answered_by_front(right),
             methods=["POST"],
             name=handler.__name__,
             summary=summary,
@@ -88,6 +89,9 @@ def describe(framework: FastAPI) -> APIRouter:
     return router
 
 
-@needs(Right.PREDICT)
-async def _answered_by_front() -> None:
-    raise AssertionError("Front answers this path before FastAPI sees it")
+def _answered_by_front(right: Right) -> Callable[[], Coroutine[Any, Any, None]]:
+    @needs(right)
+    async def endpoint() -> None:
+        raise AssertionError("Front answers this path before FastAPI sees it")
+
+    return endpoint

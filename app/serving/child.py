@@ -7,7 +7,6 @@ On the way: lengths of what follows, 8 bytes each; a pickled function with its a
 take; the body as it is. Back: a length, and the pickled result or error.
 """
 
-import ctypes
 import os
 import pickle
 import resource
@@ -24,6 +23,7 @@ from select import select
 from typing import Any, NamedTuple
 
 from app.errors import ServiceError, TooMuchWork
+from app.serving.memory import give_back
 
 LENGTHS = struct.Struct("<QQ")  # of the pickled job and of its body
 LENGTH = struct.Struct("<Q")  # of the pickled answer
@@ -62,7 +62,7 @@ def main() -> None:
         while head := _receive(channel, LENGTHS.size):
             _reply(channel, *LENGTHS.unpack(head))
             if _statm()[1] - at_start[1] > GROWN or not select([channel], [], [], IDLE_SECONDS)[0]:
-                ctypes.CDLL(None).malloc_trim(0)  # the allocator keeps what large pictures took otherwise
+                give_back()  # what large pictures took
 
 
 def _reply(channel: socket.socket, job_bytes: int, body_bytes: int) -> None:

@@ -12,6 +12,7 @@ Object = dict[str, Any]
 EXTENSIONS = (
     "classification",
     "model_configuration",
+    "model_repository",
     "binary_tensor_data",
     "parameters",
     "statistics",

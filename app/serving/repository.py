@@ -1,80 +1,50 @@
 """The models that are live: each verified, opened, checked by its task and warmed up before anyone can reach it."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Literal, TypedDict
 
 import structlog
 
 from app.config import Settings
-from app.cores import usable_cores
-from app.errors import BundleError, ModelNotFound, StartError
+from app.errors import BundleError, ModelNotFound, ModelRefused, StartError
 from app.inference import bundle
-from app.inference.bundle import Bundle, Manifest
-from app.inference.contract import ANY, Contract
-from app.inference.session import CPU, Session, Tensors
-from app.inference.warmup import WarmUp, warm_up
+from app.inference.contract import ANY
 from app.serving.batcher import Batcher
+from app.serving.changes import Digests
+from app.serving.opening import Opened, Task, digest_of, open_bundle, read_version
 from app.serving.tensors import Reference
 from app.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
 
-
-class Runner(Protocol):
-    """A model, opened, as its task runs it."""
-
-    @property
-    def contract(self) -> Contract:
-        """What it takes and gives by name."""
-
-    @property
-    def batched(self) -> bool:
-        """Whether rows of several requests may be run together."""
-
-    @property
-    def labels(self) -> Mapping[str, list[str]]:
-        """By output: what its columns stand for."""
-
-    def run(self, inputs: Tensors) -> Tensors:
-        """In the task's own form."""
-
-    def sample(self, rows: int) -> Tensors | None:
-        """Inputs to warm up with, of so many rows; None where none are known."""
-
-    def probe(self) -> Tensors | None:
-        """One row that a sound model answers: readiness asks it. None where none is known."""
-
-
-class Task(Protocol):
-    """What a kind of model is for."""
-
-    @property
-    def manifest(self) -> type[Manifest]:
-        """What its manifests say."""
-
-    def open(self, manifest: Manifest, session: Session) -> Runner:
-        """Raises BundleError where the model breaks its contract, or does not answer its golden set."""
-
-
-class Opened(NamedTuple):
-    """A version that could answer requests."""
-
-    manifest: Manifest
-    session: Session
-    runner: Runner
-    warmed: WarmUp
+MOST_REASON = 2000  # characters of why a version was refused
 
 
 class LiveModel:
     """A version that answers them."""
 
     def __init__(self, opened: Opened, batcher: Batcher) -> None:
+        """The last request that was admitted to it holds it: with that one it goes, its thread and memory too."""
         self.manifest, self.session, self.runner, self.warmed = opened
         self.batcher = batcher
         self.reference: Reference = {"name": self.manifest.name, "version": self.manifest.version}
         self.names = self.manifest.name, self.manifest.version
         self.label = self.manifest.label
+        self.digest = digest_of(self.manifest)
+
+
+Staged = Mapping[str, LiveModel | Opened]
+"""What is to be live of a model, by version, newest first: what is live already, or opened."""
+
+
+class IndexEntry(TypedDict):
+    """Source: Triton's model repository extension."""
+
+    name: str
+    version: str
+    state: Literal["READY", "UNAVAILABLE"]
+    reason: str
 
 
 class Repository:
@@ -84,18 +54,21 @@ class Repository:
         self._settings = settings
         self._metrics = metrics
         self._tasks = tasks
-        self._live: dict[str, dict[str, LiveModel]] = {}
+        self._live: dict[str, dict[str, LiveModel]] = {}  # by name and version, newest first; never changed in place
+        self._refused: dict[str, Mapping[str, str]] = {}  # why, by name and version, when last tried
 
-    def load(self) -> None:
-        """Bring the newest versions of every model live. One that fails any step is logged and left out.
+    def load(self, wanted: Digests | None = None) -> None:
+        """Bring the newest versions of every model live, or those that are `wanted`, and no others. One that fails any
+        step is logged and left out.
 
         Raises StartError where the device that was asked for does not work, or no default model is there to answer.
         """
         names = list(bundle.names(self._settings.models))
         for name in names:
-            live = self._load_newest(self._settings.models / name)
-            if live:
-                self._live[name] = live
+            versions = bundle.versions(self._settings.models / name)
+            if wanted is not None:
+                versions = [version for version in versions if f"{name}/{version}" in wanted]
+            self.swap(name, *self._sound(name, versions))
         if self._settings.default_model not in self._live:
             raise self._nothing_answers(names)
 
@@ -120,9 +93,60 @@ class Repository:
         """Every live model: by name, newest version first."""
         return [model for versions in self._live.values() for model in versions.values()]
 
-    def digests(self) -> dict[str, str]:
-        """By NAME/VERSION, of the manifest, which has the model's own: what makes two processes answer alike."""
-        return {model.label: bundle.digest(model.manifest.model_dump_json().encode()) for model in self.all()}
+    def digests(self) -> Digests:
+        """Of all that is live."""
+        return {model.label: model.digest for model in self.all()}
+
+    def is_on_disk(self, name: str) -> bool:
+        folder = self._settings.models / name
+        return bundle.NAME.fullmatch(name) is not None and folder.is_dir() and bool(bundle.versions(folder))
+
+    def index(self) -> list[IndexEntry]:
+        """Every version on disk or live."""
+        live, root = self._live, self._settings.models
+        found = {name: set(bundle.versions(root / name)) for name in bundle.names(root)}
+        for name, versions in live.items():
+            found.setdefault(name, set()).update(versions)
+        return [
+            self._entry(name, version, is_live=version in live.get(name, {}))
+            for name, versions in sorted(found.items())
+            for version in sorted(versions, key=int, reverse=True)
+        ]
+
+    def stage(self, name: str) -> tuple[Staged, Digests]:
+        """Read a model's folder anew, and open of its newest versions what is not live already. For a thread.
+
+        Raises ModelRefused where one of them fails any step, or there is none.
+        """
+        folder = self._settings.models / name
+        staged: dict[str, LiveModel | Opened] = {}
+        for version in bundle.versions(folder)[: self._settings.live_versions]:
+            try:
+                staged[version] = self._same_or_opened(name, version)
+            except Exception as error:  # whatever a version does
+                reason = _reason(error)
+                raise ModelRefused(f"{name}/{version} cannot be served: {reason}", {version: reason}) from error
+        if not staged:
+            raise ModelRefused(f"{folder} holds no version any more", {})
+        return staged, {f"{name}/{version}": digest_of(one.manifest) for version, one in staged.items()}
+
+    def swap(self, name: str, staged: Staged, refused: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Let exactly this be live of a model; `refused` says of other versions why they are not. On the event loop."""
+        before = self._live.get(name, {})
+        others = {other: versions for other, versions in self._live.items() if other != name}
+        for version, model in before.items():
+            if staged.get(version) is not model:
+                self._metrics.model_gone(*_info(model))
+                log.info("no longer live", model=name, version=version)
+        versions = {
+            version: one if isinstance(one, LiveModel) else self._bring_live(one) for version, one in staged.items()
+        }
+        self._live = dict(sorted({**others, name: versions}.items())) if versions else others
+        self._refused[name] = refused
+
+    def refuse(self, name: str, reasons: Mapping[str, str]) -> None:
+        """Remember why versions of a model were refused."""
+        self._refused[name] = reasons
 
     def close(self) -> None:
         for model in self.all():
@@ -140,26 +164,35 @@ class Repository:
             "that is there, or --models to its folder"
         )
 
-    def _load_newest(self, folder: Path) -> dict[str, LiveModel]:
-        live: dict[str, LiveModel] = {}
-        for version in bundle.versions(folder):
-            if len(live) == self._settings.live_versions:
+    def _sound(self, name: str, versions: Iterable[str]) -> tuple[Staged, Mapping[str, str]]:
+        """The first that pass every step, as many as are kept live, and why others did not."""
+        sound: dict[str, LiveModel | Opened] = {}
+        refused: dict[str, str] = {}
+        for version in versions:
+            if len(sound) == self._settings.live_versions:
                 break
             try:
-                live[version] = self._open(folder / version)
+                sound[version] = self._same_or_opened(name, version)
             except StartError:
                 raise
             except Exception as error:  # whatever a version does, it takes no other down with it
-                reason = str(error) if isinstance(error, BundleError) else f"{type(error).__name__}: {error}"
-                log.error("version refused", model=folder.name, version=version, reason=reason)
-        return live
+                refused[version] = _reason(error)
+                log.error("version refused", model=name, version=version, reason=refused[version])
+        return sound, refused
 
-    def _open(self, folder: Path) -> LiveModel:
-        settings, opened = self._settings, open_version(folder, self._settings, self._tasks)
-        manifest, session, runner = opened.manifest, opened.session, opened.runner
+    def _same_or_opened(self, name: str, version: str) -> LiveModel | Opened:
+        """What is live already where its files are the same."""
+        task, found = read_version(self._settings.models / name / version, self._tasks)
+        live = self._live.get(name, {}).get(version)
+        if live is not None and live.digest == digest_of(found.manifest):
+            return live
+        return open_bundle(task, found, self._settings)
+
+    def _bring_live(self, opened: Opened) -> LiveModel:
+        settings, manifest, runner = self._settings, opened.manifest, opened.runner
         shapes_vary = any(ANY in tensor.shape[int(runner.batched) :] for tensor in runner.contract.inputs)
         batcher = Batcher(
-            opened.runner.run,
+            runner.run,
             self._metrics,
             name=manifest.name,
             version=manifest.version,
@@ -167,28 +200,28 @@ class Repository:
             max_queue_rows=settings.max_queue_images,
             max_wait_seconds=settings.max_wait_seconds,
             inline_rows=0 if shapes_vary else opened.warmed.inline_rows,  # what was measured was of one shape
-            batched=opened.runner.batched,
+            batched=runner.batched,
             shapes_vary=shapes_vary,
         )
-        self._metrics.model_info.labels(manifest.name, manifest.version, session.provider, manifest.model_sha256).set(1)
-        log.info("live", model=manifest.name, version=manifest.version, provider=session.provider)
-        return LiveModel(opened, batcher)
+        model = LiveModel(opened, batcher)
+        self._metrics.model_live(*_info(model))
+        log.info("live", model=manifest.name, version=manifest.version, provider=opened.session.provider)
+        return model
+
+    def _entry(self, name: str, version: str, *, is_live: bool) -> IndexEntry:
+        if is_live:
+            return {"name": name, "version": version, "state": "READY", "reason": ""}
+        newest = self._settings.live_versions
+        untried = f"not tried since this worker began; loading the model brings its {newest} newest versions live"
+        reason = self._refused.get(name, {}).get(version, untried)
+        return {"name": name, "version": version, "state": "UNAVAILABLE", "reason": reason}
 
 
-def read_version(folder: Path, tasks: Mapping[str, Task]) -> tuple[Task, Bundle[Manifest]]:
-    """Read and verify the version in a folder, and find what it is for. Raises BundleError."""
-    name = bundle.task_of(folder)
-    if name not in tasks:
-        raise BundleError(f"{folder}: its task is {name!r}; known here are {', '.join(tasks)}")
-    return tasks[name], bundle.read(folder, tasks[name].manifest)
+def _info(model: LiveModel) -> tuple[str, str, str, str]:
+    """What metrics tell of it."""
+    return *model.names, model.session.provider, model.manifest.model_sha256
 
 
-def open_version(folder: Path, settings: Settings, tasks: Mapping[str, Task]) -> Opened:
-    """Verify, open, check and warm up the version in a folder. Raises BundleError, StartError, what a model raises."""
-    task, (manifest, model) = read_version(folder, tasks)
-    session = Session(model, device=settings.device, intra_op_threads=settings.intra_op_threads)
-    runner = task.open(manifest, session)
-    spare_core = session.provider != CPU or usable_cores() > settings.workers * settings.intra_op_threads
-    most = settings.max_batch_size if runner.batched else 1
-    warmed = warm_up(runner.run, runner.sample, most, spare_core=spare_core)
-    return Opened(manifest, session, runner, warmed)
+def _reason(error: Exception) -> str:
+    said = str(error) if isinstance(error, BundleError) else f"{type(error).__name__}: {error}"
+    return said[:MOST_REASON]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from app.config import Settings
 from app.inference.bundle import Manifest
-from app.serving.repository import open_version
+from app.serving.opening import open_version
 from app.tasks.registry import TASKS
 from app.tasks.tensors.described import described
 from app.tasks.tensors.manifest import TensorsManifest

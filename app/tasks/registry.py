@@ -1,6 +1,6 @@
 """A task for each name that a manifest may have for one."""
 
-from app.serving.repository import Task
+from app.serving.opening import Task
 from app.tasks.digits.manifest import TASK as DIGITS
 from app.tasks.digits.task import DigitsTask
 from app.tasks.tensors.manifest import TASK as TENSORS

@@ -142,6 +142,14 @@ class Metrics:
         self._read[model, version, decision] += images
         self._flush_soon()
 
+    def model_live(self, *labels: str) -> None:
+        """Tell of a live version, by the labels of `model_info`."""
+        self.model_info.labels(*labels).set(1)
+
+    def model_gone(self, *labels: str) -> None:
+        """Tell of it no longer: `shared` leaves such series out."""
+        self.model_info.labels(*labels).set(0)
+
     def ran(self, model: str, version: str, rows: int, seconds: float) -> None:
         """Count a run."""
         self._ran[model, version, rows].append(seconds)

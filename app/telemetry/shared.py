@@ -26,6 +26,7 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 SUMMED = "counter", "histogram"
 KINDS = (*SUMMED, "gauge_livesum", "gauge_livemax")  # as prometheus_client names a worker's files: KIND_PID.db
 ROOM_BYTES = 1 << 18  # of each: some hundred series of a histogram
+INFO = "_info"  # how metrics end whose series are gone when they are 0: from files none can be removed
 NOBODY = 0  # in place of a process id: those that have ended
 
 
@@ -38,6 +39,9 @@ class Collected(NamedTuple):
     @classmethod
     def of(cls, registry: CollectorRegistry) -> Self:
         metrics = list(registry.collect())
+        for metric in metrics:
+            if metric.name.endswith(INFO):
+                metric.samples = [sample for sample in metric.samples if sample.value]
         return cls(metrics, generate_latest(_Held(metrics)))
 
 

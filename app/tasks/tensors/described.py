@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.errors import BundleError
 from app.inference.contract import ANY, Contract, Tensor
-from app.serving.repository import Runner
+from app.serving.opening import Runner
 from app.tasks.tensors.manifest import SaidTensor, TensorsManifest
 
 

@@ -15,7 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from app.config import Settings
 from app.errors import BundleError
-from app.serving.repository import open_version
+from app.serving.opening import open_version
 from app.tasks.registry import TASKS
 from tests import models
 from tests.conftest import MODELS, serving

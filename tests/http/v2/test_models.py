@@ -10,7 +10,7 @@ import pytest
 
 from app.config import Settings
 from app.errors import BundleError
-from app.serving.repository import open_version
+from app.serving.opening import open_version
 from app.tasks.registry import TASKS
 from tests import models
 from tests.conftest import MODELS, Serve, serving

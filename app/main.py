@@ -75,7 +75,7 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     inference = Inference(settings, service, pool, limits, operations)
     grpc = None
     if with_grpc:
-        grpc = _grpc_server(settings, service, repository, pool, metrics, operations, keys, lifecycle)
+        grpc = _grpc_server(settings, service, repository, pool, metrics, operations, keys, control, lifecycle)
 
     model_repository = ModelRepository(control)
     framework = _framework(_lifespan(repository, pool, metrics, lifecycle, control, parent, grpc))
@@ -111,6 +111,7 @@ def _grpc_server(
     metrics: Metrics,
     operations: Operations,
     keys: Keys,
+    control: Control,
     lifecycle: Lifecycle,
 ) -> "GrpcServer":
     """Raises StartError where the extra is not installed."""
@@ -119,7 +120,7 @@ def _grpc_server(
         from app.grpc.server import GrpcServer
     except ImportError as error:
         raise StartError(f"gRPC needs what is not installed ({error}): install digitserve[grpc]") from error
-    methods = Methods(settings, service, repository, pool, metrics, operations, lambda: lifecycle.draining)
+    methods = Methods(settings, service, repository, pool, metrics, operations, control, lambda: lifecycle.draining)
     return GrpcServer(settings, keys, metrics, methods.all())
 
 

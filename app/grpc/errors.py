@@ -6,8 +6,12 @@ from grpc import StatusCode
 
 from app.errors import (
     BadRequest,
+    ChangeInProgress,
     DeadlineExceeded,
+    DefaultModelStays,
     Forbidden,
+    ModelControlOff,
+    ModelRefused,
     NotFound,
     QueueFull,
     RateExceeded,
@@ -30,6 +34,10 @@ CODES: dict[type[ServiceError], StatusCode] = {  # an error that is not here has
     TooSlow: StatusCode.DEADLINE_EXCEEDED,
     TooLarge: StatusCode.INVALID_ARGUMENT,
     Undecodable: StatusCode.INVALID_ARGUMENT,
+    ModelControlOff: StatusCode.PERMISSION_DENIED,
+    ModelRefused: StatusCode.FAILED_PRECONDITION,
+    DefaultModelStays: StatusCode.FAILED_PRECONDITION,
+    ChangeInProgress: StatusCode.UNAVAILABLE,
     QueueFull: StatusCode.UNAVAILABLE,  # which clients try again, as they do not what exhausts a quota of their own
     RateExceeded: StatusCode.RESOURCE_EXHAUSTED,
     TooManyWrongKeys: StatusCode.RESOURCE_EXHAUSTED,

@@ -12,6 +12,7 @@ from app.grpc import codec
 from app.grpc.messages import message
 from app.serving import description
 from app.serving.context import RequestContext
+from app.serving.control import Control, check_parameters
 from app.serving.description import Object
 from app.serving.pool import Pool, run_for
 from app.serving.repository import Repository
@@ -51,6 +52,7 @@ class Methods:
         pool: Pool,
         metrics: Metrics,
         operations: Operations,
+        control: Control,
         is_draining: Callable[[], bool],
     ) -> None:
         """`operations` are by the models' tasks."""
@@ -60,6 +62,7 @@ class Methods:
         self._pool = pool
         self._metrics = metrics
         self._operations = operations
+        self._control = control
         self._is_draining = is_draining
 
     def all(self) -> dict[str, Method]:
@@ -71,6 +74,9 @@ class Methods:
             "ModelMetadata": (Right.PREDICT, self._metadata),
             "ModelConfig": (Right.PREDICT, self._configuration),
             "ModelStatistics": (Right.METRICS, self._statistics),
+            "RepositoryIndex": (Right.REPOSITORY, self._index),
+            "RepositoryModelLoad": (Right.REPOSITORY, self._load),
+            "RepositoryModelUnload": (Right.REPOSITORY, self._unload),
         }
         return {
             "ModelInfer": Method(Right.PREDICT, self._infer),
@@ -115,6 +121,19 @@ class Methods:
         """Of all models where none is named."""
         models = self._repository.named(request.name, request.version or None) if request.name else None
         return await statistics_of(self._repository.all() if models is None else models, self._metrics)
+
+    async def _index(self, request: Any) -> Object:
+        return {"models": await self._control.index(ready=request.ready)}
+
+    async def _load(self, request: Any) -> Object:
+        check_parameters(request.parameters)
+        await self._control.load(request.model_name)
+        return {}
+
+    async def _unload(self, request: Any) -> Object:
+        check_parameters(request.parameters)
+        await self._control.unload(request.model_name)
+        return {}
 
 
 def _answering(name: str, what: Callable[[Any], Awaitable[Object]]) -> Answering:

@@ -6,18 +6,19 @@ the event loop; else nothing has happened. Requests in flight end on what they w
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import structlog
 
 from app.config import Settings
-from app.errors import DefaultModelStays, ModelControlOff, ModelNotFound, ModelRefused
+from app.errors import BadRequest, DefaultModelStays, ModelControlOff, ModelNotFound, ModelRefused
 from app.serving.changes import Change, Digests, Siblings, in_progress
 from app.serving.memory import give_back
 from app.serving.repository import IndexEntry, Repository, Staged
 
 log = structlog.get_logger()
 
+MEANINGLESS = frozenset({"unload_dependents"})  # of parameters: no model here depends on another
 FREED_AFTER = 1.0  # seconds after a change, when few requests, if any, still hold what is live no longer
 
 
@@ -113,3 +114,12 @@ class Control:
         self._change, self._staged = None, {}
         loop = asyncio.get_running_loop()
         loop.call_later(FREED_AFTER, loop.run_in_executor, None, give_back)
+
+
+def check_parameters(names: Iterable[str]) -> None:
+    """Of a load or an unload. Raises BadRequest."""
+    if others := sorted({*names} - MEANINGLESS):
+        raise BadRequest(
+            f"a model is loaded as its folder has it; the parameter {others[0][:80]!r} is not taken: write files and "
+            "manifest.json into the models folder, then load without it"
+        )

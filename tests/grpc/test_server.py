@@ -141,6 +141,35 @@ def _rows(client: Any) -> int:
     return int(found.inference_count)
 
 
+class TestRepository:
+    def test_loading_and_unloading(self, folder: Path) -> None:
+        port = free_port()
+        with (
+            serving(models=folder, grpc_port=port, model_control=True),
+            triton.InferenceServerClient(f"127.0.0.1:{port}") as client,
+        ):
+            client.unload_model("add")
+            assert not client.is_model_ready("add")
+            states = {one.name: one.state for one in client.get_model_repository_index().models}
+            assert (states["add"], states["digits"]) == ("UNAVAILABLE", "READY")
+            client.load_model("add")
+            assert client.infer("add", inputs()).as_numpy("sum") is not None
+            for call, code in (
+                (lambda: client.load_model("none"), "NOT_FOUND"),
+                (lambda: client.unload_model("digits"), "FAILED_PRECONDITION"),
+                (lambda: client.load_model("add", config="{}"), "INVALID_ARGUMENT"),
+            ):
+                with pytest.raises(triton.InferenceServerException) as raised:
+                    call()
+                assert raised.value.status() == f"StatusCode.{code}"
+
+    def test_is_closed_unless_the_setting_says_more(self, client: Any) -> None:
+        assert client.get_model_repository_index().models
+        with pytest.raises(triton.InferenceServerException, match="--model-control") as raised:
+            client.unload_model("add")
+        assert raised.value.status() == "StatusCode.PERMISSION_DENIED"
+
+
 class TestKeys:
     def test_calls_need_what_their_routes_need(self, folder: Path) -> None:
         port = free_port()

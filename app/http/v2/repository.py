@@ -7,12 +7,11 @@ import orjson
 from app.errors import BadRequest, TooLarge
 from app.http.endpoint import Endpoint
 from app.http.exchange import Answer, Exchange
-from app.serving.control import Control
+from app.serving.control import Control, check_parameters
 
 INDEX = "/v2/repository/index"
 LOAD, UNLOAD = "/v2/repository/models/{name}/load", "/v2/repository/models/{name}/unload"
 MOST_BYTES = 1 << 16  # of a body: what is more could only be a model, which is not taken from one
-MEANINGLESS = {"unload_dependents"}  # no model here depends on another
 DONE = Answer(b"")
 
 
@@ -59,11 +58,7 @@ def _check_parameters(content: bytes) -> None:
     parameters = _read(content).get("parameters") or {}
     if not isinstance(parameters, dict):
         raise BadRequest("`parameters` is an object")
-    if others := sorted(parameters.keys() - MEANINGLESS):
-        raise BadRequest(
-            f"a model is loaded as its folder has it; the parameter {others[0][:80]!r} is not taken: write files and "
-            "manifest.json into the models folder, then load without it"
-        )
+    check_parameters(parameters)
 
 
 def _read(content: bytes) -> dict[str, Any]:

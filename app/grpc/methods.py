@@ -1,13 +1,14 @@
 """The protocol's calls. Source: Open Inference Protocol 2.0 over gRPC, and Triton's extensions."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message import DecodeError
 
 from app.config import Right, Settings
-from app.errors import BadRequest, Unsupported
+from app.errors import BadRequest, ModelNotFound, Unsupported
 from app.grpc import codec
 from app.grpc.messages import message
 from app.serving import description
@@ -107,8 +108,11 @@ class Methods:
         return description.server()
 
     async def _model_ready(self, request: Any) -> Object:
-        self._repository.get(request.name, request.version or None)
-        return {"ready": True}
+        """Of a model that is not live it is said, not refused, as Triton does."""
+        with suppress(ModelNotFound):
+            self._repository.get(request.name, request.version or None)
+            return {"ready": True}
+        return {"ready": False}
 
     async def _metadata(self, request: Any) -> Object:
         return description.metadata(self._repository.get(request.name, request.version or None), self._repository)

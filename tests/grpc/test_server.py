@@ -105,6 +105,7 @@ class TestTritonsClient:
         assert client.is_server_live()
         assert client.is_server_ready()
         assert client.is_model_ready("add", "1")
+        assert not client.is_model_ready("none")
         assert client.get_server_metadata().name == "digitserve"
         metadata = client.get_model_metadata("add")
         assert [(one.name, one.datatype, list(one.shape)) for one in metadata.inputs] == [

@@ -1,4 +1,6 @@
-"""The attacks that were found on commit 8c0ad12, made here byte for byte or of the same kind and size."""
+"""The attacks that are known: those that were found on commit 8c0ad12, made here byte for byte or of the same kind and
+size, and those on named tensors.
+"""
 
 import io
 from collections.abc import Callable
@@ -6,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from benchmarks.attack import containers, pictures, wrappings
+from benchmarks.attack import containers, named_tensors, pictures, wrappings
 from benchmarks.attack.genomes import Genome
 from benchmarks.attack.service import Request
 
@@ -63,6 +65,7 @@ ATTACKS: dict[str, Callable[[], Request]] = {
     "a JPEG of 8000x8000 in 99 scans": lambda: _post("/v1/predict", "image/jpeg", many_scans()),
     "a TIFF of 60,000 strips": lambda: _post("/v1/predict", "image/tiff", containers.strips(100, 60_000)),
     "?include=seen on 200 drawings": lambda: _post(f"{BATCH}?include=seen", ZIP, drawings(200)),
+    **named_tensors.attacks(dots(316)),
 }
 
 # What the search itself found there first, each the dearest of its niche: where a short search begins.

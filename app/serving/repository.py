@@ -53,6 +53,10 @@ class Task(Protocol):
     def manifest(self) -> type[Manifest]:
         """What its manifests say."""
 
+    @property
+    def any_size(self) -> bool:
+        """Whether its models' inputs may be of any size, so that what their runs take must be bounded."""
+
     def open(self, manifest: Manifest, session: Session) -> Runner:
         """Raises BundleError where the model breaks its contract, or does not answer its golden set."""
 
@@ -181,7 +185,8 @@ def read_version(folder: Path, tasks: Mapping[str, Task]) -> tuple[Task, Bundle[
 def open_version(folder: Path, settings: Settings, tasks: Mapping[str, Task]) -> Opened:
     """Verify, open, check and warm up the version in a folder. Raises BundleError, StartError, what a model raises."""
     task, (manifest, model) = read_version(folder, tasks)
-    session = Session(model, device=settings.device, intra_op_threads=settings.intra_op_threads)
+    run_bytes = settings.max_run_bytes if task.any_size else None
+    session = Session(model, device=settings.device, intra_op_threads=settings.intra_op_threads, run_bytes=run_bytes)
     runner = task.open(manifest, session)
     spare_core = session.provider != CPU or usable_cores() > settings.workers * settings.intra_op_threads
     most = settings.max_batch_size if runner.batched else 1

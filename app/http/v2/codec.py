@@ -12,14 +12,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from app.errors import BadRequest, WrongShape
+from app.errors import BadRequest, TooLarge, WrongShape
 from app.inference import elements
 from app.inference.datatypes import BY_NAME, BYTES, Datatype
 from app.serving.tensors import Array, InferenceRequest, InferenceResult, Output, Reference, Wanted
 
 SMALL = 65_536  # bytes of JSON that are parsed on the event loop
 MOST_AXES = 16
+MOST_TENSORS = 1024  # inputs, and outputs that are asked for
+MOST_EMPTY = 65_536  # elements that a tensor of none would have, were its axes of no size of one
+MOST_WRITTEN = 1_000_000  # elements of an answer in JSON: what is more is better asked for as bytes
 AT_ONCE = 8_192  # elements that are written in one go
+LONGEST = 40  # characters of a caller's words that are said again
 NUMBERS = frozenset({int, float, bool})
 
 
@@ -42,14 +46,15 @@ def read(body: bytes, header_bytes: int | None) -> Asked:
     data = memoryview(body)[len(body) if header_bytes is None else header_bytes :]
     parameters = _parameters(document)
     inputs = dict(_inputs(_list(document, "inputs"), data))
-    wanted, wants_binary = [], {}
+    wanted, wants_binary = [], dict[str, bool]()
     for output in _list(document, "outputs", default=[]):
         name, said = _text(output, "name"), _parameters(output)
+        if name in wants_binary:
+            raise BadRequest(f"the output {name[:LONGEST]!r} is asked for twice")
         wanted.append(Wanted(name, _whole(said.get("classification", 0), "classification")))
         wants_binary[name] = bool(said.get("binary_data", parameters.get("binary_data_output", False)))
-    identity = document.get("id")
     return Asked(
-        None if identity is None else str(identity),
+        None if document.get("id") is None else _text(document, "id"),
         InferenceRequest(inputs, wanted or None),
         wants_binary,
         bool(parameters.get("binary_data_output", False)),
@@ -71,7 +76,7 @@ def _inputs(inputs: list[Any], data: memoryview) -> Iterator[tuple[str, Array]]:
     for entry in inputs:
         name, shape = _text(entry, "name"), _shape(entry)
         if name in names:
-            raise BadRequest(f"the input {name!r} came twice")
+            raise BadRequest(f"the input {name[:LONGEST]!r} came twice")
         names.add(name)
         datatype, count = _datatype(entry), math.prod(shape)
         size = _parameters(entry).get("binary_data_size")
@@ -124,16 +129,18 @@ def _flat(data: list[Any]) -> list[Any]:
 
 
 def _shape(entry: Any) -> tuple[int, ...]:
-    shape = _list(entry, "shape")
-    if len(shape) > MOST_AXES or not all(type(size) is int and 0 <= size < 2**31 for size in shape):
-        raise WrongShape(f"a shape is a list of up to {MOST_AXES} whole numbers; got {str(shape)[:100]}")
+    shape = _list(entry, "shape", most=MOST_AXES)
+    if not all(type(size) is int and 0 <= size < 2**31 for size in shape):
+        raise WrongShape("a shape is a list of whole numbers from 0 to 2,147,483,647; others came")
+    if 0 in shape and math.prod(size or 1 for size in shape) > MOST_EMPTY:
+        raise WrongShape(f"a tensor of no elements has other axes of up to {MOST_EMPTY:,} together; got {shape}")
     return tuple(shape)
 
 
 def _datatype(entry: dict[str, Any]) -> Datatype:
     name = _text(entry, "datatype")
     if name not in BY_NAME:
-        raise BadRequest(f"a datatype is one of {', '.join(BY_NAME)}; got {name[:40]!r}")
+        raise BadRequest(f"a datatype is one of {', '.join(BY_NAME)}; got {name[:LONGEST]!r}")
     return BY_NAME[name]
 
 
@@ -146,10 +153,12 @@ def _parameters(entry: dict[str, Any]) -> dict[str, Any]:
     return parameters
 
 
-def _list(entry: Any, name: str, default: list[Any] | None = None) -> list[Any]:
+def _list(entry: Any, name: str, default: list[Any] | None = None, most: int = MOST_TENSORS) -> list[Any]:
     found = entry.get(name, default) if isinstance(entry, dict) else None
     if not isinstance(found, list):
         raise BadRequest(f'expected a list "{name}"')
+    if len(found) > most:
+        raise BadRequest(f'"{name}" is a list of up to {most:,}; {len(found):,} came')
     return found
 
 
@@ -162,7 +171,7 @@ def _text(entry: Any, name: str) -> str:
 
 def _whole(value: Any, name: str) -> int:
     if type(value) is not int or value < 0:
-        raise BadRequest(f'"{name}" is a whole number, 0 or above; got {str(value)[:40]}')
+        raise BadRequest(f'"{name}" is a whole number, 0 or above; another value came')
     return value
 
 
@@ -173,7 +182,13 @@ class Written(NamedTuple):
 
 
 async def write(model: Reference, asked: Asked, result: InferenceResult) -> Written:
-    """The answer. Others have their turn while a large one is written."""
+    """The answer. Others have their turn while a large one is written. Raises TooLarge."""
+    in_json = sum(values.size for tensor, values in result if not asked.binary.get(tensor.name, asked.all_binary))
+    if in_json > MOST_WRITTEN:
+        raise TooLarge(
+            f"an answer in JSON holds at most {MOST_WRITTEN:,} elements; these outputs have {in_json:,}. Ask for them "
+            "as bytes, with binary_data_output."
+        )
     entries, tail = [], []
     for output in result:
         tensor, values = output

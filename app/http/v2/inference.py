@@ -17,6 +17,7 @@ from app.serving.tensors import InferenceRequest, InferenceResult
 
 T = TypeVar("T")
 MOST_JSON = 8 * 1024 * 1024  # bytes: what is more is better sent as bytes of tensors
+SMALL_TEXTS = 16_384  # bytes of a body with texts that are read on the event loop: each text is an object
 JSON, BINARY = b"application/json", b"application/octet-stream"
 HEADER_BYTES = b"inference-header-content-length"
 INFER, INFER_VERSION = "/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"
@@ -48,10 +49,13 @@ class Inference:
 
     async def infer(self, exchange: Exchange, model: LiveModel, content: bytes) -> Answer:
         """Named tensors in, named tensors out, in JSON or as bytes, packed or not."""
+        sent_bytes = len(content)
         content = await self._unpacked(content, exchange)
         asked = await self._read(content, exchange)
         operation = self._operations[model.manifest.task]
-        result = await self._service.infer(operation, model, asked.request, exchange)
+        request = asked.request._replace(sent_bytes=sent_bytes)
+        result = await self._service.infer(operation, model, request, exchange)
+        self._limits.hold_made(exchange, sum(values.nbytes for _, values in result))
         written = await codec.write(model.reference, asked, result)
         answer = await self._packed(written, exchange)
         exchange.lap("encode")
@@ -61,8 +65,9 @@ class Inference:
         coding = exchange.header(b"content-encoding").strip().lower()
         if coding in {"", "identity"}:
             return content
-        unpacked = await self._done(compression.unpack, content, coding, self._most_bytes, exchange=exchange)
-        self._limits.hold(exchange, len(unpacked))
+        most = min(self._most_bytes, compression.most_unpacked(len(content)))
+        unpacked = await self._done(compression.unpack, content, coding, most, exchange=exchange)
+        self._limits.hold_made(exchange, len(unpacked))
         return unpacked
 
     async def _read(self, content: bytes, exchange: Exchange) -> Asked:
@@ -73,10 +78,11 @@ class Inference:
                 f"JSON of at most {MOST_JSON:,} bytes is read; {json_bytes:,} came. Send tensors as bytes, with "
                 "binary_data_size and Inference-Header-Content-Length."
             )
-        few_texts = len(content) <= SMALL or (header_bytes is not None and b"BYTES" not in content[:json_bytes])
-        if json_bytes <= SMALL and few_texts:
+        if json_bytes <= SMALL and (len(content) <= SMALL_TEXTS or not _may_have_texts(content[:json_bytes])):
             return codec.read(content, header_bytes)
-        return await run_for(exchange, self._pool.admitting(), codec.read, header_bytes, body=content)
+        asked = await run_for(exchange, self._pool.admitting(), codec.read, header_bytes, body=content)
+        self._limits.hold_made(exchange, sum(values.nbytes for values in asked.request.inputs.values()))
+        return asked
 
     async def _done(self, work: Callable[..., T], content: bytes, *arguments: Any, exchange: Exchange) -> T:
         """Here where that is quick, else in a process."""
@@ -96,6 +102,11 @@ class Inference:
         packed = await self._done(compression.pack, written.body, coding, exchange=exchange)
         headers.append((b"content-encoding", coding.encode()))
         return Answer(packed, media_type, headers=tuple(headers))
+
+
+def _may_have_texts(header: bytes) -> bool:
+    """Whether a tensor's datatype may be BYTES, which can be written with escapes too."""
+    return b"BYTES" in header or b"\\" in header
 
 
 def _header_bytes(exchange: Exchange) -> int | None:

@@ -7,6 +7,7 @@ from app.inference.session import Session, Tensors
 from app.tasks.tensors.manifest import TensorsManifest
 from app.tasks.tensors.probing import Probed
 
+LACKS_MEMORY = "Available memory of"  # in ONNX Runtime's own words, where an arena may grow no further
 MOST_REASON = 300  # characters of ONNX Runtime's own words
 
 
@@ -26,6 +27,10 @@ class TensorsRunner:
         try:
             return self._session.run(inputs)
         except Exception as error:  # ONNX Runtime's exceptions share no base
+            if LACKS_MEMORY in str(error):
+                raise NotRunnable(
+                    "a run on these inputs takes more memory than runs may (max_run_bytes); send less at a time"
+                ) from error
             raise NotRunnable(f"the model does not run on these inputs: {str(error)[:MOST_REASON]}") from error
 
     def sample(self, rows: int) -> Tensors | None:
@@ -39,6 +44,7 @@ class TensorsTask:
     """Opens models of any kind."""
 
     manifest = TensorsManifest
+    any_size = True
 
     def open(self, manifest: Manifest, session: Session) -> TensorsRunner:
         """Raises BundleError."""

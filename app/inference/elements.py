@@ -49,7 +49,8 @@ def _unpack_strings(data: memoryview, count: int) -> Array:
     return strings
 
 
-def check_strings(count: int) -> None:
-    """Raises WrongShape."""
-    if count > MOST_STRINGS:
-        raise WrongShape(f"a request holds at most {MOST_STRINGS:,} elements of {BYTES}; {count:,} came")
+def check_strings(count: int, most: int = MOST_STRINGS) -> int:
+    """How many more there may be. Raises WrongShape."""
+    if count > most:
+        raise WrongShape(f"a request of this size holds at most {most:,} elements of {BYTES}; {count:,} came")
+    return most - count

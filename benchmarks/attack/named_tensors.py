@@ -38,10 +38,10 @@ def pictures(picture: bytes, count: int, coding: str = "") -> Request:
     return infer("digits", {"inputs": [in_bytes("image", "BYTES", [count], len(data))]}, data, coding=coding)
 
 
-def texts(count: int, datatype: bytes = b"BYTES", model: str = TEXTS) -> Request:
+def texts(count: int, datatype: bytes = b"BYTES", coding: str = "") -> Request:
     """In bytes, all of them empty."""
     head = b'{"inputs":[{"name":"x","datatype":"%s","shape":[1,%d],"parameters":{"binary_data_size":%d}}]}'
-    return infer(model, head % (datatype, count, 4 * count), strings([b""] * count))
+    return infer(TEXTS, head % (datatype, count, 4 * count), strings([b""] * count), coding=coding)
 
 
 def lines(width: int, count: int = 1) -> Request:
@@ -87,6 +87,7 @@ def attacks(dots: bytes) -> dict[str, Callable[[], Request]]:
         "v2: JSON of 30 MB": lambda: json_of(DOUBLED, "FP32", [1, 1], _list(b"0", 15 * MEGABYTE)),
         "v2: 50,000 texts in bytes": lambda: texts(50_000),
         "v2: 50,000 texts in bytes, BYTES spelt as an escape": lambda: texts(50_000, rb"\u0042YTES"),
+        "v2: gzip of 20,000 texts": lambda: texts(20_000, coding="gzip"),
         "v2: a million texts in bytes": lambda: texts(MEGABYTE),
         "v2: 50,000 texts in JSON": lambda: json_of(TEXTS, "BYTES", [1, 50_000], _list(b'""', 50_000)),
         "v2: a million texts in JSON": lambda: json_of(TEXTS, "BYTES", [1, MEGABYTE], _list(b'""', MEGABYTE)),

@@ -38,14 +38,14 @@ class Asked(NamedTuple):
     """Of outputs of which nothing is said."""
 
 
-def read(body: bytes, header_bytes: int | None) -> Asked:
+def read(body: bytes, header_bytes: int | None, most_texts: int = elements.MOST_STRINGS) -> Asked:
     """`header_bytes` is how much of the body is JSON, where bytes of tensors follow. Raises BadRequest, WrongShape."""
     if header_bytes is not None and not 0 < header_bytes <= len(body):
         raise BadRequest(f"Inference-Header-Content-Length is {header_bytes}, but the body has {len(body):,} bytes")
     document = _object(body if header_bytes is None else body[:header_bytes])
     data = memoryview(body)[len(body) if header_bytes is None else header_bytes :]
     parameters = _parameters(document)
-    inputs = dict(_inputs(_list(document, "inputs"), data))
+    inputs = dict(_inputs(_list(document, "inputs"), data, most_texts))
     wanted, wants_binary = [], dict[str, bool]()
     for output in _list(document, "outputs", default=[]):
         name, said = _text(output, "name"), _parameters(output)
@@ -71,7 +71,7 @@ def _object(text: bytes) -> dict[str, Any]:
     return document
 
 
-def _inputs(inputs: list[Any], data: memoryview) -> Iterator[tuple[str, Array]]:
+def _inputs(inputs: list[Any], data: memoryview, most_texts: int) -> Iterator[tuple[str, Array]]:
     at, names = 0, set[str]()
     for entry in inputs:
         name, shape = _text(entry, "name"), _shape(entry)
@@ -79,6 +79,8 @@ def _inputs(inputs: list[Any], data: memoryview) -> Iterator[tuple[str, Array]]:
             raise BadRequest(f"the input {name[:LONGEST]!r} came twice")
         names.add(name)
         datatype, count = _datatype(entry), math.prod(shape)
+        if datatype.name == BYTES:
+            most_texts = elements.check_strings(count, most_texts)
         size = _parameters(entry).get("binary_data_size")
         if size is None:
             values = from_json(entry.get("data"), datatype, count)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from app.budget import allowed_seconds
 from app.config import Settings
 from app.errors import BadRequest, TooLarge
 from app.http.endpoint import Endpoint
@@ -10,6 +11,7 @@ from app.http.exchange import Answer, Exchange
 from app.http.limits import Limits
 from app.http.v2 import codec, compression
 from app.http.v2.codec import SMALL, Asked
+from app.inference.elements import MOST_STRINGS
 from app.serving.pool import Pool, run_for
 from app.serving.repository import LiveModel
 from app.serving.service import Operation, Service
@@ -18,6 +20,7 @@ from app.serving.tensors import InferenceRequest, InferenceResult
 T = TypeVar("T")
 MOST_JSON = 8 * 1024 * 1024  # bytes: what is more is better sent as bytes of tensors
 SMALL_TEXTS = 16_384  # bytes of a body with texts that are read on the event loop: each text is an object
+TEXT_SECONDS = 3e-6  # of each text, to read it, run it through a small model and write it
 JSON, BINARY = b"application/json", b"application/octet-stream"
 HEADER_BYTES = b"inference-header-content-length"
 INFER, INFER_VERSION = "/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"
@@ -51,7 +54,8 @@ class Inference:
         """Named tensors in, named tensors out, in JSON or as bytes, packed or not."""
         sent_bytes = len(content)
         content = await self._unpacked(content, exchange)
-        asked = await self._read(content, exchange)
+        most_texts = min(MOST_STRINGS, int(allowed_seconds(sent_bytes, many=True) / TEXT_SECONDS))
+        asked = await self._read(content, most_texts, exchange)
         operation = self._operations[model.manifest.task]
         request = asked.request._replace(sent_bytes=sent_bytes)
         result = await self._service.infer(operation, model, request, exchange)
@@ -70,7 +74,7 @@ class Inference:
         self._limits.hold_made(exchange, len(unpacked))
         return unpacked
 
-    async def _read(self, content: bytes, exchange: Exchange) -> Asked:
+    async def _read(self, content: bytes, most_texts: int, exchange: Exchange) -> Asked:
         header_bytes = _header_bytes(exchange)
         json_bytes = len(content) if header_bytes is None else header_bytes
         if json_bytes > MOST_JSON:
@@ -79,8 +83,8 @@ class Inference:
                 "binary_data_size and Inference-Header-Content-Length."
             )
         if json_bytes <= SMALL and (len(content) <= SMALL_TEXTS or not _may_have_texts(content[:json_bytes])):
-            return codec.read(content, header_bytes)
-        asked = await run_for(exchange, self._pool.admitting(), codec.read, header_bytes, body=content)
+            return codec.read(content, header_bytes, most_texts)
+        asked = await run_for(exchange, self._pool.admitting(), codec.read, header_bytes, most_texts, body=content)
         self._limits.hold_made(exchange, sum(values.nbytes for values in asked.request.inputs.values()))
         return asked
 

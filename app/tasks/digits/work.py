@@ -241,7 +241,7 @@ class Begun:
         self._how = how
         self._all_or_none = request.all_or_none
         size = len(request.body) if request.sent_bytes is None else request.sent_bytes
-        self._budget = Budget(allowed_seconds(size, many=True))
+        self._budget = Budget(allowed_seconds(size, many=True) - HOP_SECONDS)
         self._items = iter(request.cut(request.body, self._budget))
         self._pixels = 0
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.attack.foreign import all_models
-from benchmarks.attack.named_tensors import LARGEST, attacks, frames, pictures, zeros
+from benchmarks.attack.named_tensors import LARGEST, attacks, frames, pictures, texts, zeros
 from benchmarks.attack.service import Request
 from benchmarks.attack.tensors import infer, json_of, tensor
 from tests import models
@@ -48,6 +48,8 @@ def sent(client: httpx.Client, request: Request) -> httpx.Response:
         (infer("doubled", {"inputs": [ONE], "outputs": [{"name": "y"}] * 2}), 400, "'y' is asked for twice"),
         (zeros([1, 65_537], classes=1), 422, "has 65,537 columns; of 65,536 the highest are found"),
         (zeros([10, 6000], classes=6000), 422, "at most 50,000 elements of BYTES; 60,000 came"),
+        (texts(20_000, coding="gzip"), 422, "elements of BYTES; 20,000 came"),
+        (texts(20_000), 200, ""),
         (zeros([1, 1_000_001], in_json=True), 413, "in JSON holds at most 1,000,000 elements"),
         (zeros([1, 18_000_000 // 4], "gzip"), 413, "unpacks to more than"),
         (zeros([16_385, 1]), 413, "a request holds at most 16,384 rows; 16,385 came"),

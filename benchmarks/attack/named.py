@@ -81,6 +81,21 @@ FOUND = (
     Genome("/v1/predict", "tiff", width=100, pieces=9000, trick=7),
     Genome("/v1/predict/batch", "json", pieces=20_000, trick=4),
     Genome("/openapi.json", ""),
+    Genome("/v2/models/texts/infer", "texts", pieces=17_629, pitch=1, coding="gzip", as_bytes=False),
+    Genome("/v2/models/lines/infer", "texts", pieces=27_356, pitch=1, coding="gzip"),
+    Genome(
+        "/v2/models/digits/infer",
+        "pictures",
+        inner="tiff",
+        items=593,
+        pattern="text",
+        width=18,
+        height=9,
+        coding="gzip",
+    ),
+    Genome("/v2/models/centred/infer", "tensor in JSON", trick=41, pieces=19_413, seed=72, coding="gzip"),
+    Genome("/v2/models/lines/infer", "tensor", trick=5, width=900, thick=2, coding="gzip"),
+    Genome("/v2/models/doubled/infer", "tensor", trick=1, width=900, height=900, coding="gzip", as_bytes=False),
 )
 
 

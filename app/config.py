@@ -57,6 +57,12 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
+    grpc_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="TCP port for gRPC, with the extra `grpc`; 0 takes a free one; unset: no gRPC.",
+    )
     workers: int = Field(
         default_factory=usable_cores, ge=1, le=256, description="Worker processes; unset: one for each usable core."
     )

@@ -4,7 +4,7 @@ import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import structlog
 from fastapi import FastAPI, Request
@@ -28,7 +28,8 @@ from app.http.v1.documented import documented as v1_documented
 from app.http.v2 import codec, compression, server, statistics
 from app.http.v2 import models as v2_models
 from app.http.v2.documented import documented as v2_documented
-from app.http.v2.inference import Inference
+from app.http.v2.inference import Inference, Operations
+from app.serving.keys import Keys
 from app.serving.pool import Pool
 from app.serving.repository import Repository
 from app.serving.service import Service
@@ -41,11 +42,15 @@ from app.tasks.tensors.manifest import TASK as TENSORS
 from app.tasks.tensors.operations import Infer
 from app.telemetry.metrics import Metrics
 
+if TYPE_CHECKING:
+    from app.grpc.server import GrpcServer
+
 log = structlog.get_logger()
 
 IN_PROCESSES = [
     module.__name__ for module in (work, bodies, codec, compression)
 ]  # whose functions run in the pool's processes
+GRPC_CODEC = "app.grpc.codec"  # likewise, where there is gRPC; a name, for what it imports is an extra
 GARBAGE_BEFORE_COLLECTION = 20_000  # objects; requests leave no cycles, so that looking for some seldom finds any
 
 
@@ -57,13 +62,20 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     metrics = Metrics(CollectorRegistry())
     lifecycle = Lifecycle(settings.drain_seconds, parent)
     repository = Repository(settings, metrics, TASKS)
-    pool = Pool(max(1, usable_cores() // settings.workers), IN_PROCESSES, settings.max_wait_seconds)
+    with_grpc = settings.grpc_port is not None
+    in_processes = [*IN_PROCESSES, GRPC_CODEC] if with_grpc else IN_PROCESSES
+    pool = Pool(max(1, usable_cores() // settings.workers), in_processes, settings.max_wait_seconds)
     preprocessor = Preprocessor(settings, pool)
-    service, limits = Service(settings, repository), Limits(settings)
+    keys = Keys(settings.api_keys)
+    service, limits = Service(settings, repository), Limits(settings, keys)
     digits = Digits(settings, service, preprocessor, metrics)
-    inference = Inference(settings, service, pool, limits, {DIGITS: InferDigits(preprocessor), TENSORS: Infer()})
+    operations: Operations = {DIGITS: InferDigits(preprocessor), TENSORS: Infer()}
+    inference = Inference(settings, service, pool, limits, operations)
+    grpc = None
+    if with_grpc:
+        grpc = _grpc_server(settings, service, repository, pool, metrics, operations, keys, lifecycle)
 
-    framework = _framework(_lifespan(repository, pool, metrics, lifecycle, parent))
+    framework = _framework(_lifespan(repository, pool, metrics, lifecycle, parent, grpc))
     routers = [
         document([*v1_documented(digits), *v2_documented(inference)]),
         models.router(repository, settings.default_model),
@@ -88,6 +100,26 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     )
 
 
+def _grpc_server(
+    settings: Settings,
+    service: Service,
+    repository: Repository,
+    pool: Pool,
+    metrics: Metrics,
+    operations: Operations,
+    keys: Keys,
+    lifecycle: Lifecycle,
+) -> "GrpcServer":
+    """Raises StartError where the extra is not installed."""
+    try:
+        from app.grpc.methods import Methods
+        from app.grpc.server import GrpcServer
+    except ImportError as error:
+        raise StartError(f"gRPC needs what is not installed ({error}): install digitserve[grpc]") from error
+    methods = Methods(settings, service, repository, pool, metrics, operations, lambda: lifecycle.draining)
+    return GrpcServer(settings, keys, metrics, methods.all())
+
+
 def _framework(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
     framework = FastAPI(
         title="digitserve",
@@ -110,6 +142,7 @@ def _lifespan(
     metrics: Metrics,
     lifecycle: Lifecycle,
     parent: Parent | None,
+    grpc: "GrpcServer | None",
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -119,6 +152,8 @@ def _lifespan(
             await pool.begin()
             if parent is not None:
                 parent.join(repository.digests())
+            if grpc is not None:
+                await grpc.start()
         except StartError as error:
             log.critical("refused to start", reason=str(error))
             await pool.close()
@@ -129,6 +164,8 @@ def _lifespan(
         lifecycle.handle_signals()
         metrics.loop_lag.watch()
         yield
+        if grpc is not None:
+            await grpc.stop()
         await pool.close()
         repository.close()
         metrics.flush()

@@ -2,6 +2,8 @@
 
 import ctypes
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 
@@ -19,10 +21,10 @@ KEPT_BYTES = 4 * 1024 * 1024  # of memory that was freed; less costs time, for i
 
 def run(settings: Settings) -> None:
     """Serve until told to stop. Raises StartError where the address is taken or the workers cannot start."""
-    with listen(settings) as listener, shared.share_between_workers():
+    with listen(settings) as listener, reserve_grpc(settings) as grpc_port, shared.share_between_workers():
         _import_service()
         Supervisor(
-            partial(_serve, settings, listener),
+            partial(_serve, settings.model_copy(update={"grpc_port": grpc_port}), listener),
             listener,
             workers=settings.workers,
             stall_seconds=settings.stall_seconds,
@@ -56,6 +58,33 @@ def give_large_pieces_back() -> None:
     if hasattr(library := ctypes.CDLL(None), "mallopt"):
         library.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
         library.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+@contextmanager
+def reserve_grpc(settings: Settings) -> Iterator[int | None]:
+    """The port for gRPC, kept for the workers, each of which has a socket of its own there; None where none is wanted.
+
+    Raises StartError where it is taken.
+    """
+    if settings.grpc_port is None:
+        yield None
+        return
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as alone, socket.socket(family) as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            alone.setsockopt(
+                socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+            )  # as above: what was closed just now is no hindrance
+            alone.bind((settings.host, settings.grpc_port))  # without sharing: so that another service's is found
+            port = alone.getsockname()[1]
+            alone.close()
+            kept.bind((settings.host, port))
+        except OSError as error:
+            where = f"{settings.host}:{settings.grpc_port}"
+            raise StartError(f"gRPC cannot listen on {where}: {error.strerror}; choose another --grpc-port") from error
+        structlog.get_logger().info("listening", grpc=f"{settings.host}:{port}")
+        yield port
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -68,6 +68,13 @@ def peer(one: Peer, core: int) -> Iterator[Running]:
         yield running
 
 
+@contextmanager
+def bare_grpc(core: int, kind: str) -> Iterator[Running]:
+    """`benchmarks.echo`."""
+    with _running(kind, [sys.executable, "-m", "benchmarks.echo", kind], {}, core, _is_open) as running:
+        yield running
+
+
 def find(name: str) -> Peer:
     return next(one for one in PEERS if one.name == name)
 
@@ -136,6 +143,11 @@ def _digitserve_is_ready(port: int) -> bool:
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError):
         return False
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port() -> int:

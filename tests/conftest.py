@@ -79,6 +79,14 @@ def serving(**settings: Any) -> Iterator[httpx.Client]:
         listener.close()
 
 
+def clients(name: str) -> Path:
+    """The folder of the protocol's clients, which are no part of the environment; skips where one is not there."""
+    folder = Path(sys.prefix) / "clients"
+    if not (folder / name).exists():
+        pytest.skip(f"{name} is not in {folder}; `make .venv/clients` installs it")
+    return folder
+
+
 def wait_until(happened: Callable[[], Any], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not happened():

@@ -65,6 +65,17 @@ def sequence() -> bytes:
     return graph([helper.make_node("SequenceConstruct", ["x", "x"], ["y"])], [x], [y])
 
 
+def total() -> bytes:
+    """The sum of all rows: one row for however many."""
+    x, y = (tensor(name, TensorProto.FLOAT, shape) for name, shape in (("x", ["n", 2]), ("y", [1, 2])))
+    axes = helper.make_tensor("axes", TensorProto.INT64, [1], [0])
+    nodes = [
+        helper.make_node("Constant", [], ["axes"], value=axes),
+        helper.make_node("ReduceSum", ["x", "axes"], ["y"], keepdims=1),
+    ]
+    return graph(nodes, [x], [y])
+
+
 def put(models: Path, name: str, content: bytes, version: str = "1") -> Path:
     """Into a folder of models, alone."""
     folder = models / name / version

@@ -11,8 +11,8 @@ from PIL import Image
 
 from app.imaging.preparation import Doubt, Preparation
 from app.tasks.digits import strokes
+from app.tasks.digits.beam import NumberWeights
 from app.tasks.digits.manifest import Golden
-from app.tasks.digits.readings import NumberWeights
 
 # A frame is as MNIST's: the digit in 20x20, its centre of mass in the middle of pixel 14, whose middle is 14.5. Wider
 # strokes than 4.2 pixels nearly none of MNIST's has.

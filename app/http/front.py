@@ -32,6 +32,7 @@ from app.telemetry.metrics import Metrics
 log = structlog.get_logger()
 
 CALLER_GONE = 499  # nginx's number for a caller that hung up; never sent, only counted
+REFUSED = 400  # the least status of a request that came to nothing
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # that are counted by name
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")  # an answer is what its Content-Type says, nothing else
 
@@ -227,7 +228,7 @@ class Front:
         self._limits.release(exchange)
         method = exchange.method if exchange.method in METHODS else "other"
         seconds = exchange.age()
-        of_model = exchange.model, exchange.rows
+        of_model = exchange.status < REFUSED, exchange.model, exchange.rows
         self._metrics.answered(exchange.template, method, exchange.status, *of_model, exchange.stages, seconds)
         self._access.note(exchange, method, seconds)
 

@@ -4,13 +4,14 @@ from app.config import Right, Settings
 from app.errors import BadRequest, QueueFull, TooLarge
 from app.http.exchange import Exchange
 from app.http.guard import Guard
+from app.serving.keys import Keys
 
 
 class Limits:
     """Who sent it, body size, deadline; raises ServiceError, which `Front` renders."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._guard = Guard(settings.api_keys)
+    def __init__(self, settings: Settings, keys: Keys) -> None:
+        self._guard = Guard(keys)
         self._max_body_bytes = settings.max_body_bytes
         self._max_held_bytes = settings.max_held_bytes
         self.body_seconds = settings.body_seconds

@@ -1,7 +1,7 @@
 """Whole numbers: where they stand in a picture, and how they may be cut into digits.
 
 A number is cut more often than it has digits; every run of neighbouring pieces that is not too wide may be a digit. The
-model scores all of them in one batch, and `readings` finds the best way through them.
+model scores all of them in one batch, and `beam_search` finds the best way through them.
 """
 
 from typing import NamedTuple

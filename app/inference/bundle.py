@@ -110,6 +110,38 @@ def _implied(folder: Path, model: bytes, kind: type[M]) -> M:
     return kind(task=ANY_MODEL, name=name, version=version, created=written, model_sha256=digest(model))
 
 
+def find(root: Path, label: str) -> Path:
+    """The folder of NAME/VERSION, or of the newest version of NAME, under a folder of bundles. Raises BundleError."""
+    name, _, version = label.partition("/")
+    known = list(names(root))
+    if name not in known:
+        raise BundleError(f"in {root} no model is called {name!r}; there {'are' if known else 'is'} {_listed(known)}")
+    numbers = versions(root / name)
+    if version and version not in numbers:
+        raise BundleError(f"{root / name} has no version {version!r}; there are {_listed(numbers)}")
+    return root / name / (version or numbers[0])
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join(words) or "none"
+
+
+def text(manifest: Manifest) -> str:
+    """What stands in its file."""
+    return manifest.model_dump_json(indent=2, exclude_none=True) + "\n"
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Beside a model that is there already, whole or not at all. Raises BundleError."""
+    unfinished = path.with_name(f".{path.name}.writing")
+    try:
+        _write_durably(unfinished, text(manifest).encode())
+        unfinished.rename(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise BundleError(f"{path} could not be written: {error}") from error
+
+
 def write(parent: Path, bundle: Bundle[Manifest], others: Mapping[str, bytes] = MappingProxyType({})) -> Path:
     """Write a new version under `parent` (the model's folder), whole or not at all; returns its folder.
 
@@ -120,7 +152,7 @@ def write(parent: Path, bundle: Bundle[Manifest], others: Mapping[str, bytes] = 
     folder = parent / bundle.manifest.version
     workspace = make_workspace(parent)
     try:
-        manifest = bundle.manifest.model_dump_json(indent=2, exclude_none=True).encode() + b"\n"
+        manifest = text(bundle.manifest).encode()
         for name, content in {**others, MODEL_FILE: bundle.model, MANIFEST_FILE: manifest}.items():
             _write_durably(workspace / name, content)
         workspace.chmod(0o755)

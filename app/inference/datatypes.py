@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from app.errors import BadRequest
+
 BYTES = "BYTES"
 
 
@@ -38,3 +40,10 @@ DATATYPES = [
 ]
 BY_NAME = {one.name: one for one in DATATYPES}
 BY_ONNX = {one.onnx: one for one in DATATYPES}
+
+
+def datatype_named(name: str) -> Datatype:
+    """By the protocol's name. Raises BadRequest."""
+    if name not in BY_NAME:
+        raise BadRequest(f"a datatype is one of {', '.join(BY_NAME)}; got {name[:40]!r}")
+    return BY_NAME[name]

@@ -1,18 +1,56 @@
 """Tensors as bytes. Source: Open Inference Protocol, "Binary Tensor Data Extension"."""
 
+import math
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import WrongShape
+from app.errors import BadRequest, WrongShape
 from app.inference.datatypes import BYTES, Datatype
 
 Array = NDArray[Any]
+MOST_AXES = 16
+MOST_TENSORS = 1024  # inputs of a request, and outputs that are wanted
+MOST_EMPTY = 65_536  # elements that a tensor of none would have, were its axes of no size of one
 LENGTH = struct.Struct("<I")  # before each element of BYTES
 ALIGNMENT = 16  # bytes, of what NumPy allocates
 MOST_STRINGS = 50_000  # elements of a request: each takes the event loop some microseconds
+
+
+def shape_of(sizes: Sequence[Any]) -> tuple[int, ...]:
+    """Raises WrongShape where they are no shape."""
+    if len(sizes) > MOST_AXES or not all(type(size) is int and 0 <= size < 2**31 for size in sizes):
+        raise WrongShape(f"a shape is a list of up to {MOST_AXES} whole numbers from 0 to {2**31 - 1:,}; others came")
+    if 0 in sizes and math.prod(size or 1 for size in sizes) > MOST_EMPTY:
+        raise WrongShape(f"a tensor of no elements has other axes of up to {MOST_EMPTY:,} together; got {list(sizes)}")
+    return tuple(sizes)
+
+
+def check_tensors(inputs: int, outputs: int) -> None:
+    """How many came, and are wanted. Raises BadRequest."""
+    if max(inputs, outputs) > MOST_TENSORS:
+        raise BadRequest(
+            f"a request has up to {MOST_TENSORS:,} inputs, and wants so many outputs; {inputs:,} and {outputs:,} came"
+        )
+
+
+def of_numbers(values: list[Any], datatype: Datatype) -> Array:
+    """Raises WrongShape where one does not fit into the type."""
+    try:
+        return np.array(values, datatype.numpy)  # which raises where one is too large, as `astype` does not
+    except OverflowError as error:
+        raise WrongShape(f"a value does not fit into {datatype.name} ({error})") from error
+
+
+def of_strings(values: Sequence[bytes]) -> Array:
+    """Raises WrongShape where there are too many."""
+    check_strings(len(values))
+    strings = np.empty(len(values), np.object_)
+    strings[:] = values
+    return strings
 
 
 def unpack(data: memoryview, datatype: Datatype, count: int) -> Array:

@@ -115,6 +115,11 @@ class Repository:
             raise ModelNotFound(f"model {name!r} has no live version {version!r}; live are {', '.join(versions)}")
         return versions[version]
 
+    def named(self, name: str, version: str | None = None) -> list[LiveModel]:
+        """All live versions of a model, or the one that is asked for. Raises ModelNotFound."""
+        self.get(name, version)
+        return [model for number, model in self._live[name].items() if version in {None, number}]
+
     def all(self) -> list[LiveModel]:
         """Every live model: by name, newest version first."""
         return [model for versions in self._live.values() for model in versions.values()]

@@ -21,7 +21,6 @@ disable_created_metrics()  # a second series for each, of no use to anyone here
 LAGS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
 LOOK_EVERY = 0.02  # seconds: as long as the event loop may be held
 SUCCESS, FAILURE = "success", "failure"
-REFUSED = 400  # the least status of a request that came to nothing
 IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 PENDING_SECONDS = 0.05  # for which a worker may know of requests that the others' /metrics does not show yet
 
@@ -112,7 +111,7 @@ class Metrics:
         self.run_seconds = counter(
             "digitserve_run_seconds", "Seconds of ONNX Runtime runs, by their rows.", ["model", "version", "rows"]
         )
-        # By route, method, status, model and stages: the seconds of each stage and in all, and the rows, a request.
+        # By route, method, status, success, model and stages: each stage's seconds, those in all and rows, a request.
         self._answered: defaultdict[tuple[Any, ...], list[tuple[float, ...]]] = defaultdict(list)
         self._read: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._ran: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
@@ -121,13 +120,21 @@ class Metrics:
         self._read_again_at = 0.0
 
     def answered(
-        self, route: str, method: str, status: int, model: str, rows: int, stages: dict[str, float], seconds: float
+        self,
+        route: str,
+        method: str,
+        status: int | str,
+        ok: bool,
+        model: str,
+        rows: int,
+        stages: dict[str, float],
+        seconds: float,
     ) -> None:
         """Count a request, which took `seconds` in all; `model` is the NAME/VERSION that was asked for `rows`, if any.
 
         On the event loop; to be seen PENDING_SECONDS later at most.
         """
-        self._answered[route, method, status, model, *stages].append((*stages.values(), seconds, rows))
+        self._answered[route, method, status, ok, model, *stages].append((*stages.values(), seconds, rows))
         self._flush_soon()
 
     def images_read(self, model: str, version: str, decision: str, images: int = 1) -> None:
@@ -149,15 +156,14 @@ class Metrics:
         """Hand what has been counted to prometheus_client."""
         self._flush_scheduled = False
         answered, self._answered = self._answered, defaultdict(list)
-        for (route, method, status, model, *stages), requests in answered.items():
+        for (route, method, status, ok, model, *stages), requests in answered.items():
             self.requests.labels(route, method, str(status)).inc(len(requests))
             *of_stages, in_all, rows = np.array(requests).T
             for stage, seconds in zip(stages, of_stages, strict=True):
                 self.stage_seconds.labels(stage).observe_all(seconds)
             self.request_seconds.labels(route).observe_all(in_all)
             if model:
-                succeeded = status < REFUSED
-                self._inferred(model, rows, {"": in_all, **dict(zip(stages, of_stages, strict=True))}, ok=succeeded)
+                self._inferred(model, rows, {"": in_all, **dict(zip(stages, of_stages, strict=True))}, ok=ok)
         read, self._read = self._read, defaultdict(int)
         for labels, images in read.items():
             self.images.labels(*labels).inc(images)

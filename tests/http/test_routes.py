@@ -11,13 +11,12 @@ from fastapi import APIRouter
 from pydantic import ValidationError
 
 from app.config import Right, Settings, networks
-from app.http import guard
-from app.http.exchange import Exchange
-from app.http.guard import Guard
 from app.http.proxies import Proxies
 from app.http.routes import Routes, needs
 from app.http.server import configure
 from app.main import create_app
+from app.serving import keys
+from app.serving.keys import Keys
 from tests.conftest import MODELS, Serve
 from tests.http.test_errors import assert_problem
 
@@ -165,17 +164,17 @@ class TestWrongKeys:
     def test_they_are_slowed_down_and_others_of_the_address_are_not(self, serve: Serve) -> None:
         with serve(api_keys=KEYS) as client:
             assert self.guess(client, KEY).status_code == 200  # a neighbour, known before
-            statuses = [self.guess(client, f"wrong-{number}").status_code for number in range(guard.WRONG_KEYS + 5)]
-            assert statuses == [401] * guard.WRONG_KEYS + [429] * 5
+            statuses = [self.guess(client, f"wrong-{number}").status_code for number in range(keys.WRONG_KEYS + 5)]
+            assert statuses == [401] * keys.WRONG_KEYS + [429] * 5
             refused = self.guess(client, "another-wrong-one")
-            assert_problem(refused, 429, "too_many_wrong_keys", f"{guard.WRONG_KEYS} wrong API keys")
+            assert_problem(refused, 429, "too_many_wrong_keys", f"{keys.WRONG_KEYS} wrong API keys")
             assert 1 <= int(refused.headers["Retry-After"]) <= 6
             assert self.guess(client, KEY).status_code == 200
 
     def test_going_on_tells_nothing(self, serve: Serve) -> None:
         """A right key that has not come from there before is refused like a wrong one, until the time is up."""
         with serve(api_keys=KEYS) as client:
-            for number in range(guard.WRONG_KEYS):
+            for number in range(keys.WRONG_KEYS):
                 self.guess(client, f"wrong-{number}")
             wrong, right = self.guess(client, "wrong"), self.guess(client, KEY)
             assert (wrong.status_code, right.status_code) == (429, 429)
@@ -183,7 +182,7 @@ class TestWrongKeys:
 
     def test_who_sends_no_key_guesses_none(self, serve: Serve) -> None:
         with serve(api_keys=KEYS) as client:
-            assert {client.get("/v1/models").status_code for _ in range(3 * guard.WRONG_KEYS)} == {401}
+            assert {client.get("/v1/models").status_code for _ in range(3 * keys.WRONG_KEYS)} == {401}
             assert self.guess(client, KEY).status_code == 200
 
     def test_who_has_many_addresses_is_one(self, serve: Serve) -> None:
@@ -193,15 +192,14 @@ class TestWrongKeys:
                 headers = RAW | bearer("wrong") | {"X-Forwarded-For": address}
                 return client.post(PREDICT, content=FRAME, headers=headers).status_code
 
-            assert {guess(f"2001:db8::{number}") for number in range(guard.WRONG_KEYS)} == {401}
+            assert {guess(f"2001:db8::{number}") for number in range(keys.WRONG_KEYS)} == {401}
             assert (guess("2001:db8::ffff"), guess("2001:db8:0:1::1")) == (429, 401)
 
     def test_the_memory_of_addresses_is_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(guard, "MOST_CALLERS", 2)
-        one = Guard(Settings(models=MODELS, api_keys=KEYS).api_keys)
-        scope = {"method": "POST", "path": PREDICT, "query_string": b"", "headers": [(b"x-api-key", KEY.encode())]}
+        monkeypatch.setattr(keys, "MOST_CALLERS", 2)
+        one = Keys(Settings(models=MODELS, api_keys=KEYS).api_keys)
         for number in range(9):
-            one.check(Exchange({**scope, "client": (f"192.0.2.{number}", 1)}, lambda: False), Right.PREDICT)
+            one.check(f"192.0.2.{number}", KEY, Right.PREDICT)
         assert len(one._known) == 2
 
 

@@ -14,9 +14,9 @@ from app.imaging.normalise import normalise
 from app.imaging.numbers import find_numbers
 from app.imaging.shrink import WORKING
 from app.imaging.verdicts import Verdict
+from app.tasks.digits.beam import beam_search
 from app.tasks.digits.classifier import ENERGY, opened
 from app.tasks.digits.manifest import read_bundle
-from app.tasks.digits.readings import read
 from tests import photographs
 from tests.conftest import DIGITS
 from tests.photographs import KINDS, WEAK, Random, of_strokes
@@ -64,7 +64,7 @@ class Reader:
     def numbers(self, data: bytes) -> list[str]:
         found = find_numbers(decode(open_image(data, max_pixels=MANY)), self._manifest.preparation)
         scores = [self._session.scores(np.stack([one.frame for one in number.candidates])) for number in found]
-        readings = [read(number, own, self._manifest.numbers) for number, own in zip(found, scores, strict=True)]
+        readings = [beam_search(number, own, self._manifest.numbers) for number, own in zip(found, scores, strict=True)]
         return [best[0].text for best in readings if best]
 
 

@@ -39,7 +39,7 @@ def to_json(document: Any) -> bytes:
 
 def prediction(model: Reference, result: Prediction, include: frozenset[str]) -> bytes:
     """JSON of one digit, with what `include` names."""
-    entry = cast(schemas.Prediction, _reading(result.digit, result.row, result.decision))
+    entry = cast(schemas.Prediction, _classification(result.digit, result.row, result.decision))
     entry["model"] = model
     if result.frame.steps:
         entry["input"] = _input(result.frame, result.verdict)
@@ -52,7 +52,7 @@ def prediction(model: Reference, result: Prediction, include: frozenset[str]) ->
     return to_json(entry)
 
 
-def _reading(digit: int, row: NDArray[np.float32], decision: Decision) -> schemas.Reading:
+def _classification(digit: int, row: NDArray[np.float32], decision: Decision) -> schemas.Classification:
     """What is said of every image. `row` is float32 [11]."""
     return {
         "digit": digit,
@@ -124,12 +124,12 @@ def batch_entries(result: Predictions, include: frozenset[str]) -> Iterator[byte
     batch, verdicts = result.batch, result.verdicts
     good = zip(result.scores, result.decisions, batch.frames, strict=True)
     for place in range(batch.count):
-        entry: schemas.ItemReading | schemas.ItemError
+        entry: schemas.ItemPrediction | schemas.ItemError
         if error := batch.errors.get(place):
             entry = {"error": item_problem(error)}
         else:
             row, decision, pixels = next(good)
-            entry = cast(schemas.ItemReading, _reading(int(row[:ENERGY].argmax()), row, decision))
+            entry = cast(schemas.ItemPrediction, _classification(int(row[:ENERGY].argmax()), row, decision))
             if frame := batch.made.get(place):
                 entry["input"] = _input(frame, verdicts[place])
             if "seen" in include:

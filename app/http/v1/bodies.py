@@ -51,16 +51,20 @@ _remembered = lru_cache(_plain)
 
 
 def image_request(content_type: str, body: bytes, *, explain: bool = False) -> ImageRequest:
-    """The one image of a body, to be read where and when that is due."""
-    cut = _remembered_cut(content_type) if len(content_type) < LONG else _cut(content_type)
-    return ImageRequest(body, cut, is_read_quickly(content_type, body), explain)
+    """The one image of a body, cut out of it where that is quick. Raises as `single` does."""
+    item = single(body, content_type=content_type) if is_read_quickly(content_type, body) else None
+    return ImageRequest(body, cut_of(content_type), item, explain)
 
 
-def _cut(content_type: str) -> Cut:
+def cut_of(content_type: str) -> Cut:
+    return _remembered_cut(content_type) if len(content_type) < LONG else _new_cut(content_type)
+
+
+def _new_cut(content_type: str) -> Cut:
     return partial(single, content_type=content_type)
 
 
-_remembered_cut = lru_cache(_cut)
+_remembered_cut = lru_cache(_new_cut)
 
 
 def batch_request(content_type: str, body: bytes, limits: BatchLimits) -> BatchRequest:

@@ -18,6 +18,7 @@ from app.serving.service import Service
 from app.tasks.digits.operations import Predict, PredictBatch, ReadNumbers
 from app.tasks.digits.preprocessor import Preprocessor
 from app.tasks.digits.results import Predictions
+from app.tasks.digits.work import ImageRequest
 from app.telemetry.metrics import Metrics
 
 SINGLE, BATCH, EXPLAIN, READ = "/v1/predict", "/v1/predict/batch", "/v1/explain", "/v1/read"
@@ -103,7 +104,7 @@ class Digits:
         model, include = admitted
         if include:
             raise BadRequest(f"{READ} takes no ?include=; got {', '.join(sorted(include))}. Send it to /v1/predict.")
-        request = bodies.image_request(exchange.header(b"content-type"), content)
+        request = ImageRequest(content, bodies.cut_of(exchange.header(b"content-type")))
         numbers = await self._service.infer(self._read, model, request, exchange)
         answer = Answer(answers.numbers(model.reference, numbers))
         exchange.lap("encode")

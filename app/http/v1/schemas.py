@@ -47,7 +47,7 @@ class Input(TypedDict):
     steps: Annotated[tuple[str, ...], Field(examples=[["invert", "crop", "fit", "centre"]])]
 
 
-class Reading(TypedDict):
+class Classification(TypedDict):
     digit: Digit
     confidence: Annotated[Real, Field(description="Calibrated probability that the digit is right.")]
     decision: Decision
@@ -61,7 +61,7 @@ class Reading(TypedDict):
     ]
 
 
-class Prediction(Reading):
+class Prediction(Classification):
     model: ModelRef
     heatmap: NotRequired[
         Annotated[
@@ -137,7 +137,7 @@ class Problem(ItemProblem):
     request_id: str
 
 
-class ItemReading(Reading):
+class ItemPrediction(Classification):
     name: NotRequired[Annotated[str, Field(description="The file's, where it came with one.")]]
 
 
@@ -147,7 +147,7 @@ class ItemError(TypedDict):
 
 
 class BatchPrediction(TypedDict):
-    predictions: list[ItemReading | ItemError]
+    predictions: list[ItemPrediction | ItemError]
     count: int
     failed: int
     model: ModelRef

@@ -14,13 +14,10 @@ import orjson
 
 from app.errors import BadRequest, TooLarge, WrongShape
 from app.inference import elements
-from app.inference.datatypes import BY_NAME, BYTES, Datatype
+from app.inference.datatypes import BYTES, Datatype, datatype_named
 from app.serving.tensors import Array, InferenceRequest, InferenceResult, Output, Reference, Wanted
 
 SMALL = 65_536  # bytes of JSON that are parsed on the event loop
-MOST_AXES = 16
-MOST_TENSORS = 1024  # inputs, and outputs that are asked for
-MOST_EMPTY = 65_536  # elements that a tensor of none would have, were its axes of no size of one
 MOST_WRITTEN = 1_000_000  # elements of an answer in JSON: what is more is better asked for as bytes
 AT_ONCE = 8_192  # elements that are written in one go
 LONGEST = 40  # characters of a caller's words that are said again
@@ -45,12 +42,12 @@ def read(body: bytes, header_bytes: int | None, most_texts: int = elements.MOST_
     document = _object(body if header_bytes is None else body[:header_bytes])
     data = memoryview(body)[len(body) if header_bytes is None else header_bytes :]
     parameters = _parameters(document)
-    inputs = dict(_inputs(_list(document, "inputs"), data, most_texts))
-    wanted, wants_binary = [], dict[str, bool]()
-    for output in _list(document, "outputs", default=[]):
+    entries, outputs = _list(document, "inputs"), _list(document, "outputs", default=[])
+    elements.check_tensors(len(entries), len(outputs))
+    inputs = dict(_inputs(entries, data, most_texts))
+    wanted, wants_binary = [], {}
+    for output in outputs:
         name, said = _text(output, "name"), _parameters(output)
-        if name in wants_binary:
-            raise BadRequest(f"the output {name[:LONGEST]!r} is asked for twice")
         wanted.append(Wanted(name, _whole(said.get("classification", 0), "classification")))
         wants_binary[name] = bool(said.get("binary_data", parameters.get("binary_data_output", False)))
     return Asked(
@@ -74,11 +71,11 @@ def _object(text: bytes) -> dict[str, Any]:
 def _inputs(inputs: list[Any], data: memoryview, most_texts: int) -> Iterator[tuple[str, Array]]:
     at, names = 0, set[str]()
     for entry in inputs:
-        name, shape = _text(entry, "name"), _shape(entry)
+        name, shape = _text(entry, "name"), elements.shape_of(_list(entry, "shape"))
         if name in names:
             raise BadRequest(f"the input {name[:LONGEST]!r} came twice")
         names.add(name)
-        datatype, count = _datatype(entry), math.prod(shape)
+        datatype, count = datatype_named(_text(entry, "datatype")), math.prod(shape)
         if datatype.name == BYTES:
             most_texts = elements.check_strings(count, most_texts)
         size = _parameters(entry).get("binary_data_size")
@@ -106,22 +103,17 @@ def from_json(data: Any, datatype: Datatype, count: int) -> Array:
         elements.check_strings(count)
         if not {str}.issuperset(map(type, flat)):
             raise WrongShape(f"values of {BYTES} are texts in JSON; others came")
-        strings = np.empty(count, np.object_)
-        strings[:] = [text.encode() for text in flat]
-        return strings
+        return elements.of_strings([text.encode() for text in flat])
     kinds = set(map(type, flat))
     if not kinds <= NUMBERS:
         raise WrongShape(f"values of {datatype.name} are numbers; others came")
     if float in kinds and datatype.numpy.kind != "f":
         raise WrongShape(f"values of {datatype.name} are whole; fractions came")
-    try:
-        return np.array(flat, datatype.numpy)  # which raises where one is too large, as `astype` does not
-    except OverflowError as error:
-        raise WrongShape(f"a value does not fit into {datatype.name} ({error})") from error
+    return elements.of_numbers(flat, datatype)
 
 
 def _flat(data: list[Any]) -> list[Any]:
-    for _ in range(MOST_AXES):
+    for _ in range(elements.MOST_AXES):
         if not data or type(data[0]) is not list:
             break
         if not {list}.issuperset(map(type, data)):
@@ -130,24 +122,10 @@ def _flat(data: list[Any]) -> list[Any]:
     return data
 
 
-def _shape(entry: Any) -> tuple[int, ...]:
-    shape = _list(entry, "shape", most=MOST_AXES)
-    if not all(type(size) is int and 0 <= size < 2**31 for size in shape):
-        raise WrongShape("a shape is a list of whole numbers from 0 to 2,147,483,647; others came")
-    if 0 in shape and math.prod(size or 1 for size in shape) > MOST_EMPTY:
-        raise WrongShape(f"a tensor of no elements has other axes of up to {MOST_EMPTY:,} together; got {shape}")
-    return tuple(shape)
-
-
-def _datatype(entry: dict[str, Any]) -> Datatype:
-    name = _text(entry, "datatype")
-    if name not in BY_NAME:
-        raise BadRequest(f"a datatype is one of {', '.join(BY_NAME)}; got {name[:LONGEST]!r}")
-    return BY_NAME[name]
-
-
 def _parameters(entry: dict[str, Any]) -> dict[str, Any]:
-    parameters = entry.get("parameters") or {}
+    parameters = entry.get("parameters")
+    if not parameters:
+        return {}
     if not isinstance(parameters, dict):
         raise BadRequest('"parameters" is an object')
     if any(name.startswith("shared_memory") for name in parameters):
@@ -155,12 +133,10 @@ def _parameters(entry: dict[str, Any]) -> dict[str, Any]:
     return parameters
 
 
-def _list(entry: Any, name: str, default: list[Any] | None = None, most: int = MOST_TENSORS) -> list[Any]:
+def _list(entry: Any, name: str, default: list[Any] | None = None) -> list[Any]:
     found = entry.get(name, default) if isinstance(entry, dict) else None
     if not isinstance(found, list):
         raise BadRequest(f'expected a list "{name}"')
-    if len(found) > most:
-        raise BadRequest(f'"{name}" is a list of up to {most:,}; {len(found):,} came')
     return found
 
 

@@ -22,6 +22,7 @@ MOST_JSON = 8 * 1024 * 1024  # bytes: what is more is better sent as bytes of te
 SMALL_TEXTS = 16_384  # bytes of a body with texts that are read on the event loop: each text is an object
 TEXT_SECONDS = 3e-6  # of each text, to read it, run it through a small model and write it
 JSON, BINARY = b"application/json", b"application/octet-stream"
+CODING = b"content-encoding"
 HEADER_BYTES = b"inference-header-content-length"
 INFER, INFER_VERSION = "/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"
 
@@ -53,20 +54,28 @@ class Inference:
     async def infer(self, exchange: Exchange, model: LiveModel, content: bytes) -> Answer:
         """Named tensors in, named tensors out, in JSON or as bytes, packed or not."""
         sent_bytes = len(content)
-        content = await self._unpacked(content, exchange)
+        if CODING in exchange.headers:
+            content = await self._unpacked(content, exchange)
         most_texts = min(MOST_STRINGS, int(allowed_seconds(sent_bytes, many=True) / TEXT_SECONDS))
         asked = await self._read(content, most_texts, exchange)
+        exchange.lap("decode")
         operation = self._operations[model.manifest.task]
         request = asked.request._replace(sent_bytes=sent_bytes)
         result = await self._service.infer(operation, model, request, exchange)
         self._limits.hold_made(exchange, sum(values.nbytes for _, values in result))
         written = await codec.write(model.reference, asked, result)
-        answer = await self._packed(written, exchange)
+        headers: tuple[tuple[bytes, bytes], ...] = ()
+        body, media_type, header_bytes = written.body, JSON, written.header_bytes
+        if header_bytes is not None:
+            media_type, headers = BINARY, ((HEADER_BYTES, b"%d" % header_bytes),)
+        if len(body) >= compression.WORTH and (coding := compression.wanted(exchange.header(b"accept-encoding"))):
+            body = await self._done(compression.pack, body, coding, exchange=exchange)
+            headers = (*headers, (CODING, coding.encode()))
         exchange.lap("encode")
-        return answer
+        return Answer(body, media_type, headers=headers)
 
     async def _unpacked(self, content: bytes, exchange: Exchange) -> bytes:
-        coding = exchange.header(b"content-encoding").strip().lower()
+        coding = exchange.header(CODING).strip().lower()
         if coding in {"", "identity"}:
             return content
         most = min(self._most_bytes, compression.most_unpacked(len(content)))
@@ -93,19 +102,6 @@ class Inference:
         if len(content) <= SMALL // 64:
             return work(content, *arguments)
         return await run_for(exchange, self._pool.admitting(), work, *arguments, body=content)
-
-    async def _packed(self, written: codec.Written, exchange: Exchange) -> Answer:
-        headers: list[tuple[bytes, bytes]] = []
-        media_type = JSON
-        if written.header_bytes is not None:
-            media_type = BINARY
-            headers.append((HEADER_BYTES, b"%d" % written.header_bytes))
-        coding = compression.wanted(exchange.header(b"accept-encoding"))
-        if coding is None or len(written.body) < compression.WORTH:
-            return Answer(written.body, media_type, headers=tuple(headers))
-        packed = await self._done(compression.pack, written.body, coding, exchange=exchange)
-        headers.append((b"content-encoding", coding.encode()))
-        return Answer(packed, media_type, headers=tuple(headers))
 
 
 def _may_have_texts(header: bytes) -> bool:

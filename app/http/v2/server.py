@@ -1,23 +1,13 @@
 """GET /v2: the server and its health, as the Open Inference Protocol says them."""
 
-from importlib.metadata import version
-from typing import Any
-
 from fastapi import APIRouter
 
 from app.errors import Draining
 from app.http.lifecycle import Lifecycle
 from app.http.routes import open_to_all
 from app.http.v2.errors import REFUSALS
-
-EXTENSIONS = (
-    "classification",
-    "model_configuration",
-    "binary_tensor_data",
-    "parameters",
-    "statistics",
-)
-Object = dict[str, Any]
+from app.serving import description
+from app.serving.description import Object
 
 
 def router(lifecycle: Lifecycle) -> APIRouter:
@@ -28,7 +18,7 @@ def router(lifecycle: Lifecycle) -> APIRouter:
     @routes.get("/", include_in_schema=False)
     @open_to_all
     async def server() -> Object:
-        return {"name": "digitserve", "version": version("digitserve"), "extensions": EXTENSIONS}
+        return description.server()
 
     @routes.get("/health/live", summary="The process answers")
     @open_to_all

@@ -45,14 +45,24 @@ class InferDigits:
     def __init__(self, preprocessor: Preprocessor) -> None:
         self._preprocessor = preprocessor
 
-    async def prepare(self, model: LiveModel, request: InferenceRequest, context: RequestContext) -> PreparedFrames:
+    def prepare(
+        self, model: LiveModel, request: InferenceRequest, context: RequestContext
+    ) -> PreparedFrames | Coroutine[Any, Any, PreparedFrames]:
         wanted = take_wanted(model.runner.contract, request.wanted)
         if request.inputs.keys() != {IMAGE.name}:
             raise BadRequest(f"the model takes one input, `{IMAGE.name}`; got {', '.join(request.inputs) or 'none'}")
-        frames = await self._frames(model, request, context)
-        if not len(frames):
+        values = request.inputs[IMAGE.name]
+        if not values.size:
             raise WrongShape("no image came; send at least one")
-        return PreparedFrames((frames,), wanted)
+        if values.dtype == np.object_ and values.ndim == 1:
+            return self._from_pictures(model, request, wanted, context)
+        if values.dtype == np.uint8 and values.shape[1:] == (SIDE, SIDE):
+            return PreparedFrames((values,), wanted)
+        if values.dtype != np.float32 or values.shape[1:] not in {(SIDE, SIDE, 1), (SIDE, SIDE)}:
+            raise WrongShape(f"`{IMAGE.name}` is {FORMS}; got {values.dtype} {list(values.shape)}")
+        if len(values) > AT_ONCE:
+            return _from_many_fractions(values, wanted)
+        return PreparedFrames((_from_fractions(values),), wanted)
 
     def conclude(
         self, model: LiveModel, prepared: PreparedFrames, outputs: Tensors, __: RequestContext
@@ -64,35 +74,27 @@ class InferDigits:
         }
         return conclude_outputs(given, prepared.wanted, model.runner.labels)
 
-    async def _frames(self, model: LiveModel, request: InferenceRequest, context: RequestContext) -> Frames:
-        values = request.inputs[IMAGE.name]
-        if values.dtype == np.uint8 and values.shape[1:] == (SIDE, SIDE):
-            return values
-        if values.dtype == np.float32 and values.shape[1:] in {(SIDE, SIDE, 1), (SIDE, SIDE)}:
-            return await _from_fractions(values)
-        if values.dtype == np.object_ and values.ndim == 1:
-            return await self._from_pictures(model, values.tolist(), request.sent_bytes, context)
-        raise WrongShape(f"`{IMAGE.name}` is {FORMS}; got {values.dtype} {list(values.shape)}")
-
     async def _from_pictures(
-        self, model: LiveModel, pictures: list[bytes], sent_bytes: int | None, context: RequestContext
-    ) -> Frames:
+        self, model: LiveModel, request: InferenceRequest, wanted: list[Wanted], context: RequestContext
+    ) -> PreparedFrames:
         """Raises the first error of a picture, for the protocol has none of single items."""
-        body = b"".join(LENGTH.pack(len(one)) + one for one in pictures)
-        batch = await self._preprocessor.many(
-            BatchRequest(body, cut_by_lengths, sent_bytes=sent_bytes, all_or_none=True), manifest_of(model), context
-        )
-        return batch.frames
+        body = b"".join(LENGTH.pack(len(one)) + one for one in request.inputs[IMAGE.name].tolist())
+        pictures = BatchRequest(body, cut_by_lengths, sent_bytes=request.sent_bytes, all_or_none=True)
+        batch = await self._preprocessor.many(pictures, manifest_of(model), context)
+        return PreparedFrames((batch.frames,), wanted)
 
 
-async def _from_fractions(values: Array) -> Frames:
-    """Some frames at a time: others have their turn in between. Raises WrongShape."""
+async def _from_many_fractions(values: Array, wanted: list[Wanted]) -> PreparedFrames:
+    """Some at a time: others have their turn in between. Raises WrongShape."""
     frames = np.empty((len(values), SIDE, SIDE), np.uint8)
     for start in range(0, len(values), AT_ONCE):
-        some = values[start : start + AT_ONCE].reshape(-1, SIDE, SIDE)
-        if not (some.min() >= 0 and some.max() <= 1):  # nor for what is no number
-            raise WrongShape(f"`{IMAGE.name}` as FP32 goes from 0 (background) to 1 (ink); other values came")
-        np.rint(some * 255, out=frames[start : start + AT_ONCE], casting="unsafe")
-        if start + AT_ONCE < len(values):
-            await asyncio.sleep(0)
+        frames[start : start + AT_ONCE] = _from_fractions(values[start : start + AT_ONCE])
+        await asyncio.sleep(0)
+    return PreparedFrames((frames,), wanted)
+
+
+def _from_fractions(values: Array) -> Frames:
+    if not (values.min() >= 0 and values.max() <= 1):  # nor is what is no number
+        raise WrongShape(f"`{IMAGE.name}` as FP32 goes from 0 (background) to 1 (ink); other values came")
+    frames: Frames = np.rint(values.reshape(-1, SIDE, SIDE) * 255).astype(np.uint8)
     return frames

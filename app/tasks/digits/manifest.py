@@ -16,7 +16,7 @@ from app.imaging.preparation import Preparation
 from app.inference import bundle
 from app.inference.bundle import Bundle, Manifest, Record
 from app.tasks.digits.arrays import SIDE, Frames
-from app.tasks.digits.readings import NumberWeights
+from app.tasks.digits.beam import NumberWeights
 
 TASK = "digits"
 

@@ -20,7 +20,7 @@ from app.tasks.digits.manifest import DigitsManifest, Thresholds
 from app.tasks.digits.occlusion import Occlusion, heat, occlude
 from app.tasks.digits.preprocessor import Batch, Preprocessor
 from app.tasks.digits.results import Digit, Explanation, Number, Numbers, Prediction, Predictions, Reading
-from app.tasks.digits.work import BatchRequest, FoundNumbers, ImageRequest, Readings, Seen, Unfinished
+from app.tasks.digits.work import BatchRequest, FoundNumbers, ImageRequest, Ranking, Seen, Unfinished
 from app.telemetry.metrics import Metrics
 
 READINGS = 5  # of a number: the best, and the next best ones
@@ -108,13 +108,15 @@ class ReadNumbers:
     def conclude(
         self, model: LiveModel, prepared: FoundNumbers, outputs: Tensors, context: RequestContext
     ) -> Numbers | Coroutine[Any, Any, Numbers]:
-        return self._read(manifest_of(model), prepared, outputs[0], context) if outputs else Numbers([], prepared.scale)
+        return (
+            self._ranked(manifest_of(model), prepared, outputs[0], context) if outputs else Numbers([], prepared.scale)
+        )
 
-    async def _read(
+    async def _ranked(
         self, manifest: DigitsManifest, found: FoundNumbers, scores: Scores, context: RequestContext
     ) -> Numbers:
-        readings = await self._preprocessor.read(found, scores, READINGS, manifest, context)
-        numbers = list(_numbers(manifest.thresholds, found, scores, readings))
+        rankings = await self._preprocessor.rank(found, scores, READINGS, manifest, context)
+        numbers = list(_numbers(manifest.thresholds, found, scores, rankings))
         for number in numbers:
             self._metrics.images_read(manifest.name, manifest.version, number.decision)
         return Numbers(numbers, found.scale)
@@ -146,23 +148,23 @@ def _explained(occlusion: Occlusion, scores: Scores) -> Explanation:
 
 
 def _numbers(
-    thresholds: Thresholds, found: FoundNumbers, scores: Scores, readings: list[Readings | None]
+    thresholds: Thresholds, found: FoundNumbers, scores: Scores, rankings: list[Ranking | None]
 ) -> Iterator[Number]:
     start = 0
-    for number, read in zip(found.numbers, readings, strict=True):
-        if read is not None:
-            yield _number(thresholds, number, read, scores[start:, ENERGY])
+    for number, ranking in zip(found.numbers, rankings, strict=True):
+        if ranking is not None:
+            yield _number(thresholds, number, ranking, scores[start:, ENERGY])
         start += len(number.candidates)
 
 
-def _number(thresholds: Thresholds, number: CutNumber, read: Readings, energies: Scores) -> Number:
+def _number(thresholds: Thresholds, number: CutNumber, ranking: Ranking, energies: Scores) -> Number:
     """`energies` are float32 [N], of the number's candidates and what follows."""
-    best, *others = read.ways
-    confidence, *of_others = read.confidences
+    best, *others = ranking.hypotheses
+    confidence, *of_others = ranking.confidences
     boxes = [number.candidates[index].box for index in best.chosen]
-    digits = [Digit(*one) for one in zip(best.digits, read.of_digits, boxes, strict=True)]
+    digits = [Digit(*one) for one in zip(best.digits, ranking.of_digits, boxes, strict=True)]
     decisions = [decide(thresholds, confidence, -math.inf)]
-    for index, sure in zip(best.chosen, read.of_digits, strict=True):
+    for index, sure in zip(best.chosen, ranking.of_digits, strict=True):
         decisions.append(decide(thresholds, sure, float(energies[index])))
     alternatives = [Reading(other.text, sure) for other, sure in zip(others, of_others, strict=True)]
     return Number(Reading(best.text, confidence), least_sure(decisions), box_around(boxes), digits, alternatives)

@@ -16,8 +16,8 @@ from app.serving.context import RequestContext
 from app.serving.pool import Pool, run_for
 from app.tasks.digits import work
 from app.tasks.digits.arrays import SIDE, Frames
+from app.tasks.digits.beam import Scores
 from app.tasks.digits.manifest import DigitsManifest
-from app.tasks.digits.readings import Scores
 from app.tasks.digits.work import (
     BatchRequest,
     Begun,
@@ -27,7 +27,7 @@ from app.tasks.digits.work import (
     ImageRequest,
     Limits,
     Portion,
-    Readings,
+    Ranking,
     Seen,
     Unfinished,
 )
@@ -92,10 +92,10 @@ class Preprocessor:
 
     def see_here(self, request: ImageRequest, manifest: DigitsManifest, context: RequestContext) -> Seen | Unfinished:
         """The frame of one image, where that cannot hold up the event loop. Raises ServiceError."""
-        if not request.is_quick:
+        if request.item is None:
             return Unfinished()
         try:
-            seen = work.see_here(request.body, request.cut, manifest.preparation)
+            seen = work.see_here(request.item, len(request.body), manifest.preparation)
         except ServiceError as error:
             context.spend_all(error.spent)
             raise
@@ -119,12 +119,12 @@ class Preprocessor:
         context.spend_all(found.spent)
         return found
 
-    async def read(
+    async def rank(
         self, found: FoundNumbers, scores: Scores, best: int, manifest: DigitsManifest, context: RequestContext
-    ) -> list[Readings | None]:
-        """What numbers say by the scores of their candidates, float32 [N, 11]: their `best` readings."""
+    ) -> list[Ranking | None]:
+        """What numbers say by the scores of their candidates, float32 [N, 11]: their `best` hypotheses."""
         arguments = found.numbers, scores, manifest.numbers, best
-        return await run_for(context, self._pool.least_busy(), work.read, *arguments)
+        return await run_for(context, self._pool.least_busy(), work.rank, *arguments)
 
     async def many(self, request: BatchRequest, manifest: DigitsManifest, context: RequestContext) -> Batch:
         """Raises ServiceError for the batch as a whole; an item's error stays its own."""

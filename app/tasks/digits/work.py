@@ -21,9 +21,9 @@ from app.imaging.normalise import Frame, normalise
 from app.imaging.numbers import Number, find_numbers
 from app.imaging.preparation import Preparation
 from app.imaging.shrink import WORKING
-from app.tasks.digits import readings
+from app.tasks.digits import beam
 from app.tasks.digits.arrays import SIDE, Frames
-from app.tasks.digits.readings import NumberWeights, Reading, Scores
+from app.tasks.digits.beam import Hypothesis, NumberWeights, Scores
 
 HERE_SECONDS = 0.01  # of work that the event loop may be held up by, as estimated
 HOP_SECONDS = 2e-3  # of work, for HTTP and for the way to a process and back
@@ -53,8 +53,8 @@ class ImageRequest(NamedTuple):
 
     body: bytes
     cut: Cut
-    is_quick: bool
-    """Whether `cut` takes less than a millisecond, whatever the body holds."""
+    item: Item | None = None
+    """What is cut out of it, where that took less than a millisecond."""
     explain: bool = False
 
 
@@ -119,10 +119,10 @@ class FoundNumbers(NamedTuple):
         return max(1, len(self.frames))
 
 
-class Readings(NamedTuple):
-    """The most likely readings of one number, the best first; how sure each is; and each digit of the best."""
+class Ranking(NamedTuple):
+    """What one number may say, the most likely first; how sure each is; and each digit of the first."""
 
-    ways: list[Reading]
+    hypotheses: list[Hypothesis]
     confidences: list[float]
     of_digits: list[float]
 
@@ -171,18 +171,14 @@ def see(body: bytes, cut: Cut, how: How, begun: Unfinished) -> Seen:
         return Seen(_frame_of(cut(body), how, budget, spent), spent, budget)
 
 
-def see_here(body: bytes, cut: Cut, preparation: Preparation) -> Seen | Unfinished:
-    """The same where it is proven to take a few milliseconds at most, whatever the body holds.
-
-    Of a body that is cut in less than one.
-    """
-    item = cut(body)
+def see_here(item: Item, body_bytes: int, preparation: Preparation) -> Seen | Unfinished:
+    """The same of what is cut out of a body of so many bytes, where it is proven to take a few milliseconds at most."""
     if item.frame is not None:
         return Seen(_given(item.frame), {})
     if item.media_type not in {None, "image/png"} or not is_plain_png(item.image or b""):
         return Unfinished()
     spent: Spent = {}
-    allowed = allowed_seconds(len(body))
+    allowed = allowed_seconds(body_bytes)
     budget = Budget(min(allowed, HERE_SECONDS))
     try:
         with _Spending(spent):
@@ -219,17 +215,15 @@ def find(body: bytes, cut: Cut, how: How) -> FoundNumbers:
     return FoundNumbers([_bare(number) for number in numbers], np.stack([*frames, NOTHING])[:-1], scale, spent)
 
 
-def read(_: bytes, numbers: list[Number], scores: Scores, weights: NumberWeights, best: int) -> list[Readings | None]:
+def rank(_: bytes, numbers: list[Number], scores: Scores, weights: NumberWeights, best: int) -> list[Ranking | None]:
     """What each number says, by the scores of its candidates, float32 [N, 11]; None where it is none."""
-    found: list[Readings | None] = []
+    found: list[Ranking | None] = []
     start = 0
     for number in numbers:
         own = scores[start : start + len(number.candidates)]
         start += len(number.candidates)
-        ways = readings.read(number, own, weights, best)
-        found.append(
-            Readings(ways, readings.confidences(ways, own), readings.of_digits(ways[0], own)) if ways else None
-        )
+        ways = beam.beam_search(number, own, weights, best)
+        found.append(Ranking(ways, beam.confidences(ways, own), beam.of_digits(ways[0], own)) if ways else None)
     return found
 
 

@@ -4,9 +4,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.inference.bundle import Manifest
+from app.inference.bundle import Manifest, Record
 
 TASK = "tensors"
+
+
+class SaidTensor(Record):
+    """An input or output as the graph has it. Where that allows any size, -1, another may be written."""
+
+    name: str
+    datatype: str
+    shape: list[int]
 
 
 class TensorsManifest(Manifest):
@@ -14,6 +22,8 @@ class TensorsManifest(Manifest):
     batched: bool | None = Field(
         None, description="Whether rows along the first axes may be run together; left out: found by trying."
     )
+    inputs: list[SaidTensor] | None = Field(None, description="In the graph's order; left out: as the graph has them.")
+    outputs: list[SaidTensor] | None = Field(None, description="As `inputs`.")
     labels: dict[str, list[str]] = Field(
         default_factory=dict, description="By output: what its columns stand for, for the classification extension."
     )

@@ -84,6 +84,8 @@ def take_wanted(contract: Contract, wanted: list[Wanted] | None) -> list[Wanted]
     if wanted is None:
         return [Wanted(tensor.name) for tensor in contract.outputs]
     known = {tensor.name: tensor for tensor in contract.outputs}
+    if len({name for name, _ in wanted}) < len(wanted):
+        raise BadRequest("an output is asked for twice")
     for name, classes in wanted:
         if name not in known:
             asked = name[:MOST_NAMES]

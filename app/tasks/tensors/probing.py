@@ -10,6 +10,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from app.errors import BundleError
 from app.inference.contract import ANY, Contract, Tensor
 from app.inference.datatypes import BYTES
 from app.inference.session import Session, Tensors
@@ -24,11 +25,13 @@ class Probed:
     """What trying has shown."""
 
     def __init__(self, session: Session, contract: Contract, batched: bool | None) -> None:
-        """`batched` is what the manifest says, where it does."""
+        """`batched` is what the manifest says, where it does. Raises BundleError where rows cannot even be cut."""
         self._contract = contract
         self._found = next((tried for tried in product(LARGEST, SIZES) if _runs(session, self._made(1, *tried))), None)
         """The largest whole number, and the size of axes of any size, with which the model runs."""
         self.batched = self._is_batched(session) if batched is None else batched
+        if batched and (sample := self.sample(ROWS[0])) is not None and not _gives_rows(session, sample):
+            raise BundleError("the manifest says batched, but the outputs do not have the rows that the inputs have")
 
     def sample(self, rows: int) -> Tensors | None:
         """Inputs of so many rows that differ; None where the model ran on none of those that were tried."""
@@ -51,6 +54,14 @@ def _runs(session: Session, inputs: Tensors) -> bool:
     except Exception:  # whatever it is, ONNX Runtime's exceptions share no base
         return False
     return True
+
+
+def _gives_rows(session: Session, inputs: Tensors) -> bool:
+    """Whether there is a row of every output for each row of the inputs."""
+    try:
+        return all(output.shape[:1] == inputs[0].shape[:1] for output in session.run(inputs))
+    except Exception:  # as above
+        return False
 
 
 def _row_by_row(session: Session, inputs: Tensors) -> bool:

@@ -5,6 +5,7 @@ from app.inference import elements
 from app.inference.bundle import Manifest
 from app.inference.contract import Contract
 from app.inference.session import Session, Tensors
+from app.tasks.tensors.described import contract_of
 from app.tasks.tensors.manifest import TensorsManifest
 from app.tasks.tensors.probing import Probed
 
@@ -16,8 +17,8 @@ class TensorsRunner:
     """A model as its graph has it."""
 
     def __init__(self, session: Session, manifest: TensorsManifest) -> None:
-        """Raises BundleError where no request could ask it anything."""
-        self.contract = Contract.of(session.inputs, session.outputs)
+        """Raises BundleError where no request could ask it anything, or the manifest is of another graph."""
+        self.contract = contract_of(Contract.of(session.inputs, session.outputs), manifest)
         self._probed = Probed(session, self.contract, manifest.batched)
         self.batched = self._probed.batched
         self.labels = manifest.labels

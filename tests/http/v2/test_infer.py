@@ -210,8 +210,19 @@ class TestDigits:
         assert answer.status_code == 422
         assert answer.json()["error"].startswith("picture 1: expected an image")
 
+    @pytest.mark.parametrize("shape", [[], [0], [0, 28, 28], [784], [1, 28, 27], [28, 28]])
+    @pytest.mark.parametrize("datatype", ["UINT8", "FP32", "BYTES", "BOOL"])
+    def test_tensors_of_other_shapes(self, client: httpx.Client, shape: list[int], datatype: str) -> None:
+        values: Any = "" if datatype == "BYTES" else True if datatype == "BOOL" else 0
+        data = [values] * int(np.prod(shape))
+        one = {"name": "image", "shape": shape, "datatype": datatype, "data": data}
+        answer = infer(client, "digits", one)
+        assert answer.status_code == 422
+        assert answer.json()["error"]
+
     def test_a_foreign_model_reads_no_digits_on_v1(self, client: httpx.Client, digits: NDArray[np.uint8]) -> None:
-        answer = client.post("/v1/predict?model=add", content=digits[0].tobytes())
+        raw = {"Content-Type": "application/octet-stream"}
+        answer = client.post("/v1/predict?model=add", content=digits[0].tobytes(), headers=raw)
         assert (answer.status_code, answer.json()["code"]) == (400, "wrong_task")
 
 

@@ -72,7 +72,9 @@ def test_statistics_advance(serve: Serve, folder: Path) -> None:
     inputs = [{"name": name, "shape": [2, 3], "datatype": "FP32", "data": values.tolist()} for name in "ab"]
     with serve(models=folder) as client:
         for _ in range(3):
-            assert client.post("/v2/models/add/infer", json={"inputs": inputs}).status_code == 200
+            answer = client.post("/v2/models/add/infer", json={"inputs": inputs})
+            assert answer.status_code == 200
+            assert "decode;dur=" in answer.headers["server-timing"]  # the body's tensors are input that is computed
         assert client.post("/v2/models/add/infer", json={"inputs": inputs[:1]}).status_code == 400
         time.sleep(0.2)
         (newest, _) = client.get("/v2/models/add/stats").json()["model_stats"]

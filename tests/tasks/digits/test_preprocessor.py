@@ -24,7 +24,7 @@ from app.serving.pool import Pool
 from app.tasks.digits import strokes, work
 from app.tasks.digits.manifest import read_bundle
 from app.tasks.digits.preprocessor import Batch, Preprocessor
-from app.tasks.digits.work import Cut, How, Limits, Seen, Unfinished, see_here
+from app.tasks.digits.work import Cut, How, Item, Limits, Seen, Unfinished, see_here
 from tests.conftest import DIGITS, MODELS, Serve
 from tests.pictures import encoded
 
@@ -196,12 +196,12 @@ def test_a_small_picture_that_takes_long_is_looked_at_elsewhere() -> None:
     noise = encoded(np.random.default_rng(0).integers(0, 256, (230, 230), np.uint8))
     assert is_plain_png(noise)
     started = time.process_time()
-    left_off = see_here(noise, cut(), MANIFEST.preparation)
+    left_off = see_here(Item(noise), len(noise), MANIFEST.preparation)
     assert isinstance(left_off, Unfinished)
     assert 0 < left_off.seconds <= 0.01  # which counts where it is begun again
     assert time.process_time() - started < 0.03
     drawing = encoded(255 - strokes.render(3, size=280))
-    assert isinstance(see_here(drawing, cut(), MANIFEST.preparation), Seen)
+    assert isinstance(see_here(Item(drawing), len(drawing), MANIFEST.preparation), Seen)
 
 
 def test_what_was_done_in_vain_is_of_the_same_budget() -> None:

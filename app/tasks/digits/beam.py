@@ -1,4 +1,4 @@
-"""Which of the ways in which a number may be cut reads best: the best paths through its candidates."""
+"""Which of the ways in which a number may be cut reads best: a beam search through its candidates."""
 
 import math
 from collections.abc import Sequence
@@ -38,7 +38,9 @@ class NumberWeights:
 Scores = NDArray[np.float32]  # [N, 11]: ten probabilities and the energy
 
 
-class Reading(NamedTuple):
+class Hypothesis(NamedTuple):
+    """A way through a number's candidates, and what it says."""
+
     score: float
     """The logarithm of how likely this cut and these digits are, up to a constant."""
     digits: tuple[int, ...]
@@ -50,13 +52,13 @@ class Reading(NamedTuple):
         return "".join(map(str, self.digits))
 
 
-def read(number: Number, scores: Scores, weights: NumberWeights, best: int = 1) -> list[Reading]:
+def beam_search(number: Number, scores: Scores, weights: NumberWeights, best: int = 1) -> list[Hypothesis]:
     """The most likely ways through a number's candidates, the best first; no two read the same.
 
     There is none where all is more likely dirt, or a part of something else.
     """
     logarithms = np.log(np.maximum(scores[:, :10], 1e-9)) - _costs(number, _energies(scores), weights)[:, None]
-    ways: list[list[Reading]] = [[Reading(0.0, (), ())]] + [[] for _ in number.cuts]
+    ways: list[list[Hypothesis]] = [[Hypothesis(0.0, (), ())]] + [[] for _ in number.cuts]
     starting: list[list[int]] = [[] for _ in number.cuts]
     for index, candidate in enumerate(number.candidates):
         starting[candidate.first].append(index)
@@ -69,34 +71,34 @@ def read(number: Number, scores: Scores, weights: NumberWeights, best: int = 1) 
                 candidate = number.candidates[index]
                 for digit in np.argsort(-logarithms[index])[: 2 if best > 1 else 1].tolist():
                     score = way.score + float(logarithms[index, digit]) - cut
-                    ways[candidate.end].append(Reading(score, (*way.digits, digit), (*way.chosen, index)))
+                    ways[candidate.end].append(Hypothesis(score, (*way.digits, digit), (*way.chosen, index)))
     likely = _unlike(ways[-1])
     return [way for way in likely if way.digits][:best] if likely[0].digits else []
 
 
-def _unlike(ways: list[Reading]) -> list[Reading]:
+def _unlike(ways: list[Hypothesis]) -> list[Hypothesis]:
     """The best of those that read the same, the best first."""
-    best: dict[tuple[int, ...], Reading] = {}
+    best: dict[tuple[int, ...], Hypothesis] = {}
     for way in sorted(ways, reverse=True):
         best.setdefault(way.digits, way)
     return [*best.values()]
 
 
-def confidences(readings: Sequence[Reading], scores: Scores) -> list[float]:
-    """How sure each reading is: its share among them all, times its digits' confidences."""
-    likely = np.exp([one.score - readings[0].score for one in readings])
+def confidences(hypotheses: Sequence[Hypothesis], scores: Scores) -> list[float]:
+    """How sure each hypothesis is: its share among them all, times its digits' confidences."""
+    likely = np.exp([one.score - hypotheses[0].score for one in hypotheses])
     shares = (likely / likely.sum()).tolist()
     sure = _sure(scores)
-    return [share * math.prod(_of_its_digits(one, sure)) for share, one in zip(shares, readings, strict=True)]
+    return [share * math.prod(_of_its_digits(one, sure)) for share, one in zip(shares, hypotheses, strict=True)]
 
 
-def of_digits(reading: Reading, scores: Scores) -> list[float]:
-    """How sure each digit of a reading is: that it is this one, and that it is one at all."""
-    return _of_its_digits(reading, _sure(scores))
+def of_digits(hypothesis: Hypothesis, scores: Scores) -> list[float]:
+    """How sure each digit of a hypothesis is: that it is this one, and that it is one at all."""
+    return _of_its_digits(hypothesis, _sure(scores))
 
 
-def _of_its_digits(reading: Reading, sure: Scores) -> list[float]:
-    own: list[float] = sure[list(reading.chosen), list(reading.digits)].tolist()
+def _of_its_digits(hypothesis: Hypothesis, sure: Scores) -> list[float]:
+    own: list[float] = sure[list(hypothesis.chosen), list(hypothesis.digits)].tolist()
     return own
 
 

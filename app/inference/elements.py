@@ -68,6 +68,11 @@ def aligned(values: Array) -> Array:
     return values if values.__array_interface__["data"][0] % ALIGNMENT == 0 else values.copy()
 
 
+def view(values: Array) -> memoryview:
+    """The bytes of numbers, row by row, without a copy where they lie so."""
+    return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
+
+
 def pack(values: Array, datatype: Datatype) -> bytes:
     """Row by row."""
     if datatype.name != BYTES:

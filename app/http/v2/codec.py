@@ -6,6 +6,7 @@ Nothing here takes long for a body of up to SMALL bytes of JSON; what is larger 
 import asyncio
 import math
 from collections.abc import Iterator
+from io import BytesIO
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from app.serving.tensors import Array, InferenceRequest, InferenceResult, Output
 
 SMALL = 65_536  # bytes of JSON that are parsed on the event loop
 MOST_WRITTEN = 1_000_000  # elements of an answer in JSON: what is more is better asked for as bytes
+COPIED = 2 * 1024 * 1024  # bytes that are copied in one go
 AT_ONCE = 8_192  # elements that are written in one go
 LONGEST = 40  # characters of a caller's words that are said again
 NUMBERS = frozenset({int, float, bool})
@@ -167,12 +169,13 @@ async def write(model: Reference, asked: Asked, result: InferenceResult) -> Writ
             f"an answer in JSON holds at most {MOST_WRITTEN:,} elements; these outputs have {in_json:,}. Ask for them "
             "as bytes, with binary_data_output."
         )
-    entries, tail = [], []
+    entries, tail = [], list[bytes | memoryview]()
     for output in result:
         tensor, values = output
         entry: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype.name, "shape": values.shape}
         if asked.binary.get(tensor.name, asked.all_binary):
-            data = elements.pack(values, tensor.datatype)
+            small = tensor.datatype.name == BYTES or values.nbytes <= COPIED
+            data = elements.pack(values, tensor.datatype) if small else elements.view(values)
             entry["parameters"] = {"binary_data_size": len(data)}
             tail.append(data)
         else:
@@ -187,7 +190,20 @@ async def write(model: Reference, asked: Asked, result: InferenceResult) -> Writ
     if asked.id is not None:
         said["id"] = asked.id
     header = orjson.dumps({**said, "outputs": entries})
-    return Written(b"".join([header, *tail]), len(header) if tail else None)
+    whole = await _joined([header, *tail])
+    return Written(whole, len(header) if tail else None)
+
+
+async def _joined(parts: list[bytes | memoryview]) -> bytes:
+    """A few megabytes at a time: others have their turn in between."""
+    if sum(map(len, parts)) <= COPIED:
+        return b"".join(parts)
+    whole = BytesIO()
+    for part in parts:
+        for start in range(0, len(part), COPIED):
+            whole.write(part[start : start + COPIED])
+            await asyncio.sleep(0)
+    return whole.getvalue()  # without another copy
 
 
 def _pieces(output: Output) -> Iterator[bytes]:

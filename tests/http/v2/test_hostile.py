@@ -1,5 +1,6 @@
 """What /v2 makes of requests that no client would send: refused with a reason, before they cost anything."""
 
+import asyncio
 import gzip
 import json
 import time
@@ -9,6 +10,10 @@ import httpx
 import numpy as np
 import pytest
 
+from app.http.v2 import codec
+from app.inference.contract import Tensor
+from app.inference.datatypes import BY_NAME
+from app.serving.tensors import InferenceRequest, Output
 from benchmarks.attack.foreign import all_models
 from benchmarks.attack.named_tensors import LARGEST, attacks, frames, pictures, texts, zeros
 from benchmarks.attack.service import Request
@@ -126,3 +131,20 @@ def test_an_honest_packed_body_is_read(client: httpx.Client) -> None:
     body = gzip.compress(json.dumps(document).encode())
     answer = client.post("/v2/models/doubled/infer", content=body, headers={"Content-Encoding": "gzip"})
     assert answer.status_code == 200
+
+
+def test_a_large_answer_is_written_in_many_turns_of_the_event_loop() -> None:
+    async def turns() -> int:
+        values, counted = np.arange(5_000_000, dtype=np.float32), 0
+        asked = codec.Asked(None, InferenceRequest({}), {}, True)
+        output = Output(Tensor("y", BY_NAME["FP32"], (-1,)), values)
+        writing = asyncio.create_task(codec.write({"name": "m", "version": "1"}, asked, [output]))
+        while not writing.done():
+            counted += 1
+            await asyncio.sleep(0)
+        written = writing.result()
+        assert written.header_bytes
+        assert written.body[written.header_bytes :] == values.tobytes()
+        return counted
+
+    assert asyncio.run(turns()) > 8

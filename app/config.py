@@ -88,6 +88,13 @@ class Settings(BaseSettings):
     )
     max_batch_size: int = Field(64, ge=1, description="Rows (images) in one ONNX Runtime run at most.")
 
+    max_run_bytes: int = Field(
+        256 * MIB,
+        ge=16 * MIB,
+        description="Bytes of memory that runs of models for named tensors take in one worker at most, beside their "
+        "weights; beyond, 422.",
+    )
+
     max_body_bytes: int = Field(32 * MIB, ge=1, description="Bytes in a request's body at most.")
     max_image_pixels: int = Field(64_000_000, ge=1, description="Pixels in one image at most, read off its header.")
     max_batch_images: int = Field(16_384, ge=1, description="Images in one batch at most.")

@@ -46,6 +46,12 @@ def doubled(kind: int = TensorProto.FLOAT) -> bytes:
     return graph([helper.make_node("Add", ["x", "x"], ["y"])], ends[:1], ends[1:])
 
 
+def grown() -> bytes:
+    """x twice, one beside the other, [N, 2 W]."""
+    x, y = (tensor(name, TensorProto.FLOAT, ["n", width]) for name, width in (("x", "w"), ("y", "twice")))
+    return graph([helper.make_node("Concat", ["x", "x"], ["y"], axis=1)], [x], [y])
+
+
 def same(kind: int) -> bytes:
     """x as it is, [N, 2]."""
     ends = [tensor(name, kind, ["n", 2]) for name in ("x", "y")]

@@ -81,6 +81,7 @@ def read(content: bytes) -> Asked:
     raw = request.raw_input_contents
     if raw and len(raw) != len(request.inputs):
         raise BadRequest(f"{len(request.inputs)} inputs came with {len(raw)} raw_input_contents; each has one, or none")
+    elements.check_tensors(len(request.inputs), len(request.outputs))
     inputs = dict(_inputs(request.inputs, raw))
     if len(inputs) != len(request.inputs):
         raise BadRequest("an input came twice")

@@ -33,10 +33,22 @@ class Limits:
 
     def hold(self, exchange: Exchange, size: int) -> None:
         """Count bytes of its body, with the rest of it and with all that are held. Raises TooLarge, QueueFull."""
+        if exchange.held_bytes + size > self._max_body_bytes:
+            raise self._too_large(f"more than {self._max_body_bytes:,} bytes came")
+        self._count(exchange, size)
+
+    def hold_made(self, exchange: Exchange, size: int) -> None:
+        """The same of what is made of its body: unpacked bytes, tensors, outputs."""
+        if size > self._max_body_bytes:
+            raise TooLarge(
+                f"what is made of a request holds at most {self._max_body_bytes:,} bytes; this has {size:,}. "
+                "Send less at a time."
+            )
+        self._count(exchange, size)
+
+    def _count(self, exchange: Exchange, size: int) -> None:
         exchange.held_bytes += size
         self._held_bytes += size
-        if exchange.held_bytes > self._max_body_bytes:
-            raise self._too_large(f"more than {self._max_body_bytes:,} bytes came")
         if self._held_bytes > self._max_held_bytes:
             raise QueueFull(
                 f"requests whose bodies hold {self._max_held_bytes:,} bytes together are being answered; "

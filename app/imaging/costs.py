@@ -23,7 +23,7 @@ class Cost(NamedTuple):
     """Of the file: where pixels are hard to pack, a byte of them takes longer."""
 
 
-ROW = 15e-9  # seconds for a row of pixels, however few they are
+ROW = 25e-9  # seconds for a row of pixels, however few they are
 OPENING = 0.3e-3  # seconds, of any image
 COSTS = {
     "PNG": Cost(1e-9, 3.5e-9, 12e-9),

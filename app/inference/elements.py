@@ -1,5 +1,6 @@
 """Tensors as bytes. Source: Open Inference Protocol, "Binary Tensor Data Extension"."""
 
+import math
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -7,20 +8,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import WrongShape
+from app.errors import BadRequest, WrongShape
 from app.inference.datatypes import BYTES, Datatype
 
 Array = NDArray[Any]
 MOST_AXES = 16
+MOST_TENSORS = 1024  # inputs of a request, and outputs that are wanted
+MOST_EMPTY = 65_536  # elements that a tensor of none would have, were its axes of no size of one
 LENGTH = struct.Struct("<I")  # before each element of BYTES
+ALIGNMENT = 16  # bytes, of what NumPy allocates
 MOST_STRINGS = 50_000  # elements of a request: each takes the event loop some microseconds
 
 
 def shape_of(sizes: Sequence[Any]) -> tuple[int, ...]:
     """Raises WrongShape where they are no shape."""
     if len(sizes) > MOST_AXES or not all(type(size) is int and 0 <= size < 2**31 for size in sizes):
-        raise WrongShape(f"a shape is a list of up to {MOST_AXES} whole numbers; got {str(list(sizes))[:100]}")
+        raise WrongShape(f"a shape is a list of up to {MOST_AXES} whole numbers from 0 to {2**31 - 1:,}; others came")
+    if 0 in sizes and math.prod(size or 1 for size in sizes) > MOST_EMPTY:
+        raise WrongShape(f"a tensor of no elements has other axes of up to {MOST_EMPTY:,} together; got {list(sizes)}")
     return tuple(sizes)
+
+
+def check_tensors(inputs: int, outputs: int) -> None:
+    """How many came, and are wanted. Raises BadRequest."""
+    if max(inputs, outputs) > MOST_TENSORS:
+        raise BadRequest(
+            f"a request has up to {MOST_TENSORS:,} inputs, and wants so many outputs; {inputs:,} and {outputs:,} came"
+        )
 
 
 def of_numbers(values: list[Any], datatype: Datatype) -> Array:
@@ -49,6 +63,16 @@ def unpack(data: memoryview, datatype: Datatype, count: int) -> Array:
     return np.frombuffer(data, datatype.numpy)
 
 
+def aligned(values: Array) -> Array:
+    """At an address where arrays begin: elsewhere ONNX Runtime forms sums in another order. Else copied."""
+    return values if values.__array_interface__["data"][0] % ALIGNMENT == 0 else values.copy()
+
+
+def view(values: Array) -> memoryview:
+    """The bytes of numbers, row by row, without a copy where they lie so."""
+    return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
+
+
 def pack(values: Array, datatype: Datatype) -> bytes:
     """Row by row."""
     if datatype.name != BYTES:
@@ -74,7 +98,8 @@ def _unpack_strings(data: memoryview, count: int) -> Array:
     return strings
 
 
-def check_strings(count: int) -> None:
-    """Raises WrongShape."""
-    if count > MOST_STRINGS:
-        raise WrongShape(f"a request holds at most {MOST_STRINGS:,} elements of {BYTES}; {count:,} came")
+def check_strings(count: int, most: int = MOST_STRINGS) -> int:
+    """How many more there may be. Raises WrongShape."""
+    if count > most:
+        raise WrongShape(f"a request of this size holds at most {most:,} elements of {BYTES}; {count:,} came")
+    return most - count

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,10 @@ Tensors = tuple[NDArray[Any], ...]  # in the order of the model's inputs or outp
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}  # exhaustive search repeats for every new batch shape
 OPEN_FILES = Path("/proc/self/fd")  # of this process, on Linux
+# One arena for all, and none for weights, which are as large as they are.
+BOUNDED = "session.use_env_allocators", "session.use_device_allocator_for_initializers"
+# The first bytes of an arena are kept, and small tensors are put there, so that what large ones took can be given back.
+GROWTH = {"initial_chunk_size_bytes": 4 << 20, "max_power_of_two_extend_bytes": 16 << 20}
 FATAL = 4  # of ONNX Runtime's severities: what is less is raised, and would fill the log on a caller's wish
 FELL_BACK = (
     "ONNX Runtime could not load CUDA and fell back to the CPU; its own message above names the missing library; "
@@ -32,14 +37,23 @@ FELL_BACK = (
 class Session:
     """`run(inputs)` on one opened model. Thread-safe, as ONNX Runtime's own session is."""
 
-    def __init__(self, model: bytes, *, device: Device = "cpu", intra_op_threads: int = 1) -> None:
+    def __init__(
+        self, model: bytes, *, device: Device = "cpu", intra_op_threads: int = 1, run_bytes: int | None = None
+    ) -> None:
         """Open a verified model.
 
+        `run_bytes`: of the CPU's memory, beside the weights, for all runs of this process' sessions that are so opened;
+        a run that would take more raises. What is free after a run is given back, which costs some 2 %.
         On CUDA every run is padded to a power of two rows, so that cuDNN meets few shapes, each seen in the warm-up.
         Raises BundleError where ONNX Runtime cannot open it, StartError where `device` is "cuda" and CUDA does not work
         here.
         """
-        self._session = _open(model, device, intra_op_threads)
+        options = _options(intra_op_threads)
+        if run_bytes is not None:
+            _bound(run_bytes)
+            for key in BOUNDED:
+                options.add_session_config_entry(key, "1")
+        self._session = _open(model, device, options)
         self.provider: str = self._session.get_providers()[0]
         self.intra_op_threads = intra_op_threads
         self._padded = self.provider == CUDA
@@ -51,6 +65,8 @@ class Session:
         self._output_names = [spec.name for spec in self.outputs]
         self._options = onnxruntime.RunOptions()
         self._options.log_severity_level = FATAL
+        if run_bytes is not None:
+            self._options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
     def run(self, inputs: Tensors) -> Tensors:
         """All outputs for all inputs, which have the same number of rows. Raises whatever ONNX Runtime does."""
@@ -68,9 +84,9 @@ def padded(tensor: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([tensor, np.zeros((missing, *tensor.shape[1:]), tensor.dtype)]) if missing else tensor
 
 
-def _open(model: bytes, device: Device, threads: int) -> Any:
+def _open(model: bytes, device: Device, options: Any) -> Any:
     if device == "cpu":
-        return _create(model, [CPU], threads)
+        return _create(model, [CPU], options)
     if CUDA not in onnxruntime.get_available_providers():
         if device == "cuda":
             raise StartError(
@@ -78,14 +94,14 @@ def _open(model: bytes, device: Device, threads: int) -> Any:
                 f"(it has {', '.join(onnxruntime.get_available_providers())}); "
                 "install requirements/gpu.lock, or use --device cpu or auto"
             )
-        return _create(model, [CPU], threads)
-    return _open_on_cuda(model, device, threads)
+        return _create(model, [CPU], options)
+    return _open_on_cuda(model, device, options)
 
 
-def _open_on_cuda(model: bytes, device: Device, threads: int) -> Any:
+def _open_on_cuda(model: bytes, device: Device, options: Any) -> Any:
     if hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()  # finds CUDA and cuDNN where pip installed them
-    session = _create(model, [(CUDA, CUDA_OPTIONS), CPU], threads)
+    session = _create(model, [(CUDA, CUDA_OPTIONS), CPU], options)
     # ONNX Runtime falls back to the CPU in silence: only the session itself knows what it runs on.
     if session.get_providers()[0] != CUDA:
         if device == "cuda":
@@ -94,13 +110,27 @@ def _open_on_cuda(model: bytes, device: Device, threads: int) -> Any:
     return session
 
 
-def _create(model: bytes, providers: list[Any], threads: int) -> Any:
+def _options(threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # Spinning threads burn the core that the event loop needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+@cache
+def _bound(run_bytes: int) -> None:
+    """Let this process' sessions that share an arena have so much; said once, as ONNX Runtime wants it."""
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    arena = onnxruntime.OrtArenaCfg({"max_mem": run_bytes, **GROWTH})
+    onnxruntime.create_and_register_allocator(memory, arena)
+
+
+def _create(model: bytes, providers: list[Any], options: Any) -> Any:
     try:
         with _as_file(model) as source:
             return onnxruntime.InferenceSession(source, options, providers=providers)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import CallerGone, DeadlineExceeded, QueueFull
+from app.errors import CallerGone, DeadlineExceeded, QueueFull, ServiceError
 from app.inference.session import Tensors
 from app.serving.context import IsGone, never
 from app.serving.submission import NO_DEADLINE, Queue, Submission
@@ -21,6 +21,7 @@ from app.telemetry.metrics import Metrics
 
 LONG_SECONDS = 5.0  # a deadline so far away is seen when its turn comes: a timer for it costs 4 % of a request
 MOST_OTHERS = 256  # of other shapes that are passed over to fill a run
+RUN_BYTES = 4 * 1024 * 1024  # of inputs in one run, where rows are large: what comes out is copied on the event loop
 SMOOTHING = 0.1  # of the measured time per row: about the last ten runs count
 
 Run = Callable[[Tensors], Tensors]
@@ -64,6 +65,7 @@ class Batcher:
         self.last_success = float("-inf")
         self._scheduled = False
         self._busy = False
+        self._began = 0.0  # the run in progress
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"run-{name}")
         self._metrics, self._names = metrics, (name, version)
@@ -80,6 +82,7 @@ class Batcher:
         submission = Submission(inputs, rows, deadline, is_gone)
         if self._shapes_vary:
             submission.shapes = [tensor.shape[1:] for tensor in inputs]
+            submission.nbytes = max(1, sum(tensor.nbytes for tensor in inputs))
         if self._queued_rows + rows > self._max_queue_rows:
             raise self._full(f"this request brings {rows}")
         loop = self._loop = self._loop or asyncio.get_running_loop()  # which asks the kernel each time
@@ -106,7 +109,8 @@ class Batcher:
         A single image waits for others like it alone, in half of every run while large batches wait too.
         """
         images = self._small.rows * (2 if self._large.rows else 1) if single else self._queued_rows
-        if images * self._seconds_per_row > self._max_wait_seconds:
+        running = perf_counter() - self._began if self._busy else 0.0  # it may go on for as long again
+        if images * self._seconds_per_row + running > self._max_wait_seconds:
             raise self._full(f"at most {self._max_wait_seconds:g} s are waited")
 
     def _full(self, why: str) -> QueueFull:
@@ -136,7 +140,7 @@ class Batcher:
         slices = self._take()
         if not slices:
             return
-        self._busy = True
+        self._busy, self._began = True, perf_counter()
         if sum(stop - start for _, start, stop in slices) <= self._inline_rows:
             self._end(slices, _timed(self._run, slices), loop)
             return
@@ -159,7 +163,7 @@ class Batcher:
     def _run_apart(self, slices: list[Slice], loop: asyncio.AbstractEventLoop) -> None:
         """Run these again, each alone, on the thread."""
         first, *others = slices
-        self._busy = True
+        self._busy, self._began = True, perf_counter()
 
         def end(outcome: Outcome) -> None:
             self._busy = False
@@ -206,6 +210,8 @@ class Batcher:
             if submission.done:  # its caller has gone, or its deadline has, or an earlier run of it broke
                 queue.rows -= submission.waiting
                 continue
+            if self._shapes_vary and not slices:
+                room = min(room, max(1, RUN_BYTES * submission.rows // submission.nbytes))
             start = submission.taken
             submission.taken = min(start + room, submission.rows)
             slices.append((submission, start, submission.taken))
@@ -230,8 +236,8 @@ class Batcher:
         if not isinstance(result, Exception):
             self.last_success = finished
             # Small runs take longer a row than those that what waits will come in: they count only where they show
-            # that rows take less than was thought.
-            if 2 * rows >= self._max_batch_size or seconds / rows < self._seconds_per_row:
+            # that rows take less than was thought. Where shapes vary, most runs are small ones.
+            if self._shapes_vary or 2 * rows >= self._max_batch_size or seconds / rows < self._seconds_per_row:
                 self._learn_speed(seconds / rows)
         row = 0
         for submission, start, stop in slices:
@@ -260,9 +266,12 @@ class Batcher:
 def _timed(run: Run, slices: list[Slice]) -> Outcome:
     started = perf_counter()
     try:
-        result: Tensors | Exception = run(_gather(slices))
+        result = run(_gather(slices))
     except Exception as error:  # whatever it is, those who wait for it must learn of it
-        result = error
+        finished = perf_counter()
+        # By its traceback it would hold this frame, the inputs in it, and through the thread's frames itself.
+        kept = error.bare() if isinstance(error, ServiceError) else error
+        return kept, finished - started, finished
     finished = perf_counter()
     return result, finished - started, finished
 

@@ -32,6 +32,7 @@ class Inline(ABC, Generic[Result]):
 
     def step(self, _: object = None) -> None:
         """Run it, from where it is."""
+        del _  # what was waited for: it may hold an error, and that, by its traceback, this frame
         outer, Inline.is_running = Inline.is_running, True
         try:
             awaited = self._coroutine.send(None)

@@ -46,6 +46,10 @@ class Task(Protocol):
     def manifest(self) -> type[Manifest]:
         """What its manifests say."""
 
+    @property
+    def any_size(self) -> bool:
+        """Whether its models' inputs may be of any size, so that what their runs take must be bounded."""
+
     def open(self, manifest: Manifest, session: Session) -> Runner:
         """Raises BundleError where the model breaks its contract, or does not answer its golden set."""
 
@@ -79,7 +83,8 @@ def open_version(folder: Path, settings: Settings, tasks: Mapping[str, Task]) ->
 def open_bundle(task: Task, verified: Bundle[Manifest], settings: Settings) -> Opened:
     """Open, check and warm it up. Raises as `open_version` does."""
     manifest, model = verified
-    session = Session(model, device=settings.device, intra_op_threads=settings.intra_op_threads)
+    run_bytes = settings.max_run_bytes if task.any_size else None
+    session = Session(model, device=settings.device, intra_op_threads=settings.intra_op_threads, run_bytes=run_bytes)
     runner = task.open(manifest, session)
     spare_core = session.provider != CPU or usable_cores() > settings.workers * settings.intra_op_threads
     most = settings.max_batch_size if runner.batched else 1

@@ -88,6 +88,7 @@ class Process:
         finally:
             if timer is not None:
                 timer.cancel()
+            del answer  # which holds its error, and that, by its traceback, this frame: a cycle, and the body in it
 
     def send(
         self, work: Callable[..., Any], *arguments: Any, body: bytes = b"", is_gone: IsGone = never

@@ -5,6 +5,7 @@ from types import CoroutineType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from app.config import Settings
+from app.errors import BatchTooLarge
 from app.inference.session import Tensors
 from app.serving.context import RequestContext
 from app.serving.rate import Rate
@@ -59,6 +60,7 @@ class Service:
 
     def __init__(self, settings: Settings, repository: Repository) -> None:
         self._repository = repository
+        self._most_rows = settings.max_batch_images
         self._rate = Rate(settings.rate_images_per_second)
 
     def admit(self, name: str | None, version: str | None, context: RequestContext, *, single: bool) -> LiveModel:
@@ -81,6 +83,8 @@ class Service:
             prepared = await prepared
             context.check_deadline()
         ready: P = prepared  # type: ignore[assignment]  # mypy takes P for what may be a coroutine too
+        if ready.rows > self._most_rows:
+            raise BatchTooLarge(f"a request holds at most {self._most_rows:,} rows; {ready.rows:,} came. Send several.")
         if ready.images > 1:
             self._rate.charge(context.caller, ready.images - 1)
         outputs = NOTHING

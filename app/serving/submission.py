@@ -33,6 +33,7 @@ class Submission:
         "inputs",
         "is_gone",
         "largest_run",
+        "nbytes",
         "outputs",
         "ran",
         "rows",
@@ -44,6 +45,7 @@ class Submission:
     def __init__(self, inputs: Tensors, rows: int, deadline: float, is_gone: IsGone) -> None:
         self.inputs = inputs
         self.rows = rows
+        self.nbytes = 0  # of all inputs, where that may differ from others'
         self.shapes: list[tuple[int, ...]] | None = None  # of its rows, where they may differ from others'
         self.deadline = deadline  # on the event loop's clock
         self.is_gone = is_gone

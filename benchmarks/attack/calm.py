@@ -11,7 +11,7 @@ from time import perf_counter
 
 import numpy as np
 
-from benchmarks.attack.honest import drawings_and_frames, honest_kinds
+from benchmarks.attack.honest import drawings_and_frames, honest_kinds, tensor_kinds
 from benchmarks.attack.service import LENGTH, Answer
 
 CALM_A_SECOND, ATTACKS_A_SECOND = 20, 4
@@ -35,7 +35,7 @@ class Calm:
 
 async def warm_up(port: int, rounds: int = 5) -> None:
     """All kinds of honest requests, `rounds` times, so that every process has grown to its usual size."""
-    for kind in honest_kinds() * rounds:
+    for kind in [*honest_kinds(), *tensor_kinds()] * rounds:
         with suppress(*CUT_OFF):
             await asyncio.wait_for(ask(port, kind.wire), PATIENCE)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.attack import containers, pictures, wrappings
+from benchmarks.attack import containers, pictures, tensor_genomes, tensors, wrappings
 from benchmarks.attack.service import Request
 
 MOST_BYTES = 64 * 1024  # of a body: the search is for small ones
@@ -25,6 +25,11 @@ GETS = (
     "/static/page.js",
     "/static/docs/swagger-ui-bundle.js",
     "/nothing",
+    "/v2",
+    "/v2/health/ready",
+    "/v2/models/digits",
+    "/v2/models/doubled/config",
+    "/v2/models/stats",
 )
 POSTS = ("/v1/predict", "/v1/predict/batch", "/v1/explain", "/v1/read")
 IMAGES = tuple(containers.WRITERS)
@@ -65,6 +70,11 @@ class Genome:
     effort: int = 90  # quality, or how hard to pack
     seed: int = 0
     kept: float = 1.0  # of the body: the rest is cut off
+    datatype: str = "FP32"  # of named tensors, as all that follows
+    coding: str = ""
+    classes: int = 0
+    wanted: int = 1  # times that an output is
+    as_bytes: bool = True
 
     @property
     def niche(self) -> tuple[str, str]:
@@ -79,11 +89,17 @@ class Genome:
         if not self.kind:
             return Request("GET", self._target(), self._headers(""), b"")
         try:
+            if self.route in tensor_genomes.ROUTES:
+                made = tensor_genomes.request_of(self, self._images() if self.kind == "pictures" else [])
+                return self._cut(made)
             media_type, body = self._body()
         except (OSError, ValueError, KeyError, SystemError):  # Pillow's, of what a format does not know
             return None
-        body = body[: max(1, int(len(body) * self.kept))]
-        return Request("POST", self._target(), self._headers(media_type), body) if len(body) <= MOST_BYTES else None
+        return self._cut(Request("POST", self._target(), self._headers(media_type), body))
+
+    def _cut(self, whole: Request) -> Request | None:
+        body = whole.body[: max(1, int(len(whole.body) * self.kept))]
+        return whole._replace(body=body) if len(body) <= MOST_BYTES else None
 
     def _target(self) -> str:
         query = "a=" + "%41&" * (LONG // 4) if self.query == "long" else self.query
@@ -162,6 +178,7 @@ def named(text: str) -> Genome:
 def any_genome(random: Random) -> Genome:
     niches = [(route, "") for route in GETS]
     niches += [(route, kind) for route in POSTS for kind in (BATCHES if route.endswith("batch") else SINGLES)] * 3
+    niches += [(route, kind) for route in tensor_genomes.ROUTES for kind in tensor_genomes.KINDS] * 2
     route, kind = niches[random.integers(len(niches))]
     return Genome(route, kind, **{name: draw(random) for name, draw in GENES.items()})
 
@@ -209,6 +226,11 @@ GENES: dict[str, Any] = {
     "effort": lambda random: int(random.integers(1, 101)),
     "seed": lambda random: int(random.integers(1000)),
     "kept": _of((1.0, 1.0, 1.0, 1.0, 0.9, 0.5)),
+    "datatype": _of(tensor_genomes.DATATYPES),
+    "coding": _of(tensors.CODINGS),
+    "classes": _of((0, 0, 1, 3, 10**9)),
+    "wanted": _of((0, 1, 1, 1, 2, 1000)),
+    "as_bytes": _of((True, False)),
     **{name: _up_to(most) for name, most in LARGEST.items()},
 }
 

@@ -2,17 +2,22 @@
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
+import onnxruntime
 import orjson
+from numpy.typing import NDArray
 from PIL import Image
 
 from app.tasks.digits import strokes
 from benchmarks.attack import wrappings
 from benchmarks.attack.containers import saved
+from benchmarks.attack.foreign import LINES, TEXTS, foreign_models
 from benchmarks.attack.named import BATCH, ZIP
 from benchmarks.attack.service import Request
+from benchmarks.attack.tensors import in_bytes, infer, strings, tensor
 from benchmarks.servers import ROOT
 
 
@@ -78,3 +83,56 @@ def honest_kinds() -> list[Kind]:
 
 def _says(what: bytes) -> Callable[[bytes], bool]:
     return lambda body: what in body
+
+
+def tensor_kinds() -> list[Kind]:
+    """Requests on named tensors, whose answers are those of ONNX Runtime in this process."""
+    kinds, random = [], np.random.default_rng(0)
+    for name, content in foreign_models().items():
+        session = onnxruntime.InferenceSession(content, _alone())
+        for rows, width in ((1, 5), (3, 200), (70, 11)):
+            values = _values(name, rows, width, random)
+            (expected,) = session.run(None, {"x": values})
+            equals = partial(_is_close if name == LINES else _ends_with, expected)
+            kinds += [Kind(one.wire(), equals) for one in _asked(name, values)]
+    return kinds
+
+
+def _alone() -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # with others, sums are formed in another order
+    options.log_severity_level = 3
+    return options
+
+
+def _values(name: str, rows: int, width: int, random: np.random.Generator) -> NDArray[Any]:
+    if name == LINES:
+        return random.random((1, 3, 48, 10 * width), np.float32)
+    if name == TEXTS:
+        return np.array([[f"{row} {column}" for column in range(width)] for row in range(rows)], np.object_)
+    return random.random((rows, width), np.float32)
+
+
+def _asked(name: str, values: NDArray[Any]) -> list[Request]:
+    """In bytes and in JSON, for answers in bytes."""
+    datatype = "BYTES" if name == TEXTS else "FP32"
+    data = strings([one.encode() for one in values.ravel()]) if name == TEXTS else values.tobytes()
+    said = tensor("x", datatype, list(values.shape), data=values.ravel().tolist())
+    wanted = {"binary_data_output": True}
+    return [
+        infer(name, {"inputs": [in_bytes("x", datatype, list(values.shape), len(data))], "parameters": wanted}, data),
+        infer(name, {"inputs": [said], "parameters": wanted}),
+    ]
+
+
+def _ends_with(expected: NDArray[Any], body: bytes) -> bool:
+    """The bytes of the one output end the answer, bit for bit."""
+    if expected.dtype == np.object_:
+        return body.endswith(strings([str(one).encode() for one in expected.ravel()]))
+    return body.endswith(expected.tobytes())
+
+
+def _is_close(expected: NDArray[Any], body: bytes) -> bool:
+    """The same, but for sums that are formed in another order where rows of others are run besides."""
+    values = np.frombuffer(body[-expected.nbytes :], expected.dtype)
+    return np.allclose(values, expected.ravel(), atol=1e-4)

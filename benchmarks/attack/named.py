@@ -1,4 +1,6 @@
-"""The attacks that were found on commit 8c0ad12, made here byte for byte or of the same kind and size."""
+"""The attacks that are known: those that were found on commit 8c0ad12, made here byte for byte or of the same kind and
+size, and those on named tensors.
+"""
 
 import io
 from collections.abc import Callable
@@ -6,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from benchmarks.attack import containers, pictures, wrappings
+from benchmarks.attack import containers, named_tensors, pictures, wrappings
 from benchmarks.attack.genomes import Genome
 from benchmarks.attack.service import Request
 
@@ -63,6 +65,7 @@ ATTACKS: dict[str, Callable[[], Request]] = {
     "a JPEG of 8000x8000 in 99 scans": lambda: _post("/v1/predict", "image/jpeg", many_scans()),
     "a TIFF of 60,000 strips": lambda: _post("/v1/predict", "image/tiff", containers.strips(100, 60_000)),
     "?include=seen on 200 drawings": lambda: _post(f"{BATCH}?include=seen", ZIP, drawings(200)),
+    **named_tensors.attacks(dots(316)),
 }
 
 # What the search itself found there first, each the dearest of its niche: where a short search begins.
@@ -78,6 +81,21 @@ FOUND = (
     Genome("/v1/predict", "tiff", width=100, pieces=9000, trick=7),
     Genome("/v1/predict/batch", "json", pieces=20_000, trick=4),
     Genome("/openapi.json", ""),
+    Genome("/v2/models/texts/infer", "texts", pieces=17_629, pitch=1, coding="gzip", as_bytes=False),
+    Genome("/v2/models/lines/infer", "texts", pieces=27_356, pitch=1, coding="gzip"),
+    Genome(
+        "/v2/models/digits/infer",
+        "pictures",
+        inner="tiff",
+        items=593,
+        pattern="text",
+        width=18,
+        height=9,
+        coding="gzip",
+    ),
+    Genome("/v2/models/centred/infer", "tensor in JSON", trick=41, pieces=19_413, seed=72, coding="gzip"),
+    Genome("/v2/models/lines/infer", "tensor", trick=5, width=900, thick=2, coding="gzip"),
+    Genome("/v2/models/doubled/infer", "tensor", trick=1, width=900, height=900, coding="gzip", as_bytes=False),
 )
 
 

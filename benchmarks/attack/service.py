@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.attack.foreign import all_models
 from benchmarks.attack.tree import Tree, settled_seconds
-from benchmarks.servers import MODELS, ROOT, NoServer, free_port
+from benchmarks.servers import ROOT, NoServer, free_port
 
 READY_WITHIN, ENDED_WITHIN = 60.0, 45.0  # seconds
 ANSWERED_WITHIN = 60.0
@@ -95,16 +96,16 @@ class Service:
         self._socket.settimeout(within)
         with suppress(ConnectionError):  # refused before all of it was sent: the reason can be read
             self._socket.sendall(request.wire())
-        received = b""
+        received = bytearray()
         while (end := received.find(b"\r\n\r\n")) < 0:
             received += self._more()
-        head, body = received[: end + 2], received[end + 4 :]
+        head, body = bytes(received[: end + 2]), received[end + 4 :]
         announced = LENGTH.search(head)
         while not (len(body) >= int(announced[1]) if announced else body.endswith(b"0\r\n\r\n")):
             body += self._more()
         if b"connection: close" in head.lower():
             self.hang_up()
-        return Answer(int(head[9:12]), head, body)
+        return Answer(int(head[9:12]), head, bytes(body))
 
     def _more(self) -> bytes:
         assert self._socket is not None
@@ -115,10 +116,25 @@ class Service:
 
 @contextmanager
 def running(log: Path, core: int | None = None, workers: int = 1, **settings: str) -> Iterator[Service]:
-    """The service, whose log goes to a file. Raises NoServer where it does not start."""
+    """The service, with foreign models too, whose log goes to a file. Raises NoServer where it does not start."""
+    with all_models() as models:
+        process, port = _started(models, log, core, workers, settings)
+        service = Service(port, process, log)
+        try:
+            _wait_until_ready(service)
+            yield service
+        finally:
+            service.hang_up()
+            _end(process)
+
+
+def _started(
+    models: Path, log: Path, core: int | None, workers: int, settings: dict[str, str]
+) -> "tuple[subprocess.Popen[bytes], int]":
+    """And its port."""
     port = free_port()
     pin = ["taskset", "-c", str(core)] if core is not None else []
-    command = [sys.executable, "-m", "app", "serve", "--models", str(MODELS), "--port", str(port)]
+    command = [sys.executable, "-m", "app", "serve", "--models", str(models), "--port", str(port)]
     quiet = {"DIGITSERVE_LOG_LEVEL": "warning", "DIGITSERVE_DRAIN_SECONDS": "0"}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
@@ -129,13 +145,7 @@ def running(log: Path, core: int | None = None, workers: int = 1, **settings: st
             stdout=subprocess.DEVNULL,
             stderr=file,
         )
-    service = Service(port, process, log)
-    try:
-        _wait_until_ready(service)
-        yield service
-    finally:
-        service.hang_up()
-        _end(process)
+    return process, port
 
 
 def _wait_until_ready(service: Service) -> None:

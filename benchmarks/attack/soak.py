@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.attack import named, wrappings
 from benchmarks.attack.calm import CUT_OFF, PATIENCE, ask, warm_up
 from benchmarks.attack.genomes import Genome
-from benchmarks.attack.honest import Kind, honest_kinds
+from benchmarks.attack.honest import Kind, honest_kinds, tensor_kinds
 from benchmarks.attack.named import BATCH
 from benchmarks.attack.service import Answer, Request, Service, running
 from benchmarks.attack.tree import PROC, settled_seconds
@@ -50,7 +50,7 @@ class Soak:
     disturbed_until: float = 0.0
 
     async def run(self, seconds: float) -> None:
-        kinds, ending = honest_kinds(), time.monotonic() + seconds
+        kinds, ending = [*honest_kinds(), *tensor_kinds()], time.monotonic() + seconds
         async with asyncio.TaskGroup() as group:
             every = group.create_task
             every(self._at_rate(group, HONEST_A_SECOND, ending, lambda: self._honest(self.random.choice(kinds))))

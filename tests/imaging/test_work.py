@@ -295,10 +295,12 @@ def test_tiffs_of_other_kinds_are_refused(version: int) -> None:
 
 
 def test_rows_of_one_pixel_are_charged_for_as_rows() -> None:
-    data, budget = one_colour_png(1, 3_000_000), Budget(1.0)
-    started = time.process_time()
-    decode(open_image(data, max_pixels=MANY, budget=budget), WORKING, budget)
-    assert time.process_time() - started < SLACK * (budget.whole - budget.left)
+    data, ratios = one_colour_png(1, 3_000_000), []
+    for _ in range(3):  # the best counts: what else the machine does makes the work dearer, never cheaper
+        budget, started = Budget(1.0), time.thread_time()
+        decode(open_image(data, max_pixels=MANY, budget=budget), WORKING, budget)
+        ratios.append((time.thread_time() - started) / (budget.whole - budget.left))
+    assert min(ratios) < SLACK
 
 
 def test_a_small_png_without_anything_else_is_plain() -> None:

@@ -1,5 +1,6 @@
 """Opening models: on the device that was asked for, or not at all."""
 
+import os
 import threading
 import time
 from contextlib import suppress
@@ -85,3 +86,21 @@ def test_what_cuda_runs_is_padded_and_reads_the_same(model: bytes, digits: Digit
     session = Session(model)
     for of_grown, alone in zip(session.run((grown,)), session.run((frames,)), strict=True):
         np.testing.assert_allclose(of_grown[:images], alone, atol=1e-5)
+
+
+def test_runs_share_what_memory_they_may_take_and_give_it_back() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    doubled = models.doubled()
+    session, other = (Session(doubled, run_bytes=96_000_000) for _ in range(2))
+    for one in (session, other):
+        one.run((np.zeros((1, 1000), np.float32),))
+    before = resident()
+    assert session.run((np.ones((1, 20_000_000), np.float32),))[0].sum() == 40_000_000
+    session.run((np.zeros((1, 1000), np.float32),))
+    assert resident() < before + 40_000_000
+    for one in (session, other):
+        with pytest.raises(Exception, match="Available memory of"):
+            one.run((np.zeros((1, 30_000_000), np.float32),))
+        one.run((np.zeros((1, 1000), np.float32),))

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -29,11 +30,13 @@ class Runs:
         self.sizes: list[int] = []
         self.go = threading.Event()
         self.go.set()
+        self.pause = 0.0
 
     def __call__(self, inputs: Tensors) -> Tensors:
         (frames,) = inputs
         self.sizes.append(len(frames))
         assert self.go.wait(10)
+        time.sleep(self.pause)
         if frames[0, 0, 0] == 255:
             raise ArithmeticError("the model broke")
         return (np.repeat(frames[:, 0, :1], 10, axis=1).astype(np.float32),)
@@ -409,3 +412,43 @@ async def until(happened: Callable[[], Any]) -> None:
     async with asyncio.timeout(10):
         while not happened():
             await asyncio.sleep(0.001)
+
+
+def test_where_shapes_vary_small_runs_tell_how_long_others_will_wait() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> None:
+        runs.pause = 0.02
+        await batcher.submit((frames(1),))
+        runs.go.clear()
+        waiting = [batcher.submit((np.zeros((1, 28, width), np.uint8),)) for width in range(1, 40)]
+        with pytest.raises(QueueFull):
+            batcher.check_wait(single=True)
+        runs.go.set()
+        for one in waiting:
+            await one
+
+    run(test, shapes_vary=True, max_batch_size=64, max_wait_seconds=0.5)
+
+
+def test_a_run_that_goes_on_for_long_counts_as_wait() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> None:
+        runs.go.clear()
+        running = batcher.submit((frames(1),))
+        await asyncio.sleep(0)
+        batcher.check_wait(single=True)
+        await asyncio.sleep(0.2)
+        with pytest.raises(QueueFull):
+            batcher.check_wait(single=True)
+        runs.go.set()
+        await running
+        batcher.check_wait(single=True)
+
+    run(test, max_wait_seconds=0.1)
+
+
+def test_large_rows_are_run_a_few_at_a_time() -> None:
+    async def test(batcher: Batcher, _: Runs) -> Any:
+        return (await batcher.submit((np.ones((10, 1000, 1000), np.uint8),))).outputs[0]
+
+    answer, runs, _ = run(test, shapes_vary=True, max_batch_size=64)
+    assert answer.shape == (10, 10)
+    assert max(runs.sizes) == 4

@@ -6,19 +6,23 @@ Nothing here takes long for a body of up to SMALL bytes of JSON; what is larger 
 import asyncio
 import math
 from collections.abc import Iterator
+from io import BytesIO
 from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 
-from app.errors import BadRequest, WrongShape
+from app.errors import BadRequest, TooLarge, WrongShape
 from app.inference import elements
 from app.inference.datatypes import BYTES, Datatype, datatype_named
 from app.serving.tensors import Array, InferenceRequest, InferenceResult, Output, Reference, Wanted
 
 SMALL = 65_536  # bytes of JSON that are parsed on the event loop
+MOST_WRITTEN = 1_000_000  # elements of an answer in JSON: what is more is better asked for as bytes
+COPIED = 2 * 1024 * 1024  # bytes that are copied in one go
 AT_ONCE = 8_192  # elements that are written in one go
+LONGEST = 40  # characters of a caller's words that are said again
 NUMBERS = frozenset({int, float, bool})
 
 
@@ -33,22 +37,23 @@ class Asked(NamedTuple):
     """Of outputs of which nothing is said."""
 
 
-def read(body: bytes, header_bytes: int | None) -> Asked:
+def read(body: bytes, header_bytes: int | None, most_texts: int = elements.MOST_STRINGS) -> Asked:
     """`header_bytes` is how much of the body is JSON, where bytes of tensors follow. Raises BadRequest, WrongShape."""
     if header_bytes is not None and not 0 < header_bytes <= len(body):
         raise BadRequest(f"Inference-Header-Content-Length is {header_bytes}, but the body has {len(body):,} bytes")
     document = _object(body if header_bytes is None else body[:header_bytes])
     data = memoryview(body)[len(body) if header_bytes is None else header_bytes :]
     parameters = _parameters(document)
-    inputs = dict(_inputs(_list(document, "inputs"), data))
+    entries, outputs = _list(document, "inputs"), _list(document, "outputs", default=[])
+    elements.check_tensors(len(entries), len(outputs))
+    inputs = dict(_inputs(entries, data, most_texts))
     wanted, wants_binary = [], {}
-    for output in _list(document, "outputs", default=[]):
+    for output in outputs:
         name, said = _text(output, "name"), _parameters(output)
         wanted.append(Wanted(name, _whole(said.get("classification", 0), "classification")))
         wants_binary[name] = bool(said.get("binary_data", parameters.get("binary_data_output", False)))
-    identity = document.get("id")
     return Asked(
-        None if identity is None else str(identity),
+        None if document.get("id") is None else _text(document, "id"),
         InferenceRequest(inputs, wanted or None),
         wants_binary,
         bool(parameters.get("binary_data_output", False)),
@@ -65,14 +70,16 @@ def _object(text: bytes) -> dict[str, Any]:
     return document
 
 
-def _inputs(inputs: list[Any], data: memoryview) -> Iterator[tuple[str, Array]]:
+def _inputs(inputs: list[Any], data: memoryview, most_texts: int) -> Iterator[tuple[str, Array]]:
     at, names = 0, set[str]()
     for entry in inputs:
         name, shape = _text(entry, "name"), elements.shape_of(_list(entry, "shape"))
         if name in names:
-            raise BadRequest(f"the input {name!r} came twice")
+            raise BadRequest(f"the input {name[:LONGEST]!r} came twice")
         names.add(name)
         datatype, count = datatype_named(_text(entry, "datatype")), math.prod(shape)
+        if datatype.name == BYTES:
+            most_texts = elements.check_strings(count, most_texts)
         size = _parameters(entry).get("binary_data_size")
         if size is None:
             values = from_json(entry.get("data"), datatype, count)
@@ -144,7 +151,7 @@ def _text(entry: Any, name: str) -> str:
 
 def _whole(value: Any, name: str) -> int:
     if type(value) is not int or value < 0:
-        raise BadRequest(f'"{name}" is a whole number, 0 or above; got {str(value)[:40]}')
+        raise BadRequest(f'"{name}" is a whole number, 0 or above; another value came')
     return value
 
 
@@ -155,13 +162,20 @@ class Written(NamedTuple):
 
 
 async def write(model: Reference, asked: Asked, result: InferenceResult) -> Written:
-    """The answer. Others have their turn while a large one is written."""
-    entries, tail = [], []
+    """The answer. Others have their turn while a large one is written. Raises TooLarge."""
+    in_json = sum(values.size for tensor, values in result if not asked.binary.get(tensor.name, asked.all_binary))
+    if in_json > MOST_WRITTEN:
+        raise TooLarge(
+            f"an answer in JSON holds at most {MOST_WRITTEN:,} elements; these outputs have {in_json:,}. Ask for them "
+            "as bytes, with binary_data_output."
+        )
+    entries, tail = [], list[bytes | memoryview]()
     for output in result:
         tensor, values = output
         entry: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype.name, "shape": values.shape}
         if asked.binary.get(tensor.name, asked.all_binary):
-            data = elements.pack(values, tensor.datatype)
+            small = tensor.datatype.name == BYTES or values.nbytes <= COPIED
+            data = elements.pack(values, tensor.datatype) if small else elements.view(values)
             entry["parameters"] = {"binary_data_size": len(data)}
             tail.append(data)
         else:
@@ -176,7 +190,20 @@ async def write(model: Reference, asked: Asked, result: InferenceResult) -> Writ
     if asked.id is not None:
         said["id"] = asked.id
     header = orjson.dumps({**said, "outputs": entries})
-    return Written(b"".join([header, *tail]), len(header) if tail else None)
+    whole = await _joined([header, *tail])
+    return Written(whole, len(header) if tail else None)
+
+
+async def _joined(parts: list[bytes | memoryview]) -> bytes:
+    """A few megabytes at a time: others have their turn in between."""
+    if sum(map(len, parts)) <= COPIED:
+        return b"".join(parts)
+    whole = BytesIO()
+    for part in parts:
+        for start in range(0, len(part), COPIED):
+            whole.write(part[start : start + COPIED])
+            await asyncio.sleep(0)
+    return whole.getvalue()  # without another copy
 
 
 def _pieces(output: Output) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from app.budget import allowed_seconds
 from app.config import Settings
 from app.errors import BadRequest, TooLarge
 from app.http.endpoint import Endpoint
@@ -10,6 +11,7 @@ from app.http.exchange import Answer, Exchange
 from app.http.limits import Limits
 from app.http.v2 import codec, compression
 from app.http.v2.codec import SMALL, Asked
+from app.inference.elements import MOST_STRINGS
 from app.serving.pool import Pool, run_for
 from app.serving.repository import LiveModel
 from app.serving.service import Operation, Service
@@ -17,6 +19,8 @@ from app.serving.tensors import InferenceRequest, InferenceResult
 
 T = TypeVar("T")
 MOST_JSON = 8 * 1024 * 1024  # bytes: what is more is better sent as bytes of tensors
+SMALL_TEXTS = 16_384  # bytes of a body with texts that are read on the event loop: each text is an object
+TEXT_SECONDS = 3e-6  # of each text, to read it, run it through a small model and write it
 JSON, BINARY = b"application/json", b"application/octet-stream"
 CODING = b"content-encoding"
 HEADER_BYTES = b"inference-header-content-length"
@@ -49,12 +53,16 @@ class Inference:
 
     async def infer(self, exchange: Exchange, model: LiveModel, content: bytes) -> Answer:
         """Named tensors in, named tensors out, in JSON or as bytes, packed or not."""
+        sent_bytes = len(content)
         if CODING in exchange.headers:
             content = await self._unpacked(content, exchange)
-        asked = await self._read(content, exchange)
+        most_texts = min(MOST_STRINGS, int(allowed_seconds(sent_bytes, many=True) / TEXT_SECONDS))
+        asked = await self._read(content, most_texts, exchange)
         exchange.lap("decode")
         operation = self._operations[model.manifest.task]
-        result = await self._service.infer(operation, model, asked.request, exchange)
+        request = asked.request._replace(sent_bytes=sent_bytes)
+        result = await self._service.infer(operation, model, request, exchange)
+        self._limits.hold_made(exchange, sum(values.nbytes for _, values in result))
         written = await codec.write(model.reference, asked, result)
         headers: tuple[tuple[bytes, bytes], ...] = ()
         body, media_type, header_bytes = written.body, JSON, written.header_bytes
@@ -70,11 +78,12 @@ class Inference:
         coding = exchange.header(CODING).strip().lower()
         if coding in {"", "identity"}:
             return content
-        unpacked = await self._done(compression.unpack, content, coding, self._most_bytes, exchange=exchange)
-        self._limits.hold(exchange, len(unpacked))
+        most = min(self._most_bytes, compression.most_unpacked(len(content)))
+        unpacked = await self._done(compression.unpack, content, coding, most, exchange=exchange)
+        self._limits.hold_made(exchange, len(unpacked))
         return unpacked
 
-    async def _read(self, content: bytes, exchange: Exchange) -> Asked:
+    async def _read(self, content: bytes, most_texts: int, exchange: Exchange) -> Asked:
         header_bytes = _header_bytes(exchange)
         json_bytes = len(content) if header_bytes is None else header_bytes
         if json_bytes > MOST_JSON:
@@ -82,16 +91,22 @@ class Inference:
                 f"JSON of at most {MOST_JSON:,} bytes is read; {json_bytes:,} came. Send tensors as bytes, with "
                 "binary_data_size and Inference-Header-Content-Length."
             )
-        few_texts = len(content) <= SMALL or (header_bytes is not None and b"BYTES" not in content[:json_bytes])
-        if json_bytes <= SMALL and few_texts:
-            return codec.read(content, header_bytes)
-        return await run_for(exchange, self._pool.admitting(), codec.read, header_bytes, body=content)
+        if json_bytes <= SMALL and (len(content) <= SMALL_TEXTS or not _may_have_texts(content[:json_bytes])):
+            return codec.read(content, header_bytes, most_texts)
+        asked = await run_for(exchange, self._pool.admitting(), codec.read, header_bytes, most_texts, body=content)
+        self._limits.hold_made(exchange, sum(values.nbytes for values in asked.request.inputs.values()))
+        return asked
 
     async def _done(self, work: Callable[..., T], content: bytes, *arguments: Any, exchange: Exchange) -> T:
         """Here where that is quick, else in a process."""
         if len(content) <= SMALL // 64:
             return work(content, *arguments)
         return await run_for(exchange, self._pool.admitting(), work, *arguments, body=content)
+
+
+def _may_have_texts(header: bytes) -> bool:
+    """Whether a tensor's datatype may be BYTES, which can be written with escapes too."""
+    return b"BYTES" in header or b"\\" in header
 
 
 def _header_bytes(exchange: Exchange) -> int | None:

@@ -1,5 +1,6 @@
 """Digits by named tensors: `image` as frames, as floats, or as encoded pictures, prepared as in any request."""
 
+import asyncio
 from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from app.tasks.digits.task import IMAGE, OF_ENERGY, PROBABILITIES
 from app.tasks.digits.work import LENGTH, BatchRequest, cut_by_lengths
 from app.tasks.tensors.operations import conclude_outputs, take_wanted
 
+AT_ONCE = 256  # frames that are made of fractions in one go
 FORMS = (
     f"uint8 [N, {SIDE}, {SIDE}], FP32 [N, {SIDE}, {SIDE}, 1] from 0 (background) to 1 (ink), or BYTES [N] of one "
     "encoded picture each"
@@ -53,12 +55,18 @@ class InferDigits:
         if not values.size:
             raise WrongShape("no image came; send at least one")
         if values.dtype == np.object_ and values.ndim == 1:
-            return self._from_pictures(model, values.tolist(), wanted, context)
-        return PreparedFrames((_frames(values),), wanted)
+            return self._from_pictures(model, request, wanted, context)
+        if values.dtype == np.uint8 and values.shape[1:] == (SIDE, SIDE):
+            return PreparedFrames((values,), wanted)
+        if values.dtype != np.float32 or values.shape[1:] not in {(SIDE, SIDE, 1), (SIDE, SIDE)}:
+            raise WrongShape(f"`{IMAGE.name}` is {FORMS}; got {values.dtype} {list(values.shape)}")
+        if len(values) > AT_ONCE:
+            return _from_many_fractions(values, wanted)
+        return PreparedFrames((_from_fractions(values),), wanted)
 
     def conclude(
         self, model: LiveModel, prepared: PreparedFrames, outputs: Tensors, __: RequestContext
-    ) -> InferenceResult:
+    ) -> InferenceResult | Coroutine[Any, Any, InferenceResult]:
         (scores,) = outputs
         given = {
             PROBABILITIES.name: Output(PROBABILITIES, scores[:, :ENERGY]),
@@ -67,26 +75,26 @@ class InferDigits:
         return conclude_outputs(given, prepared.wanted, model.runner.labels)
 
     async def _from_pictures(
-        self, model: LiveModel, pictures: list[bytes], wanted: list[Wanted], context: RequestContext
+        self, model: LiveModel, request: InferenceRequest, wanted: list[Wanted], context: RequestContext
     ) -> PreparedFrames:
         """Raises the first error of a picture, for the protocol has none of single items."""
-        body = b"".join(LENGTH.pack(len(one)) + one for one in pictures)
-        batch = await self._preprocessor.many(BatchRequest(body, cut_by_lengths), manifest_of(model), context)
-        for place, error in sorted(batch.errors.items()):
-            raise type(error)(f"picture {place}: {error.detail}")
+        body = b"".join(LENGTH.pack(len(one)) + one for one in request.inputs[IMAGE.name].tolist())
+        pictures = BatchRequest(body, cut_by_lengths, sent_bytes=request.sent_bytes, all_or_none=True)
+        batch = await self._preprocessor.many(pictures, manifest_of(model), context)
         return PreparedFrames((batch.frames,), wanted)
 
 
-def _frames(values: Array) -> Frames:
-    if values.dtype == np.uint8 and values.shape[1:] == (SIDE, SIDE):
-        return values
-    if values.dtype == np.float32 and values.shape[1:] in {(SIDE, SIDE, 1), (SIDE, SIDE)}:
-        return _from_fractions(values)
-    raise WrongShape(f"`{IMAGE.name}` is {FORMS}; got {values.dtype} {list(values.shape)}")
+async def _from_many_fractions(values: Array, wanted: list[Wanted]) -> PreparedFrames:
+    """Some at a time: others have their turn in between. Raises WrongShape."""
+    frames = np.empty((len(values), SIDE, SIDE), np.uint8)
+    for start in range(0, len(values), AT_ONCE):
+        frames[start : start + AT_ONCE] = _from_fractions(values[start : start + AT_ONCE])
+        await asyncio.sleep(0)
+    return PreparedFrames((frames,), wanted)
 
 
 def _from_fractions(values: Array) -> Frames:
-    if not np.isfinite(values).all() or values.min(initial=0) < 0 or values.max(initial=0) > 1:
+    if not (values.min() >= 0 and values.max() <= 1):  # nor is what is no number
         raise WrongShape(f"`{IMAGE.name}` as FP32 goes from 0 (background) to 1 (ink); other values came")
     frames: Frames = np.rint(values.reshape(-1, SIDE, SIDE) * 255).astype(np.uint8)
     return frames

@@ -144,7 +144,7 @@ class Preprocessor:
 
     async def _steps_here(self, request: BatchRequest, how: How, context: RequestContext) -> AsyncIterator[Portion]:
         """Numbers in JSON, a few milliseconds at a time on the event loop itself: they weigh more than their frames."""
-        begun, portion = Begun(request.body, request.cut, how), Portion()
+        begun, portion = Begun(request, how), Portion()
         while not portion.is_last:
             portion = begun.step(HERE_SECONDS)
             yield portion
@@ -155,7 +155,7 @@ class Preprocessor:
     async def _steps(self, request: BatchRequest, how: How, context: RequestContext) -> AsyncIterator[Portion]:
         """In a process, a few images at a time, so that other requests' images come in between."""
         process, number, done = self._pool.admitting(), next(self._numbers), 0
-        begin = work.begin_batch, number, request.cut, how
+        begin = work.begin_batch, number, request._replace(body=b""), how
         try:
             portion = await run_for(context, process, *begin, done, body=request.body)
             while True:

@@ -54,6 +54,7 @@ class DigitsTask:
     """Opens digit models."""
 
     manifest = DigitsManifest
+    any_size = False
 
     def open(self, manifest: Manifest, session: Session) -> GoldenClassifier:
         """Raises BundleError."""

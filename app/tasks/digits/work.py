@@ -67,6 +67,10 @@ class BatchRequest(NamedTuple):
     """uint8 [N, 28, 28], where they need no work at all."""
     is_quick: bool = False
     """Whether `cut` takes less than a millisecond for each of its items, whatever the body holds."""
+    sent_bytes: int | None = None
+    """Of the body as it was sent, where that was packed: by these its work is bounded."""
+    all_or_none: bool = False
+    """Whether the first image's error is the batch's, and ends it."""
 
 
 class Limits(NamedTuple):
@@ -226,11 +230,13 @@ def rank(_: bytes, numbers: list[Number], scores: Scores, weights: NumberWeights
 class Begun:
     """A batch that has been begun."""
 
-    def __init__(self, body: bytes, cut: CutMany, how: How) -> None:
+    def __init__(self, request: BatchRequest, how: How) -> None:
         self.place = 0
         self._how = how
-        self._budget = Budget(allowed_seconds(len(body), many=True))
-        self._items = iter(cut(body, self._budget))
+        self._all_or_none = request.all_or_none
+        size = len(request.body) if request.sent_bytes is None else request.sent_bytes
+        self._budget = Budget(allowed_seconds(size, many=True) - HOP_SECONDS)
+        self._items = iter(request.cut(request.body, self._budget))
         self._pixels = 0
 
     def skip(self, items: int) -> None:
@@ -260,6 +266,8 @@ class Begun:
         except BatchTooLarge:
             raise
         except ServiceError as error:
+            if self._all_or_none:
+                raise type(error)(f"picture {self.place}: {error.detail}") from error
             portion.errors[self.place] = error.bare()
             return
         frames.append(frame.pixels)
@@ -278,9 +286,12 @@ class Begun:
 _begun: dict[int, Begun] = {}  # by the number that their requests gave them
 
 
-def begin_batch(body: bytes, number: int, cut: CutMany, how: How, done: int) -> Portion:
-    """Take a batch apart, of which the first `done` items are not wanted. Gives the next. Raises ServiceError."""
-    _begun[number] = Begun(body, cut, how)
+def begin_batch(body: bytes, number: int, request: BatchRequest, how: How, done: int) -> Portion:
+    """Take a batch apart, of which the first `done` items are not wanted. Gives the next. Raises ServiceError.
+
+    Its body comes beside it.
+    """
+    _begun[number] = Begun(request._replace(body=body), how)
     return _stepped(number, done)
 
 

@@ -107,6 +107,16 @@ def test_binary(client: httpx.Client, folder: Path, both_ways: bool) -> None:
     assert ("Inference-Header-Content-Length" in answer.headers) == both_ways
 
 
+def test_sums_do_not_depend_on_where_in_a_body_a_tensor_lies(client: httpx.Client, folder: Path) -> None:
+    """Wherever it begins: ONNX Runtime takes it from there, and adds up what is not aligned in another order."""
+    values = np.random.default_rng(0).random((300, 2), np.float32)
+    right = expected(folder, "centred", x=values)["y"]
+    for padding in range(16):
+        named = entry("x", values, parameters={"binary_data_size": values.nbytes})
+        answer = binary(client, "centred", {"inputs": [named], "id": "a" * padding}, values.tobytes())
+        assert np.array_equal(outputs(answer)["y"], right)
+
+
 @pytest.mark.parametrize("one", DATATYPES[:-1], ids=lambda one: one.name)
 def test_every_type_comes_back_as_it_went(client: httpx.Client, one: Any) -> None:
     values = np.array([[0, 1], [1, 0]]) if one.numpy == np.bool_ else _extremes(one.numpy)

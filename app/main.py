@@ -31,6 +31,7 @@ from app.http.v2.documented import documented as v2_documented
 from app.http.v2.inference import Inference, Operations
 from app.http.v2.repository import ModelRepository
 from app.serving.control import Control
+from app.serving.held import HeldBytes
 from app.serving.keys import Keys
 from app.serving.pool import Pool
 from app.serving.repository import Repository
@@ -69,13 +70,13 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     pool = Pool(max(1, usable_cores() // settings.workers), in_processes, settings.max_wait_seconds)
     preprocessor = Preprocessor(settings, pool)
     control, keys = Control(settings, repository, parent), Keys(settings.api_keys)
-    service, limits = Service(settings, repository), Limits(settings, keys)
+    service, held = Service(settings, repository), HeldBytes(settings)
     digits = Digits(settings, service, preprocessor, metrics)
     operations: Operations = {DIGITS: InferDigits(preprocessor), TENSORS: Infer()}
-    inference = Inference(settings, service, pool, limits, operations)
+    inference = Inference(settings, service, pool, held, operations)
     grpc = None
     if with_grpc:
-        grpc = _grpc_server(settings, service, repository, pool, metrics, operations, keys, control, lifecycle)
+        grpc = _grpc_server(settings, service, repository, pool, metrics, held, operations, keys, control, lifecycle)
 
     model_repository = ModelRepository(control)
     framework = _framework(_lifespan(repository, pool, metrics, lifecycle, control, parent, grpc))
@@ -96,7 +97,8 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
         {**digits.endpoints(), **inference.endpoints(), **model_repository.endpoints()},
         routes=Routes(route for router in routers for route in router.routes),
         proxies=Proxies(proxies) if (proxies := networks(settings.trusted_proxies)) else None,
-        limits=limits,
+        limits=Limits(settings, keys, held),
+        held=held,
         metrics=metrics,
         access=AccessLog(settings.access_lines),
         lifecycle=lifecycle,
@@ -109,6 +111,7 @@ def _grpc_server(
     repository: Repository,
     pool: Pool,
     metrics: Metrics,
+    held: HeldBytes,
     operations: Operations,
     keys: Keys,
     control: Control,
@@ -120,8 +123,10 @@ def _grpc_server(
         from app.grpc.server import GrpcServer
     except ImportError as error:
         raise StartError(f"gRPC needs what is not installed ({error}): install digitserve[grpc]") from error
-    methods = Methods(settings, service, repository, pool, metrics, operations, control, lambda: lifecycle.draining)
-    return GrpcServer(settings, keys, metrics, methods.all())
+    methods = Methods(
+        settings, service, repository, pool, metrics, held, operations, control, lambda: lifecycle.draining
+    )
+    return GrpcServer(settings, keys, metrics, held, methods.all())
 
 
 def _framework(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:

@@ -11,10 +11,12 @@ from app.config import Right, Settings
 from app.errors import BadRequest, ModelNotFound, Unsupported
 from app.grpc import codec
 from app.grpc.messages import message
+from app.inference.elements import most_strings
 from app.serving import description
 from app.serving.context import RequestContext
 from app.serving.control import Control, check_parameters
 from app.serving.description import Object
+from app.serving.held import HeldBytes
 from app.serving.pool import Pool, run_for
 from app.serving.repository import Repository
 from app.serving.service import Operation, Service
@@ -52,6 +54,7 @@ class Methods:
         repository: Repository,
         pool: Pool,
         metrics: Metrics,
+        held: HeldBytes,
         operations: Operations,
         control: Control,
         is_draining: Callable[[], bool],
@@ -62,6 +65,7 @@ class Methods:
         self._repository = repository
         self._pool = pool
         self._metrics = metrics
+        self._held = held
         self._operations = operations
         self._control = control
         self._is_draining = is_draining
@@ -86,14 +90,17 @@ class Methods:
         }
 
     async def _infer(self, content: bytes, call: RequestContext) -> bytes:
+        most_texts = most_strings(call.sent_bytes)
         if codec.is_light(content):
-            asked = codec.read(content)
+            asked = codec.read(content, most_texts)
         else:
-            asked = await run_for(call, self._pool.admitting(), codec.read, body=content)
+            asked = await run_for(call, self._pool.admitting(), codec.read, most_texts, body=content)
+            self._held.add_tensors(call, asked.request.inputs.values())
         call.lap("read")
         model = self._service.admit(asked.model, asked.version, call, single=True)
         operation = self._operations[model.manifest.task]
         result = await self._service.infer(operation, model, asked.request, call)
+        self._held.add_tensors(call, [values for _, values in result])
         written = codec.write(model.reference, asked.id, result)
         call.lap("encode")
         return written

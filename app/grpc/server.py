@@ -22,8 +22,10 @@ from app.grpc.errors import code_of, trailing_metadata_of
 from app.grpc.messages import PACKAGE
 from app.grpc.methods import Method
 from app.serving.context import RequestContext, new_request_id
+from app.serving.held import HeldBytes
 from app.serving.inline import Inline
 from app.serving.keys import Keys, sent_key
+from app.serving.unpacking import most_unpacked, unpack
 from app.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
@@ -33,6 +35,8 @@ THREADS = 64  # calls of one worker that are received and answered at a time; ea
 MOST_CALLS = 1024  # of one worker that have come, and mostly wait for a thread
 MOST_CONNECTIONS = 1024
 MOST_BYTES = 4 * MIB  # of a message, also when it is unpacked: gRPC's own usual limit
+# What a packed message begins with, and no other: as a field's key the one has no type, the other no name here.
+GZIP, ZLIB = 0x1F, 0x78
 LOOK_SECONDS = 1.0  # how often it is looked which messages arrive too slowly
 IDLE_SECONDS = 300
 
@@ -43,10 +47,13 @@ Outcome = bytes | Exception
 class GrpcServer:
     """Answers the protocol's calls over gRPC. `methods` are by name."""
 
-    def __init__(self, settings: Settings, keys: Keys, metrics: Metrics, methods: dict[str, Method]) -> None:
+    def __init__(
+        self, settings: Settings, keys: Keys, metrics: Metrics, held: HeldBytes, methods: dict[str, Method]
+    ) -> None:
         self._settings = settings
         self._keys = keys
         self._metrics = metrics
+        self._held = held
         self._receiving: dict[Context, float] = {}  # calls whose message is on its way, and since when
         self._handlers = {
             # Of a stream, though one message comes: so that keys are looked at before it is received, and its time is
@@ -83,7 +90,8 @@ class GrpcServer:
             try:
                 if self._keys and method.right is not None:
                     call.caller = self._keys.check(call.caller, _key_of(context), method.right)
-                answering = method.answer(self._received(messages, context), call)
+                message = self._received(messages, context)
+                answering = self._answered(method, message, _unpacked(message), call)
             except ServiceError as error:
                 answering = _raising(error)
             outcome: SimpleQueue[Outcome] = SimpleQueue()
@@ -123,8 +131,15 @@ class GrpcServer:
                 context.cancel()
         self._loop.call_later(LOOK_SECONDS, self._end_slow)
 
+    async def _answered(self, method: Method, message: bytes, content: bytes, call: RequestContext) -> bytes:
+        self._held.add_body(call, len(message))
+        if content is not message:
+            self._held.add_made(call, len(content))
+        return await method.answer(content, call)
+
     def _ended(self, outcome: Outcome, route: str, call: RequestContext) -> Outcome:
-        """What is to be said, counted."""
+        """What is to be said, counted; what it held is so no more."""
+        self._held.release(call)
         code = StatusCode.OK
         if isinstance(outcome, CallerGone):
             code = StatusCode.CANCELLED
@@ -163,6 +178,13 @@ def _refuse(error: ServiceError, context: Context) -> NoReturn:
     raise AssertionError  # `abort` has raised; it says so to no type checker
 
 
+def _unpacked(message: bytes) -> bytes:
+    """Here and not by gRPC, which bounds what a message unpacks to by no less than what any may have."""
+    if not message or message[0] not in {GZIP, ZLIB}:
+        return message
+    return unpack(message, min(MOST_BYTES, most_unpacked(len(message))))
+
+
 def _key_of(context: Context) -> str:
     sent = {name: value for name, value in context.invocation_metadata() if isinstance(value, str)}
     return sent_key(sent.get("authorization", ""), sent.get("x-api-key", ""))
@@ -174,6 +196,7 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.so_reuseport", 1),  # each worker has a socket of its own; the kernel spreads the connections
         ("grpc.max_receive_message_length", min(MOST_BYTES, settings.max_body_bytes)),
         ("grpc.max_send_message_length", -1),
+        ("grpc.per_message_decompression", 0),
         ("grpc.max_allowed_incoming_connections", settings.max_connections or MOST_CONNECTIONS),
         ("grpc.server_handshake_timeout_ms", round(settings.head_seconds * 1000)),
         ("grpc.max_connection_idle_ms", IDLE_SECONDS * 1000),

@@ -8,9 +8,10 @@ from starlette.types import Receive
 from app.errors import CallerGone, TooSlow
 from app.http.exchange import Exchange
 from app.http.limits import Limits
+from app.serving.held import HeldBytes
 
 
-async def read_body(receive: Receive, exchange: Exchange, limits: Limits) -> bytes:
+async def read_body(receive: Receive, exchange: Exchange, limits: Limits, held: HeldBytes) -> bytes:
     """The whole of it. Raises TooLarge, QueueFull, TooSlow, CallerGone."""
     body = BytesIO()  # grows as it comes: joined at its end, a large one would hold up the event loop
     more = True
@@ -21,7 +22,7 @@ async def read_body(receive: Receive, exchange: Exchange, limits: Limits) -> byt
                 if message["type"] == "http.disconnect":
                     raise CallerGone
                 chunk = message.get("body", b"")
-                limits.hold(exchange, len(chunk))
+                held.add_body(exchange, len(chunk))
                 body.write(chunk)
                 more = message.get("more_body", False)
     except TimeoutError as error:

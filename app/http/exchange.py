@@ -33,7 +33,6 @@ class Exchange(RequestContext):
     __slots__ = (
         "address",
         "headers",
-        "held_bytes",
         "method",
         "parameters",
         "path",
@@ -53,7 +52,6 @@ class Exchange(RequestContext):
         self.template = UNMATCHED  # its route's, so that no caller can make up names for metrics
         self.right: Right | None = None  # that its route needs
         self.parameters = NO_PARAMETERS  # of its path
-        self.held_bytes = 0  # of its body
         self.status = 0  # 0 until an answer has begun
         RequestContext.__init__(self, _request_id(self.headers.get(b"x-request-id")), self.address, is_gone)
 

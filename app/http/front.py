@@ -26,6 +26,7 @@ from app.http.v2.errors import PREFIX as V2
 from app.http.v2.errors import refusal
 from app.http.wire import Headers, Wire, is_gone_of
 from app.serving.context import IsGone
+from app.serving.held import HeldBytes
 from app.serving.inline import Inline
 from app.telemetry.metrics import Metrics
 
@@ -48,6 +49,7 @@ class Front:
         routes: Routes,
         proxies: Proxies | None,
         limits: Limits,
+        held: HeldBytes,
         metrics: Metrics,
         access: AccessLog,
         lifecycle: Lifecycle,
@@ -58,6 +60,7 @@ class Front:
         self.routes = routes
         self._proxies = proxies
         self._limits = limits
+        self._held = held
         self._metrics = metrics
         self._access = access
         self._lifecycle = lifecycle
@@ -77,7 +80,7 @@ class Front:
         try:
             self._enter(exchange)
             admitted = endpoint.admit(exchange)
-            self._limits.hold(exchange, len(wire.body))
+            self._held.add_body(exchange, len(wire.body))
         except Exception as error:
             self.settle(error, exchange, wire)
         else:
@@ -119,7 +122,7 @@ class Front:
                     await self._ask_framework(exchange, scope, receive, send)
                 else:
                     admitted = endpoint.admit(exchange)
-                    content = await read_body(receive, exchange, self._limits)
+                    content = await read_body(receive, exchange, self._limits, self._held)
                     exchange.lap("read")
                     outcome = await endpoint.answer(exchange, admitted, content)
             except Exception as error:
@@ -225,7 +228,7 @@ class Front:
 
     def _end(self, exchange: Exchange) -> None:
         """Count it, and hold its body no more."""
-        self._limits.release(exchange)
+        self._held.release(exchange)
         method = exchange.method if exchange.method in METHODS else "other"
         seconds = exchange.age()
         of_model = exchange.status < REFUSED, exchange.model, exchange.rows

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.budget import allowed_seconds
 from app.errors import BadRequest, WrongShape
 from app.inference.datatypes import BYTES, Datatype
 
@@ -17,7 +18,8 @@ MOST_TENSORS = 1024  # inputs of a request, and outputs that are wanted
 MOST_EMPTY = 65_536  # elements that a tensor of none would have, were its axes of no size of one
 LENGTH = struct.Struct("<I")  # before each element of BYTES
 ALIGNMENT = 16  # bytes, of what NumPy allocates
-MOST_STRINGS = 50_000  # elements of a request: each takes the event loop some microseconds
+MOST_STRINGS = 50_000  # elements of a request: each takes the event loop some microseconds,
+STRING_SECONDS = 3e-6  # to read it, run it through a small model and write it
 
 
 def shape_of(sizes: Sequence[Any]) -> tuple[int, ...]:
@@ -96,6 +98,11 @@ def _unpack_strings(data: memoryview, count: int) -> Array:
     if at != len(data):
         raise WrongShape(f"{count:,} elements were announced; {len(data) - at:,} bytes follow them")
     return strings
+
+
+def most_strings(sent_bytes: int) -> int:
+    """Elements that a request of that size may hold, so that the work on them keeps to its budget."""
+    return min(MOST_STRINGS, int(allowed_seconds(sent_bytes, many=True) / STRING_SECONDS))
 
 
 def check_strings(count: int, most: int = MOST_STRINGS) -> int:

@@ -36,12 +36,14 @@ class RequestContext:
         "caller",
         "deadline",
         "decision",
+        "held_bytes",
         "is_gone",
         "largest_run",
         "mark",
         "model",
         "request_id",
         "rows",
+        "sent_bytes",
         "stages",
         "started",
     )
@@ -54,6 +56,8 @@ class RequestContext:
         self.is_gone = is_gone
         self.deadline = deadline
         self.stages: dict[str, float] = {}  # seconds
+        self.sent_bytes = 0  # of its body, as it came: by them the work on it is bounded
+        self.held_bytes = 0  # of these and of what is made of them
         self.largest_run = 0  # rows of the largest run that the request was part of
         self.rows = 0  # that a model was asked for
         self.model = ""  # NAME/VERSION of the one that is asked

@@ -28,8 +28,6 @@ class InferenceRequest(NamedTuple):
     inputs: dict[str, Array]
     wanted: list[Wanted] | None = None
     """None: all of them."""
-    sent_bytes: int | None = None
-    """Of the request as it was sent, by which the work on it is bounded; None: as many as its tensors have."""
 
 
 class Output(NamedTuple):

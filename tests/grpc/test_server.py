@@ -16,6 +16,7 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
+from app.config import MIB
 from app.grpc.codec import ModelInferRequest
 from app.grpc.errors import PUSHBACK
 from app.grpc.server import MOST_BYTES, SERVICE, THREADS
@@ -218,10 +219,22 @@ class TestAttacks:
     def test_what_unpacks_to_too_much_is_not_unpacked(self, channel: grpc.Channel, packed: Any) -> None:
         bomb = ModelInferRequest(model_name="add", raw_input_contents=[bytes(300 * MOST_BYTES)]).SerializeToString()
         before = psutil.Process().cpu_times().user
-        with pytest.raises(grpc.RpcError) as raised:
+        with pytest.raises(grpc.RpcError, match="unpacks to more than 4,194,304 bytes") as raised:
             infer(channel)(bomb, compression=packed)
-        assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert psutil.Process().cpu_times().user - before < 10  # most of which is this test's own packing
+
+    @pytest.mark.parametrize("packed", [GZIP, DEFLATE])
+    def test_small_messages_unpack_to_what_their_size_allows(self, channel: grpc.Channel, packed: int) -> None:
+        bomb = ModelInferRequest(model_name="add", raw_input_contents=[bytes(3 * MIB)]).SerializeToString()
+        with pytest.raises(grpc.RpcError, match=r"unpacks to more than [12],\d{3},\d{3} bytes"):
+            infer(channel)(bomb, compression=packed)
+
+    def test_texts_of_packed_messages_are_counted_by_what_was_sent(self, channel: grpc.Channel) -> None:
+        request = ModelInferRequest(model_name="add")
+        request.inputs.add(name="a", datatype="BYTES", shape=[20_000]).contents.bytes_contents.extend([b""] * 20_000)
+        with pytest.raises(grpc.RpcError, match=r"a request of this size holds at most \d,\d{3} elements"):
+            infer(channel)(request.SerializeToString(), compression=GZIP)
 
     def test_messages_that_are_too_large(self, channel: grpc.Channel) -> None:
         with pytest.raises(grpc.RpcError, match="larger than max") as raised:
@@ -268,6 +281,25 @@ class TestAttacks:
 
 MANY = ModelInferRequest(model_name="digits", raw_input_contents=[bytes(5000 * 28 * 28)])
 MANY.inputs.add(name="image", datatype="UINT8", shape=[5000, 28, 28])
+
+
+def test_what_calls_hold_together_is_bounded(folder: Path) -> None:
+    """Outputs too; what calls held is free again after them, refused ones too."""
+    port = free_port()
+    with (
+        serving(models=folder, grpc_port=port, max_body_bytes=400_000, max_held_bytes=400_000),
+        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        rows = 14_000
+        message = ModelInferRequest(model_name="add", raw_input_contents=[bytes(12 * rows)] * 2)
+        for name in "ab":
+            message.inputs.add(name=name, datatype="FP32", shape=[rows, 3])
+        for _ in range(3):
+            with pytest.raises(grpc.RpcError, match="hold 400,000 bytes together") as raised:
+                infer(channel)(message.SerializeToString())
+            assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+        with triton.InferenceServerClient(f"127.0.0.1:{port}") as client:
+            assert client.infer("add", inputs()).as_numpy("sum") is not None
 
 
 def test_the_services_deadline_holds(folder: Path) -> None:

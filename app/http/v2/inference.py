@@ -3,24 +3,23 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from app.budget import allowed_seconds
 from app.config import Settings
 from app.errors import BadRequest, TooLarge
 from app.http.endpoint import Endpoint
 from app.http.exchange import Answer, Exchange
-from app.http.limits import Limits
 from app.http.v2 import codec, compression
 from app.http.v2.codec import SMALL, Asked
-from app.inference.elements import MOST_STRINGS
+from app.inference.elements import most_strings
+from app.serving.held import HeldBytes
 from app.serving.pool import Pool, run_for
 from app.serving.repository import LiveModel
 from app.serving.service import Operation, Service
 from app.serving.tensors import InferenceRequest, InferenceResult
+from app.serving.unpacking import most_unpacked
 
 T = TypeVar("T")
 MOST_JSON = 8 * 1024 * 1024  # bytes: what is more is better sent as bytes of tensors
 SMALL_TEXTS = 16_384  # bytes of a body with texts that are read on the event loop: each text is an object
-TEXT_SECONDS = 3e-6  # of each text, to read it, run it through a small model and write it
 JSON, BINARY = b"application/json", b"application/octet-stream"
 CODING = b"content-encoding"
 HEADER_BYTES = b"inference-header-content-length"
@@ -33,12 +32,12 @@ class Inference:
     """Inference on named tensors, with any live model."""
 
     def __init__(
-        self, settings: Settings, service: Service, pool: Pool, limits: Limits, operations: Operations
+        self, settings: Settings, service: Service, pool: Pool, held: HeldBytes, operations: Operations
     ) -> None:
         """`operations` are by the models' tasks."""
         self._service = service
         self._pool = pool
-        self._limits = limits
+        self._held = held
         self._operations = operations
         self._most_bytes = settings.max_body_bytes
 
@@ -53,16 +52,13 @@ class Inference:
 
     async def infer(self, exchange: Exchange, model: LiveModel, content: bytes) -> Answer:
         """Named tensors in, named tensors out, in JSON or as bytes, packed or not."""
-        sent_bytes = len(content)
         if CODING in exchange.headers:
             content = await self._unpacked(content, exchange)
-        most_texts = min(MOST_STRINGS, int(allowed_seconds(sent_bytes, many=True) / TEXT_SECONDS))
-        asked = await self._read(content, most_texts, exchange)
+        asked = await self._read(content, exchange)
         exchange.lap("decode")
         operation = self._operations[model.manifest.task]
-        request = asked.request._replace(sent_bytes=sent_bytes)
-        result = await self._service.infer(operation, model, request, exchange)
-        self._limits.hold_made(exchange, sum(values.nbytes for _, values in result))
+        result = await self._service.infer(operation, model, asked.request, exchange)
+        self._held.add_tensors(exchange, [values for _, values in result])
         written = await codec.write(model.reference, asked, result)
         headers: tuple[tuple[bytes, bytes], ...] = ()
         body, media_type, header_bytes = written.body, JSON, written.header_bytes
@@ -78,13 +74,13 @@ class Inference:
         coding = exchange.header(CODING).strip().lower()
         if coding in {"", "identity"}:
             return content
-        most = min(self._most_bytes, compression.most_unpacked(len(content)))
+        most = min(self._most_bytes, most_unpacked(len(content)))
         unpacked = await self._done(compression.unpack, content, coding, most, exchange=exchange)
-        self._limits.hold_made(exchange, len(unpacked))
+        self._held.add_made(exchange, len(unpacked))
         return unpacked
 
-    async def _read(self, content: bytes, most_texts: int, exchange: Exchange) -> Asked:
-        header_bytes = _header_bytes(exchange)
+    async def _read(self, content: bytes, exchange: Exchange) -> Asked:
+        most_texts, header_bytes = most_strings(exchange.sent_bytes), _header_bytes(exchange)
         json_bytes = len(content) if header_bytes is None else header_bytes
         if json_bytes > MOST_JSON:
             raise TooLarge(
@@ -94,7 +90,7 @@ class Inference:
         if json_bytes <= SMALL and (len(content) <= SMALL_TEXTS or not _may_have_texts(content[:json_bytes])):
             return codec.read(content, header_bytes, most_texts)
         asked = await run_for(exchange, self._pool.admitting(), codec.read, header_bytes, most_texts, body=content)
-        self._limits.hold_made(exchange, sum(values.nbytes for values in asked.request.inputs.values()))
+        self._held.add_tensors(exchange, asked.request.inputs.values())
         return asked
 
     async def _done(self, work: Callable[..., T], content: bytes, *arguments: Any, exchange: Exchange) -> T:

@@ -79,7 +79,7 @@ class InferDigits:
     ) -> PreparedFrames:
         """Raises the first error of a picture, for the protocol has none of single items."""
         body = b"".join(LENGTH.pack(len(one)) + one for one in request.inputs[IMAGE.name].tolist())
-        pictures = BatchRequest(body, cut_by_lengths, sent_bytes=request.sent_bytes, all_or_none=True)
+        pictures = BatchRequest(body, cut_by_lengths, sent_bytes=context.sent_bytes, all_or_none=True)
         batch = await self._preprocessor.many(pictures, manifest_of(model), context)
         return PreparedFrames((batch.frames,), wanted)
 

@@ -27,7 +27,7 @@ def fuzz(
 ) -> None:
     """Search for the most expensive requests under 64 KB; fail on one over budget."""
     with service.running(FOLDER / "service.log") as running:
-        asyncio.run(warm_up(running.port))  # the first request of a kind may start a process
+        asyncio.run(warm_up(running))  # the first request of a kind may start a process
         hunt = search.Search(running, seed)
         hunt.run(seconds, search.load(corpus), typer.echo)
         stall = running.longest_stall()

@@ -12,7 +12,9 @@ from time import perf_counter
 import numpy as np
 
 from benchmarks.attack.honest import drawings_and_frames, honest_kinds, tensor_kinds
-from benchmarks.attack.service import LENGTH, Answer
+from benchmarks.attack.request import Answer, Message
+from benchmarks.attack.rpc import ask_alone
+from benchmarks.attack.service import LENGTH, Service
 
 CALM_A_SECOND, ATTACKS_A_SECOND = 20, 4
 PATIENCE = 20.0  # seconds, after which a request counts as lost
@@ -33,44 +35,44 @@ class Calm:
         return float(np.percentile(self.seconds, percent)) if self.seconds else float("nan")
 
 
-async def warm_up(port: int, rounds: int = 5) -> None:
+async def warm_up(service: Service, rounds: int = 5) -> None:
     """All kinds of honest requests, `rounds` times, so that every process has grown to its usual size."""
     for kind in [*honest_kinds(), *tensor_kinds()] * rounds:
         with suppress(*CUT_OFF):
-            await asyncio.wait_for(ask(port, kind.wire), PATIENCE)
+            await asyncio.wait_for(ask(service, kind.wire), PATIENCE)
 
 
-async def beside(port: int, attacks: Sequence[bytes], seconds: float) -> Calm:
+async def beside(service: Service, attacks: Sequence[bytes], seconds: float) -> Calm:
     """The calm caller for `seconds`, beside attacks if there are any."""
     calm = Calm()
-    attacker = asyncio.create_task(_attack(port, attacks))
-    await asyncio.gather(*_all_calm(port, calm, seconds))
+    attacker = asyncio.create_task(_attack(service, attacks))
+    await asyncio.gather(*_all_calm(service, calm, seconds))
     attacker.cancel()
     await asyncio.gather(attacker, return_exceptions=True)
     return calm
 
 
-async def _attack(port: int, attacks: Sequence[bytes]) -> None:
+async def _attack(service: Service, attacks: Sequence[bytes]) -> None:
     """Until cancelled, and then all that is under way is too."""
     async with asyncio.TaskGroup() as group:
         room = asyncio.Semaphore(MOST_OPEN)
         for wire in cycle(attacks):
             await asyncio.sleep(1 / ATTACKS_A_SECOND)
             await room.acquire()
-            group.create_task(_send(port, wire)).add_done_callback(lambda _: room.release())
+            group.create_task(_send(service, wire)).add_done_callback(lambda _: room.release())
 
 
-def _all_calm(port: int, calm: Calm, seconds: float) -> Iterator[asyncio.Task[None]]:
+def _all_calm(service: Service, calm: Calm, seconds: float) -> Iterator[asyncio.Task[None]]:
     started, turn = perf_counter(), cycle(drawings_and_frames())
     for number in range(int(seconds * CALM_A_SECOND)):
         request, digit = next(turn)
-        yield asyncio.create_task(_calm(port, request.wire(), digit, started + number / CALM_A_SECOND, calm))
+        yield asyncio.create_task(_calm(service, request.wire(), digit, started + number / CALM_A_SECOND, calm))
 
 
-async def _calm(port: int, wire: bytes, digit: int, due: float, calm: Calm) -> None:
+async def _calm(service: Service, wire: bytes, digit: int, due: float, calm: Calm) -> None:
     await asyncio.sleep(due - perf_counter())
     try:
-        answer = await asyncio.wait_for(ask(port, wire), PATIENCE)
+        answer = await asyncio.wait_for(ask(service, wire), PATIENCE)
     except CUT_OFF as error:
         calm.lost.append(type(error).__name__)
         return
@@ -81,13 +83,19 @@ async def _calm(port: int, wire: bytes, digit: int, due: float, calm: Calm) -> N
         calm.lost.append(f"status {answer.status}" if answer.status != 200 else "a wrong digit")
 
 
-async def _send(port: int, wire: bytes) -> None:
+async def _send(service: Service, wire: bytes) -> None:
     with suppress(*CUT_OFF):
-        await asyncio.wait_for(ask(port, wire), 3 * PATIENCE)
+        await asyncio.wait_for(ask(service, wire), 3 * PATIENCE)
 
 
-async def ask(port: int, wire: bytes) -> Answer:
+async def ask(service: Service, wire: bytes) -> Answer:
     """Over a connection of its own. Raises one of CUT_OFF."""
+    if isinstance(wire, Message):
+        return await ask_alone(service.grpc_port, wire)
+    return await _ask_over_http(service.port, wire)
+
+
+async def _ask_over_http(port: int, wire: bytes) -> Answer:
     connection = socket.socket()
     connection.setblocking(False)
     loop = asyncio.get_running_loop()

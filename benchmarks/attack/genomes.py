@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.attack import containers, pictures, tensor_genomes, tensors, wrappings
-from benchmarks.attack.service import Request
+from benchmarks.attack.request import Request
 
 MOST_BYTES = 64 * 1024  # of a body: the search is for small ones
 MOST_PIXELS, MOST_UNPACKED = 40_000_000, 4_000_000  # that the search itself draws, and packs
@@ -93,7 +93,7 @@ class Genome:
                 made = tensor_genomes.request_of(self, self._images() if self.kind == "pictures" else [])
                 return self._cut(made)
             media_type, body = self._body()
-        except (OSError, ValueError, KeyError, SystemError):  # Pillow's, of what a format does not know
+        except (OSError, ValueError, KeyError, TypeError, SystemError):  # Pillow's, of what a format does not know
             return None
         return self._cut(Request("POST", self._target(), self._headers(media_type), body))
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.tasks.digits import strokes
-from benchmarks.attack import wrappings
+from benchmarks.attack import rpc, wrappings
 from benchmarks.attack.containers import saved
 from benchmarks.attack.foreign import LINES, TEXTS, foreign_models
 from benchmarks.attack.named import BATCH, ZIP
-from benchmarks.attack.service import Request
+from benchmarks.attack.request import Request
 from benchmarks.attack.tensors import in_bytes, infer, strings, tensor
 from benchmarks.servers import ROOT
 
@@ -114,13 +114,16 @@ def _values(name: str, rows: int, width: int, random: np.random.Generator) -> ND
 
 
 def _asked(name: str, values: NDArray[Any]) -> list[Request]:
-    """In bytes and in JSON, for answers in bytes."""
+    """In bytes and in JSON, for answers in bytes; and over gRPC."""
     datatype = "BYTES" if name == TEXTS else "FP32"
     data = strings([one.encode() for one in values.ravel()]) if name == TEXTS else values.tobytes()
     said = tensor("x", datatype, list(values.shape), data=values.ravel().tolist())
     wanted = {"binary_data_output": True}
+    as_bytes = {"inputs": [in_bytes("x", datatype, list(values.shape), len(data))], "parameters": wanted}
     return [
-        infer(name, {"inputs": [in_bytes("x", datatype, list(values.shape), len(data))], "parameters": wanted}, data),
+        infer(name, as_bytes, data),
+        rpc.infer(name, as_bytes, data),
+        rpc.infer(name, {"inputs": [said]}),
         infer(name, {"inputs": [said], "parameters": wanted}),
     ]
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks.attack import containers, named_tensors, pictures, wrappings
 from benchmarks.attack.genomes import Genome
-from benchmarks.attack.service import Request
+from benchmarks.attack.request import Request
 
 JSON, ZIP = "application/json", "application/zip"
 BATCH = "/v1/predict/batch"
@@ -66,6 +66,7 @@ ATTACKS: dict[str, Callable[[], Request]] = {
     "a TIFF of 60,000 strips": lambda: _post("/v1/predict", "image/tiff", containers.strips(100, 60_000)),
     "?include=seen on 200 drawings": lambda: _post(f"{BATCH}?include=seen", ZIP, drawings(200)),
     **named_tensors.attacks(dots(316)),
+    **named_tensors.calls(dots(316)),
 }
 
 # What the search itself found there first, each the dearest of its niche: where a short search begins.

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.attack import rpc
 from benchmarks.attack.foreign import CENTRED, DOUBLED, LINES, TEXTS
-from benchmarks.attack.service import Request
-from benchmarks.attack.tensors import in_bytes, infer, json_of, strings, tensor
+from benchmarks.attack.request import RPC, Request
+from benchmarks.attack.tensors import in_bytes, infer, json_of, packed, strings, tensor
 
 LARGEST = 2**31 - 1  # of an axis
 MEGABYTE = 1_000_000
@@ -50,6 +51,41 @@ def lines(width: int, count: int = 1) -> Request:
     document = {"inputs": [in_bytes("x", "FP32", [count, 3, 48, width], len(data))]}
     document["parameters"] = {"binary_data_output": True}  # type: ignore[assignment]  # lists before
     return infer(LINES, document, data)
+
+
+def zeros_by_grpc(count: int, coding: str = "") -> Request:
+    data = bytes(4 * count)
+    return rpc.infer(DOUBLED, {"inputs": [in_bytes("x", "FP32", [1, count], len(data))]}, data, coding)
+
+
+def ones(count: int, coding: str = "") -> Request:
+    """As contents, over gRPC."""
+    return rpc.infer(DOUBLED, {"inputs": [tensor("x", "FP32", [1, count], data=[1] * count)]}, coding=coding)
+
+
+def pictures_by_grpc(picture: bytes, count: int, coding: str = "") -> Request:
+    data = strings([picture] * count)
+    return rpc.infer("digits", {"inputs": [in_bytes("image", "BYTES", [count], len(data))]}, data, coding)
+
+
+def calls(dots: bytes) -> dict[str, Callable[[], Request]]:
+    """Over gRPC."""
+    return {
+        "gRPC: 2.8 MB of zeros": lambda: zeros_by_grpc(700_000),
+        "gRPC: gzip of 2.8 MB of zeros": lambda: zeros_by_grpc(700_000, "gzip"),
+        "gRPC: 900,000 numbers as contents": lambda: ones(900_000),
+        "gRPC: gzip of 900,000 numbers as contents": lambda: ones(900_000, "gzip"),
+        "gRPC: a million texts": lambda: rpc.infer(
+            TEXTS, {"inputs": [tensor("x", "BYTES", [1, MEGABYTE], data=[""] * MEGABYTE)]}
+        ),
+        "gRPC: 2 million inputs of nothing": lambda: Request(RPC, rpc.INFER, {}, b"\x2a\x00" * 2 * MEGABYTE),
+        "gRPC: gzip of 2 million inputs of nothing": lambda: Request(
+            RPC, rpc.INFER, {}, packed(b"\x2a\x00" * 2 * MEGABYTE, "gzip")
+        ),
+        "gRPC: 400 dots": lambda: pictures_by_grpc(dots, 400),
+        "gRPC: gzip of 400 dots": lambda: pictures_by_grpc(dots, 400, "gzip"),
+        "gRPC: a message of 5 MB": lambda: Request(RPC, rpc.INFER, {}, bytes(5 * MEGABYTE)),
+    }
 
 
 def attacks(dots: bytes) -> dict[str, Callable[[], Request]]:

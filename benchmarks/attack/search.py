@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.attack.genomes import Genome, any_genome, crossed, mutated
-from benchmarks.attack.service import Request, Service
+from benchmarks.attack.request import Request
+from benchmarks.attack.service import Service
 
 SECONDS_A_KB, SECONDS_A_REQUEST = 0.05, 1.0  # the goals
 LEAST_SECONDS = 0.005  # for which a request may take, however small its body is

@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
+from benchmarks.attack import rpc
 from benchmarks.attack.foreign import all_models
+from benchmarks.attack.request import CUT_OFF, Answer, Message, Request
 from benchmarks.attack.tree import Tree, settled_seconds
 from benchmarks.servers import ROOT, NoServer, free_port
 
@@ -20,48 +21,28 @@ READY_WITHIN, ENDED_WITHIN = 60.0, 45.0  # seconds
 ANSWERED_WITHIN = 60.0
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 STALL = re.compile(r"^digitserve_event_loop_longest_lag_seconds(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
-CUT_OFF = 0  # in place of a status
-
-
-class Request(NamedTuple):
-    """One request, as a caller makes it up."""
-
-    method: str
-    target: str  # path and query
-    headers: dict[str, str]
-    body: bytes
-
-    def wire(self) -> bytes:
-        lines = [f"{self.method} {self.target} HTTP/1.1", "Host: 127.0.0.1"]
-        lines += [f"{name}: {value}" for name, value in self.headers.items()]
-        if self.method not in ("GET", "HEAD"):
-            lines.append(f"Content-Length: {len(self.body)}")
-        return "\r\n".join([*lines, "", ""]).encode("latin-1") + self.body
-
-
-class Answer(NamedTuple):
-    """What came back; status 0 where the connection was cut off, or nothing came in time."""
-
-    status: int
-    head: bytes = b""
-    body: bytes = b""
 
 
 class Service:
-    """A running service, and one connection to it, opened anew whenever it is lost."""
+    """A running service, and a connection to it over each transport, opened anew whenever it is lost."""
 
-    def __init__(self, port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    def __init__(self, port: int, grpc_port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
         self.port = port
+        self.grpc_port = grpc_port
         self.log = log
         self.process = process
         self.tree = Tree(process.pid)
         self._socket: socket.socket | None = None
+        self._channel = rpc.open_channel(grpc_port)
 
     def ask(self, request: Request, within: float = ANSWERED_WITHIN) -> Answer:
+        sent = request.wire()
+        if isinstance(sent, Message):
+            return self._call(sent, within)
         if self._socket is not None and select.select([self._socket], [], [], 0)[0]:
             self.hang_up()  # the service has closed it meanwhile
         try:
-            return self._exchange(request, within)
+            return self._exchange(sent, within)
         except OSError:
             self.hang_up()
             return Answer(CUT_OFF)
@@ -84,18 +65,28 @@ class Service:
         found = STALL.search(self.text("/metrics"))
         return float(found[1]) if found else float("nan")
 
+    def close(self) -> None:
+        self.hang_up()
+        self._channel.close()
+
     def hang_up(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
-    def _exchange(self, request: Request, within: float) -> Answer:
+    def _call(self, sent: Message, within: float) -> Answer:
+        try:
+            return rpc.ask(self._channel, sent, within)
+        except OSError:
+            return Answer(CUT_OFF)
+
+    def _exchange(self, sent: bytes, within: float) -> Answer:
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self.port))
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.settimeout(within)
         with suppress(ConnectionError):  # refused before all of it was sent: the reason can be read
-            self._socket.sendall(request.wire())
+            self._socket.sendall(sent)
         received = bytearray()
         while (end := received.find(b"\r\n\r\n")) < 0:
             received += self._more()
@@ -118,34 +109,33 @@ class Service:
 def running(log: Path, core: int | None = None, workers: int = 1, **settings: str) -> Iterator[Service]:
     """The service, with foreign models too, whose log goes to a file. Raises NoServer where it does not start."""
     with all_models() as models:
-        process, port = _started(models, log, core, workers, settings)
-        service = Service(port, process, log)
+        port, grpc_port = free_port(), free_port()
+        process = _started(models, port, grpc_port, log, core, workers, settings)
+        service = Service(port, grpc_port, process, log)
         try:
             _wait_until_ready(service)
             yield service
         finally:
-            service.hang_up()
+            service.close()
             _end(process)
 
 
 def _started(
-    models: Path, log: Path, core: int | None, workers: int, settings: dict[str, str]
-) -> "tuple[subprocess.Popen[bytes], int]":
-    """And its port."""
-    port = free_port()
+    models: Path, port: int, grpc_port: int, log: Path, core: int | None, workers: int, settings: dict[str, str]
+) -> "subprocess.Popen[bytes]":
     pin = ["taskset", "-c", str(core)] if core is not None else []
-    command = [sys.executable, "-m", "app", "serve", "--models", str(models), "--port", str(port)]
+    ports = ["--port", str(port), "--grpc-port", str(grpc_port)]
+    command = [sys.executable, "-m", "app", "serve", "--models", str(models), *ports]
     quiet = {"DIGITSERVE_LOG_LEVEL": "warning", "DIGITSERVE_DRAIN_SECONDS": "0"}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [*pin, *command, "--workers", str(workers)],
             env=os.environ | quiet | settings,
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=file,
         )
-    return process, port
 
 
 def _wait_until_ready(service: Service) -> None:

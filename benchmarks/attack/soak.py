@@ -20,7 +20,8 @@ from benchmarks.attack.calm import CUT_OFF, PATIENCE, ask, warm_up
 from benchmarks.attack.genomes import Genome
 from benchmarks.attack.honest import Kind, honest_kinds, tensor_kinds
 from benchmarks.attack.named import BATCH
-from benchmarks.attack.service import Answer, Request, Service, running
+from benchmarks.attack.request import Answer, Message, Request
+from benchmarks.attack.service import Service, running
 from benchmarks.attack.tree import PROC, settled_seconds
 
 HONEST_A_SECOND, ATTACKS_A_SECOND, FAULT_EVERY = 20, 4, 5.0
@@ -69,14 +70,14 @@ class Soak:
     async def _honest(self, kind: Kind) -> None:
         began = time.monotonic()
         try:
-            answer = await asyncio.wait_for(ask(self.service.port, kind.wire), 3 * PATIENCE)
+            answer = await asyncio.wait_for(ask(self.service, kind.wire), 3 * PATIENCE)
         except CUT_OFF as error:
             if began > self.disturbed_until:
                 self.wrong.append(f"an honest request was cut off, and no worker had been killed: {error!r}")
             self.cut_off += 1
             return
         self.answered[answer.status] += 1
-        line = kind.wire.partition(b"\r\n")[0].decode()
+        line = "a call" if isinstance(kind.wire, Message) else kind.wire.partition(b"\r\n")[0].decode()
         if answer.status not in ALLOWED:
             self.wrong.append(f"{line} was answered {answer.status}: {answer.body[:200]!r}")
         elif answer.status == 200 and not kind.is_right(answer.body):
@@ -85,7 +86,7 @@ class Soak:
 
     async def _attack(self, wire: bytes) -> None:
         with suppress(*CUT_OFF):
-            answer = await asyncio.wait_for(ask(self.service.port, wire), 3 * PATIENCE)
+            answer = await asyncio.wait_for(ask(self.service, wire), 3 * PATIENCE)
             self.attacked[answer.status] += 1
             if answer.status in OURS:
                 self.wrong.append(f"an attack was answered {answer.status}: {wire[:300]!r}")
@@ -155,14 +156,14 @@ def soak(log: Path, seconds: float, corpus: Sequence[Genome], seed: int, say: Ca
     small = [make() for name, make in named.ATTACKS.items() if "MiB" not in name]
     found = [request for genome in corpus if (request := genome.request()) is not None]
     with running(log, workers=2) as service:
-        asyncio.run(warm_up(service.port))
+        asyncio.run(warm_up(service))
         settled_seconds(service.tree)
         memory, descriptors = service.tree.pss(), service.tree.descriptors()
         busy = Soak(service, [one.wire() for one in [*small, *found]], random.Random(seed))
         asyncio.run(busy.run(seconds))
         say(f"honest {dict(busy.answered)}, cut off {busy.cut_off}; attacks {dict(busy.attacked)}; {dict(busy.faults)}")
         time.sleep(QUIET_SECONDS)
-        asyncio.run(warm_up(service.port))
+        asyncio.run(warm_up(service))
         now, opened = service.tree.pss(), service.tree.descriptors()
         say(f"memory {memory / 1e6:.0f} -> {now / 1e6:.0f} MB, descriptors {descriptors} -> {opened}")
         wrong = list(dict.fromkeys(busy.wrong))

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from benchmarks.attack import calm, connections, search
 from benchmarks.attack.genomes import Genome
 from benchmarks.attack.named import ATTACKS
-from benchmarks.attack.service import Request, Service, running
+from benchmarks.attack.request import Request
+from benchmarks.attack.service import Service, running
 from benchmarks.attack.tree import settled_seconds
 from benchmarks.servers import cores
 
@@ -67,7 +68,7 @@ def measure(log: Path, seconds: float, corpus: Sequence[Genome], say: Say) -> st
 
 
 def _rows(service: Service, seconds: float, found: Sequence[Request], say: Say) -> Iterator[Row]:
-    asyncio.run(calm.warm_up(service.port))
+    asyncio.run(calm.warm_up(service))
     yield _said(_row(service, "none: the calm caller alone", [], 2 * seconds), say)
     for name, make in ATTACKS.items():
         yield _said(_row(service, name, [make()], seconds), say)
@@ -81,7 +82,7 @@ def _row(service: Service, name: str, attacks: Sequence[Request], seconds: float
     if len(attacks) == 1:
         cost, size = min(service.cost(attacks[0], COST_WITHIN)[0] for _ in range(3)), len(attacks[0].body)
     lags = _lags(service)
-    calmly = asyncio.run(calm.beside(service.port, [one.wire() for one in attacks], seconds))
+    calmly = asyncio.run(calm.beside(service, [one.wire() for one in attacks], seconds))
     settled_seconds(service.tree, A_MINUTE)
     stall = _longest(lags, _lags(service))
     p50, p95, most = (calmly.percentile(percent) for percent in (50, 95, 100))
@@ -122,11 +123,11 @@ def _connections(service: Service, say: Say) -> Iterator[tuple[str, str, str]]:
 
 def _memory(service: Service, seconds: float, found: Sequence[Request], say: Say) -> Memory:
     """Under all attacks in turn, with two workers, as compose has it."""
-    asyncio.run(calm.warm_up(service.port))
+    asyncio.run(calm.warm_up(service))
     settled_seconds(service.tree)
     attacks = [make().wire() for make in ATTACKS.values()] + [one.wire() for one in found[:FOUND_TOO]]
     with service.tree.peak() as peak:
-        asyncio.run(calm.beside(service.port, attacks, max(4 * seconds, len(attacks) / calm.ATTACKS_A_SECOND)))
+        asyncio.run(calm.beside(service, attacks, max(4 * seconds, len(attacks) / calm.ATTACKS_A_SECOND)))
     time.sleep(A_MINUTE)
     memory = Memory(peak.start, peak.bytes, service.tree.pss())
     say(f"memory: {memory}")

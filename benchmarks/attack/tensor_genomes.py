@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.attack import wrappings
+from benchmarks.attack import rpc, wrappings
 from benchmarks.attack.foreign import CENTRED, DOUBLED, LINES, TEXTS
-from benchmarks.attack.service import Request
+from benchmarks.attack.request import Request
 from benchmarks.attack.tensors import SIZE_OF, in_bytes, infer, strings, tensor
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 DIGITS = "digits"
 MODELS = DOUBLED, CENTRED, TEXTS, LINES, DIGITS
-ROUTES = tuple(f"/v2/models/{model}/infer" for model in MODELS)
+OVER_GRPC = "gRPC "
+ROUTES = *(f"/v2/models/{model}/infer" for model in MODELS), *(f"{OVER_GRPC}{model}" for model in MODELS)
 KINDS = "tensor", "tensor in JSON", "texts", "pictures", "many tensors"
 DATATYPES = tuple(SIZE_OF)
 SHAPES = "rows", "one row", "many axes", "nothing", "rows of nothing", "the model's"
@@ -25,16 +26,41 @@ MOST_UNPACKED = 12_000_000  # bytes that the search itself packs
 
 def request_of(genome: "Genome", pictures: list[bytes]) -> Request:
     """`pictures` are what a genome of pictures holds. Raises ValueError where it would be too large."""
+    if genome.route.startswith(OVER_GRPC):
+        return _call_of(genome, genome.route.removeprefix(OVER_GRPC), pictures)
     model = genome.route.split("/")[3]
-    name = "image" if model == DIGITS else "x"
+    name = _input_of(model)
     document, data = _document(genome, model, name, pictures)
-    output = "probabilities" if model == DIGITS else "y"
-    wanted: dict[str, Any] = {"name": output, "parameters": {"binary_data": genome.as_bytes}}
-    if genome.classes:
-        wanted["parameters"]["classification"] = genome.classes
-    document = document[:-1] + b',"outputs":' + json.dumps([wanted] * genome.wanted).encode() + b"}"
+    document = document[:-1] + b',"outputs":' + json.dumps(_wanted(genome, model)).encode() + b"}"
     made = infer(model, document, data, coding=genome.coding)
     return made._replace(headers=made.headers | ({"Accept-Encoding": "gzip"} if genome.accept else {}))
+
+
+def _call_of(genome: "Genome", model: str, pictures: list[bytes]) -> Request:
+    """The same over gRPC. Raises ValueError, TypeError."""
+    if genome.kind == "tensor in JSON":  # there as contents
+        shape = _shape(genome, model) if genome.seed % 3 else [1, genome.pieces]
+        values = ["a"] if genome.datatype == "BYTES" else [genome.seed % 2]
+        if math.prod(shape) > MOST_UNPACKED:
+            raise ValueError("too much to pack")
+        document = {"inputs": [tensor(_input_of(model), genome.datatype, shape, data=values * math.prod(shape))]}
+        data = b""
+    else:
+        text, data = _document(genome, model, _input_of(model), pictures)
+        document = json.loads(text)
+    return rpc.infer(model, {**document, "outputs": _wanted(genome, model)}, data, genome.coding)
+
+
+def _input_of(model: str) -> str:
+    return "image" if model == DIGITS else "x"
+
+
+def _wanted(genome: "Genome", model: str) -> list[dict[str, Any]]:
+    output = "probabilities" if model == DIGITS else "y"
+    parameters: dict[str, Any] = {"binary_data": genome.as_bytes}
+    if genome.classes:
+        parameters["classification"] = genome.classes
+    return [{"name": output, "parameters": parameters}] * genome.wanted
 
 
 def _document(genome: "Genome", model: str, name: str, pictures: list[bytes]) -> tuple[bytes, bytes]:

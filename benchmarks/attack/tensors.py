@@ -5,7 +5,7 @@ import struct
 import zlib
 from typing import Any
 
-from benchmarks.attack.service import Request
+from benchmarks.attack.request import Request
 
 SIZE_OF = {"BOOL": 1, "UINT8": 1, "INT8": 1, "FP16": 2, "INT32": 4, "FP32": 4, "INT64": 8, "FP64": 8}
 CODINGS = ("", "gzip", "deflate", "members", "not packed")

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.attack.foreign import all_models
 from benchmarks.attack.named_tensors import zeros
-from benchmarks.attack.service import Request
+from benchmarks.attack.request import Request
 from benchmarks.attack.tensors import json_of
 from tests.conftest import serving
 

@@ -16,7 +16,7 @@ from app.inference.datatypes import BY_NAME
 from app.serving.tensors import InferenceRequest, Output
 from benchmarks.attack.foreign import all_models
 from benchmarks.attack.named_tensors import LARGEST, attacks, frames, pictures, texts, zeros
-from benchmarks.attack.service import Request
+from benchmarks.attack.request import Request
 from benchmarks.attack.tensors import infer, json_of, tensor
 from tests import models
 from tests.conftest import serving

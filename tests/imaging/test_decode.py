@@ -148,6 +148,14 @@ def test_damaged_files_are_read_or_refused(kind: str, seed: int) -> None:
     assert pixels.size > 0
 
 
+def test_a_jpeg_without_samples_is_refused() -> None:
+    data = bytearray(encoded(RAMP.astype(np.uint8), "JPEG"))
+    components = data.index(b"\xff\xc0") + 9
+    data[components + 2] = 0  # of its one component: samples across and down
+    with pytest.raises(Undecodable):
+        decode(open_image(bytes(data), max_pixels=MANY))
+
+
 @given(st.binary(max_size=400))
 def test_noise_is_refused(data: bytes) -> None:
     with pytest.raises(Undecodable):

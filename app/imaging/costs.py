@@ -119,8 +119,8 @@ def _samples(image: Image.Image) -> float:
     if image.mode == "1":
         return 0.125
     if image.format in JPEGS:  # which have fewer colours than pixels, mostly
-        layers = [across * down for _, across, down, _ in getattr(image, "layer", ())]
-        return float(sum(layers)) / max([1, *layers])  # a file may say 0, and is refused later
+        layers: list[int] = [across * down for _, across, down, _ in getattr(image, "layer", ())]
+        return sum(layers) / max([1, *layers])  # a file may say 0, and is refused later
     wide = image.mode in {"I", "F"} or any("16" in str(tile[3]) for tile in getattr(image, "tile", ())[:1])
     return (2 if wide else 1) * len(image.getbands())
 

@@ -1,5 +1,6 @@
-"""Fetches MNIST from public mirrors, whole and checked or not at all."""
+"""Fetches data from public mirrors, whole and checked or not at all."""
 
+import gzip
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,21 @@ def download(folder: Path, digests: Mapping[str, str], mirrors: Sequence[str] = 
         for name, sha256 in digests.items():
             if not any((folder / file).is_file() for file in (name, f"{name}.gz")):
                 _write_atomically(folder / f"{name}.gz", _fetch(client, mirrors, name, sha256))
+
+
+def join(path: Path, parts: Sequence[str], sha256: str) -> None:
+    """Write what lies at these addresses, one after the other, as one .gz file.
+
+    Raises DataError where it cannot be had, or its SHA-256 is another than expected.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with httpx.Client(timeout=30, follow_redirects=True) as client:
+            content = b"".join(_stream(client, part) for part in parts)
+    except httpx.HTTPError as error:
+        raise DataError(f"{path.name} could not be downloaded: {error}; fetch it by hand into {path.parent}") from error
+    idx.check_digest(content, sha256, path.name)
+    _write_atomically(path, gzip.compress(content))
 
 
 def _fetch(client: httpx.Client, mirrors: Sequence[str], name: str, sha256: str) -> bytes:

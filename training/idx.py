@@ -41,9 +41,9 @@ def read(source: Path, name: str, sha256: str) -> Bytes:
 
 
 def check_digest(encoded: bytes, sha256: str, origin: object) -> None:
-    """Raises DataError where the SHA-256 of uncompressed IDX bytes is another than expected."""
+    """Raises DataError where the SHA-256 of uncompressed bytes is another than expected."""
     if (actual := hashlib.sha256(encoded).hexdigest()) != sha256:
-        raise DataError(f"{origin}: SHA-256 of the uncompressed IDX is {actual}, expected {sha256}")
+        raise DataError(f"{origin}: SHA-256 of what it holds, uncompressed, is {actual}, expected {sha256}")
 
 
 def decode(encoded: bytes, origin: object) -> Bytes:

@@ -16,6 +16,8 @@ from training import run as runs
 from training.architectures import ARCHITECTURES, FRAME, Architecture
 from training.data import Mnist
 from training.errors import BadOption, TrainingError
+from training.hands import digits as hands
+from training.mixture import is_of_others, mixture, sha256_of
 from training.pareto import Candidate
 from training.recipe import Recipe
 from training.run import Record, Run
@@ -50,8 +52,9 @@ def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, fold
     teacher = load_teacher(recipe, len(mnist.validation.labels))
 
     def fitted() -> Fitted:
-        parts = {"training": mnist.train, "validation": mnist.validation}
-        return Fitted(*fit(chosen, recipe, **parts, seed=seed, teacher=teacher))
+        parts = {"training": mixture(mnist.train, recipe, seed), "validation": mnist.validation}
+        network, history = fit(chosen, recipe, **parts, seed=seed, teacher=teacher)
+        return Fitted(network, history, {"hands": _right(network)} if is_of_others(recipe) else {})
 
     told = recipe.model_dump(mode="json")
     if recipe.teacher is not None:
@@ -60,7 +63,7 @@ def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, fold
 
 
 def _member(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, folder: Path) -> Run:
-    told, origin = recipe.model_dump(mode="json"), _origin(mnist, seed)
+    told, origin = recipe.model_dump(mode="json"), _origin(mnist, told, seed)
     is_known = provenance.is_clean(origin["git_commit"])  # else the code may have changed meanwhile
     for run in runs.under(folder) if is_known else ():
         same = run.record.training.model_dump(include=set(origin)) == origin
@@ -117,7 +120,7 @@ def leave_run(
 ) -> Run:
     """Let `fitted` train, and leave a run folder under `folder`."""
     made = runs.make_folder(folder, name)  # before the hours of training, not after them
-    origin, start = _origin(mnist, seed), time.monotonic()
+    origin, start = _origin(mnist, recipe, seed), time.monotonic()
     network, history, details = fitted()
     record = Record(
         architecture=name,
@@ -129,10 +132,10 @@ def leave_run(
     return _keep(made, record, network, mnist)
 
 
-def _origin(mnist: Mnist, seed: int) -> dict[str, Any]:
+def _origin(mnist: Mnist, recipe: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """What two trainings by one recipe must share to end alike."""
     return {
-        "data_sha256": dict(mnist.sha256),
+        "data_sha256": {**mnist.sha256, **sha256_of(recipe)},
         "split": mnist.split,
         "seed": seed,
         "git_commit": provenance.git_commit(),
@@ -167,6 +170,14 @@ def _keep(folder: Path, record: Record, network: keras.Model, mnist: Mnist) -> R
     run = runs.create(folder, record)  # last: what is broken off before leaves no run
     run.keep_answers("validation", calibrate.scores(scores))
     return run
+
+
+def _right(network: keras.Model) -> dict[str, float]:
+    """Part of the digits of other hands to choose by that are read right, by source."""
+    return {
+        source: float((logits(network, digits.images).argmax(axis=1) == digits.labels).mean())
+        for source, digits in hands.validation().items()
+    }
 
 
 def _part(run: Run, name: str) -> keras.Model:

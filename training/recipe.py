@@ -60,6 +60,15 @@ class Recipe(Augmentation):
         None, ge=1, description="Stop after so many epochs without a lower validation loss, and go back to the lowest."
     )
 
+    scans: float = Field(
+        0, ge=0, le=4, description="Scanned digits of other hands than MNIST's to train on, as part of MNIST's."
+    )
+    pens: float = Field(
+        0, ge=0, le=4, description="Digits drawn along pens' trajectories of other hands, as part of MNIST's."
+    )
+    strokes: float = Field(
+        0, ge=0, le=4, description="Digits that the project's own generator writes, as part of MNIST's."
+    )
     non_digits: float = Field(
         0, ge=0, le=1, description="Letters, scribbles, textures and the like to train on, as part of the digits."
     )

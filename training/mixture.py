@@ -1,0 +1,46 @@
+"""What a network learns its digits from: MNIST's, and those of other hands, in the shares that a recipe says."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from training.data import Digits
+from training.hands import digits as hands
+from training.hands import generator, sources
+from training.recipe import Recipe
+
+BESIDE = 0.15  # part of the drawn trajectories with something left beside them
+
+
+def mixture(mnist: Digits, recipe: Recipe, seed: int) -> Digits:
+    """All of MNIST's training digits, and others. Raises DataError where other hands are wanted and cannot be had."""
+    parts = [mnist, *_others(len(mnist.labels), recipe, seed)]
+    return Digits(np.concatenate([one.images for one in parts]), np.concatenate([one.labels for one in parts]))
+
+
+def sha256_of(recipe: Mapping[str, Any]) -> dict[str, str]:
+    """Of the files that a mixture is read from, besides MNIST's; of a recipe's fields."""
+    read = [sources.SWISS] * bool(recipe.get("scans")) + [sources.PENDIGITS] * bool(recipe.get("pens"))
+    return {one.file: one.sha256 for one in read}
+
+
+def is_of_others(recipe: Recipe) -> bool:
+    """Whether digits of other hands are trained on."""
+    return bool(recipe.scans or recipe.pens or recipe.strokes)
+
+
+def _others(count: int, recipe: Recipe, seed: int) -> Iterator[Digits]:
+    if recipe.scans:
+        yield _as_many(hands.scans(), round(recipe.scans * count), seed)
+    if recipe.pens:
+        yield hands.drawn(hands.trajectories(), round(recipe.pens * count), seed, beside=BESIDE)
+    if recipe.strokes:
+        yield generator.draw(round(recipe.strokes * count), seed)
+
+
+def _as_many(known: Digits, count: int, seed: int) -> Digits:
+    """Each as often as any other to within one."""
+    random = np.random.default_rng(seed)
+    rounds = [random.permutation(len(known.labels)) for _ in range(-(-count // len(known.labels)))]
+    return known.take(np.concatenate(rounds)[:count])

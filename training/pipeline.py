@@ -63,7 +63,8 @@ def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, fold
 
 
 def _member(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, folder: Path) -> Run:
-    told, origin = recipe.model_dump(mode="json"), _origin(mnist, told, seed)
+    told = recipe.model_dump(mode="json")
+    origin = _origin(mnist, told, seed)
     is_known = provenance.is_clean(origin["git_commit"])  # else the code may have changed meanwhile
     for run in runs.under(folder) if is_known else ():
         same = run.record.training.model_dump(include=set(origin)) == origin

@@ -21,10 +21,12 @@ def libraries() -> dict[str, str]:
 
 
 def git_commit(folder: Path = Path(__file__).parent) -> str | None:
-    """The commit of this code, with `-dirty` where tracked files differ from it; None outside a repository."""
+    """The commit of this code, with `-dirty` where tracked files differ from it; outside a repository, as where it was
+    copied to a machine of another kind, what DIGITSERVE_COMMIT says, else None.
+    """
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     dirty = commit and _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return f"{commit}{DIRTY}" if dirty else commit
+    return f"{commit}{DIRTY}" if dirty else commit or os.environ.get("DIGITSERVE_COMMIT")
 
 
 def is_clean(commit: str | None) -> bool:

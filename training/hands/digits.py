@@ -17,7 +17,7 @@ from training.hands.trajectories import Trajectory, read_pendigits, read_ujipenc
 
 HELD_OUT_SWISS = frozenset({"0003_CH3M", "0008_CH3F", "0011_CH2F", "0016_CH3F", "0020_CH4M"})
 """Writers to choose by, named before any of their digits was looked at: two men and three women of three age groups."""
-SEED = 0  # of the pens by which trajectories are drawn to choose by
+SEED = 0  # of the pens by which trajectories to choose by are drawn
 MAX_PIXELS = 1_000_000
 CHUNK = 256  # pictures in one go of a process
 
@@ -38,8 +38,8 @@ def validation(where: Path | None = None) -> dict[str, Digits]:
     spanish = read_ujipenchars(sources.read(sources.UJI, where).decode())
     return {
         "swiss": _swiss(where, held_out=True),
-        "pendigits": drawn(turkish, len(turkish), SEED),
-        "uji": drawn(spanish, len(spanish), SEED),
+        "pendigits": _as_written(turkish),
+        "uji": _as_written(spanish),
     }
 
 
@@ -65,9 +65,21 @@ def drawn(trajectories: list[Trajectory], count: int, seed: int, *, beside: floa
     )
 
 
+def _as_written(trajectories: list[Trajectory]) -> Digits:
+    """Each once, unvaried, by a usual pen, uint8 [N, 28, 28]."""
+    random = np.random.default_rng(SEED)
+    frames = [pens.draw(one.strokes, pens.usual_pen(random), random) for one in trajectories]
+    return Digits(np.stack(frames), np.array([one.digit for one in trajectories], np.int64))
+
+
 def _draw(trajectories: list[Trajectory], seed: tuple[int, int], beside: float) -> Frames:
     random = np.random.default_rng(seed)
-    return np.stack([pens.draw(pens.varied(one.strokes, random), random, beside=beside) for one in trajectories])
+    return np.stack(
+        [
+            pens.draw(pens.varied(one.strokes, random), pens.any_pen(random), random, beside=beside)
+            for one in trajectories
+        ]
+    )
 
 
 def _swiss(where: Path | None, *, held_out: bool) -> Digits:

@@ -63,7 +63,7 @@ def _draw(digits: Labels, seed: tuple[int, int]) -> Frames:
 
 def draw_style(style: Style, random: Random) -> Frames:
     """One digit of a style, uint8 [28, 28]."""
-    return pens.draw(pens.varied(write(style, random), random), random, beside=BESIDE)
+    return pens.draw(pens.varied(write(style, random), random), pens.any_pen(random), random, beside=BESIDE)
 
 
 def write(style: Style, random: Random) -> list[Stroke]:

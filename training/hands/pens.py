@@ -51,9 +51,13 @@ def any_pen(random: Random) -> Pen:
     )
 
 
-def draw(strokes: list[Stroke], random: Random, *, beside: float = 0.0) -> Frames:
+def usual_pen(random: Random) -> Pen:
+    """A round one, of a width that most people write with."""
+    return Pen(random.uniform(4, 8), pressure=0, nib=0, angle=0, blur=1, gain=1.2)
+
+
+def draw(strokes: list[Stroke], pen: Pen, random: Random, *, beside: float = 0.0) -> Frames:
     """uint8 [28, 28]; `beside` is how likely something is left beside the digit."""
-    pen = any_pen(random)
     placed = _placed(strokes)
     canvas = _canvas(placed)
     for stroke in placed:

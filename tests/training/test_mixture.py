@@ -1,0 +1,39 @@
+"""What a network learns its digits from."""
+
+import numpy as np
+import pytest
+
+from training.data import Digits
+from training.hands import sources
+from training.mixture import is_of_others, mixture, sha256_of
+from training.recipe import Recipe
+
+MNIST = Digits(np.zeros((50, 28, 28), np.uint8), np.arange(50) % 10)
+at_hand = pytest.mark.skipif(
+    not (sources.folder() / sources.SWISS.file).is_file(), reason=f"{sources.VARIABLE} names no folder of other hands"
+)
+
+
+def test_without_shares_it_is_mnist_alone() -> None:
+    mixed = mixture(MNIST, Recipe(), 0)
+    assert np.array_equal(mixed.images, MNIST.images)
+    assert not is_of_others(Recipe())
+
+
+def test_strokes_need_no_data_of_anybodys() -> None:
+    recipe = Recipe(strokes=2)
+    assert is_of_others(recipe)
+    assert len(mixture(MNIST, recipe, 0).labels) == 150
+    assert sha256_of(recipe.model_dump()) == {}
+
+
+@at_hand
+def test_shares_are_of_mnists_images() -> None:
+    recipe = Recipe(scans=0.5, pens=1)
+    mixed = mixture(MNIST, recipe, 0)
+    assert len(mixed.labels) == 50 + 25 + 50
+    assert mixed.images[50:].any(axis=(1, 2)).all()
+    assert sha256_of(recipe.model_dump()) == {
+        sources.SWISS.file: sources.SWISS.sha256,
+        sources.PENDIGITS.file: sources.PENDIGITS.sha256,
+    }

@@ -37,8 +37,9 @@ class Asked(NamedTuple):
     """Of outputs of which nothing is said."""
 
 
-def read(body: bytes, header_bytes: int | None, most_texts: int = elements.MOST_STRINGS) -> Asked:
-    """`header_bytes` is how much of the body is JSON, where bytes of tensors follow. Raises BadRequest, WrongShape."""
+def read(body: bytes, header_bytes: int | None, sent_bytes: int | None = None) -> Asked:
+    """`header_bytes` is how much of the body is JSON, where bytes of tensors follow; `sent_bytes` how much was sent, by
+    which its texts are bounded. Raises BadRequest, WrongShape."""
     if header_bytes is not None and not 0 < header_bytes <= len(body):
         raise BadRequest(f"Inference-Header-Content-Length is {header_bytes}, but the body has {len(body):,} bytes")
     document = _object(body if header_bytes is None else body[:header_bytes])
@@ -46,7 +47,7 @@ def read(body: bytes, header_bytes: int | None, most_texts: int = elements.MOST_
     parameters = _parameters(document)
     entries, outputs = _list(document, "inputs"), _list(document, "outputs", default=[])
     elements.check_tensors(len(entries), len(outputs))
-    inputs = dict(_inputs(entries, data, most_texts))
+    inputs = dict(_inputs(entries, data, sent_bytes))
     wanted, wants_binary = [], {}
     for output in outputs:
         name, said = _text(output, "name"), _parameters(output)
@@ -70,8 +71,8 @@ def _object(text: bytes) -> dict[str, Any]:
     return document
 
 
-def _inputs(inputs: list[Any], data: memoryview, most_texts: int) -> Iterator[tuple[str, Array]]:
-    at, names = 0, set[str]()
+def _inputs(inputs: list[Any], data: memoryview, sent_bytes: int | None) -> Iterator[tuple[str, Array]]:
+    at, texts, names = 0, 0, set[str]()
     for entry in inputs:
         name, shape = _text(entry, "name"), elements.shape_of(_list(entry, "shape"))
         if name in names:
@@ -79,7 +80,8 @@ def _inputs(inputs: list[Any], data: memoryview, most_texts: int) -> Iterator[tu
         names.add(name)
         datatype, count = datatype_named(_text(entry, "datatype")), math.prod(shape)
         if datatype.name == BYTES:
-            most_texts = elements.check_strings(count, most_texts)
+            texts += count
+            elements.check_strings(texts, sent_bytes)
         size = _parameters(entry).get("binary_data_size")
         if size is None:
             values = from_json(entry.get("data"), datatype, count)
@@ -163,13 +165,8 @@ class Written(NamedTuple):
 
 async def write(model: Reference, asked: Asked, result: InferenceResult) -> Written:
     """The answer. Others have their turn while a large one is written. Raises TooLarge."""
-    in_json = sum(values.size for tensor, values in result if not asked.binary.get(tensor.name, asked.all_binary))
-    if in_json > MOST_WRITTEN:
-        raise TooLarge(
-            f"an answer in JSON holds at most {MOST_WRITTEN:,} elements; these outputs have {in_json:,}. Ask for them "
-            "as bytes, with binary_data_output."
-        )
     entries, tail = [], list[bytes | memoryview]()
+    in_json = 0
     for output in result:
         tensor, values = output
         entry: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype.name, "shape": values.shape}
@@ -179,6 +176,12 @@ async def write(model: Reference, asked: Asked, result: InferenceResult) -> Writ
             entry["parameters"] = {"binary_data_size": len(data)}
             tail.append(data)
         else:
+            in_json += values.size
+            if in_json > MOST_WRITTEN:
+                raise TooLarge(
+                    f"an answer in JSON holds at most {MOST_WRITTEN:,} elements; these outputs have more. Ask for "
+                    "them as bytes, with binary_data_output."
+                )
             pieces = []
             for piece in _pieces(output):
                 pieces.append(piece)
@@ -190,14 +193,15 @@ async def write(model: Reference, asked: Asked, result: InferenceResult) -> Writ
     if asked.id is not None:
         said["id"] = asked.id
     header = orjson.dumps({**said, "outputs": entries})
-    whole = await _joined([header, *tail])
-    return Written(whole, len(header) if tail else None)
+    if not tail:
+        return Written(header, None)
+    parts = [header, *tail]
+    whole = b"".join(parts) if sum(map(len, parts)) <= COPIED else await _joined(parts)
+    return Written(whole, len(header))
 
 
 async def _joined(parts: list[bytes | memoryview]) -> bytes:
     """A few megabytes at a time: others have their turn in between."""
-    if sum(map(len, parts)) <= COPIED:
-        return b"".join(parts)
     whole = BytesIO()
     for part in parts:
         for start in range(0, len(part), COPIED):

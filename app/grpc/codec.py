@@ -72,8 +72,8 @@ def _varint(content: bytes, at: int) -> tuple[int, int]:
     return 1 << 31, at
 
 
-def read(content: bytes, most_texts: int = elements.MOST_STRINGS) -> Asked:
-    """Raises BadRequest, WrongShape."""
+def read(content: bytes, sent_bytes: int | None = None) -> Asked:
+    """`sent_bytes`: of the message as it came, by which its texts are bounded. Raises BadRequest, WrongShape."""
     try:
         request = ModelInferRequest.FromString(content)
     except DecodeError as error:
@@ -82,7 +82,7 @@ def read(content: bytes, most_texts: int = elements.MOST_STRINGS) -> Asked:
     if raw and len(raw) != len(request.inputs):
         raise BadRequest(f"{len(request.inputs)} inputs came with {len(raw)} raw_input_contents; each has one, or none")
     elements.check_tensors(len(request.inputs), len(request.outputs))
-    inputs = dict(_inputs(request.inputs, raw, most_texts))
+    inputs = dict(_inputs(request.inputs, raw, sent_bytes))
     if len(inputs) != len(request.inputs):
         raise BadRequest("an input came twice")
     wanted = [Wanted(output.name, _classes(output.parameters)) for output in request.outputs]
@@ -90,14 +90,16 @@ def read(content: bytes, most_texts: int = elements.MOST_STRINGS) -> Asked:
     return Asked(request.model_name, request.model_version or None, request.id, tensors)
 
 
-def _inputs(inputs: Any, raw: Any, most_texts: int) -> Iterator[tuple[str, Array]]:
+def _inputs(inputs: Any, raw: Any, sent_bytes: int | None) -> Iterator[tuple[str, Array]]:
+    texts = 0
     for place, tensor in enumerate(inputs):
         shape, datatype = elements.shape_of(tensor.shape), datatype_named(tensor.datatype)
         if "shared_memory_region" in tensor.parameters:
             raise BadRequest("shared memory is not offered here; send the tensor itself")
         count = math.prod(shape)
         if datatype.name == BYTES:
-            most_texts = elements.check_strings(count, most_texts)
+            texts += count
+            elements.check_strings(texts, sent_bytes)
         if raw:
             values = elements.unpack(memoryview(raw[place]), datatype, count)
         else:

@@ -11,7 +11,6 @@ from app.config import Right, Settings
 from app.errors import BadRequest, ModelNotFound, Unsupported
 from app.grpc import codec
 from app.grpc.messages import message
-from app.inference.elements import most_strings
 from app.serving import description
 from app.serving.context import RequestContext
 from app.serving.control import Control, check_parameters
@@ -90,11 +89,10 @@ class Methods:
         }
 
     async def _infer(self, content: bytes, call: RequestContext) -> bytes:
-        most_texts = most_strings(call.sent_bytes)
         if codec.is_light(content):
-            asked = codec.read(content, most_texts)
+            asked = codec.read(content, call.sent_bytes)
         else:
-            asked = await run_for(call, self._pool.admitting(), codec.read, most_texts, body=content)
+            asked = await run_for(call, self._pool.admitting(), codec.read, call.sent_bytes, body=content)
             self._held.add_tensors(call, asked.request.inputs.values())
         call.lap("read")
         model = self._service.admit(asked.model, asked.version, call, single=True)

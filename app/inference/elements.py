@@ -100,13 +100,10 @@ def _unpack_strings(data: memoryview, count: int) -> Array:
     return strings
 
 
-def most_strings(sent_bytes: int) -> int:
-    """Elements that a request of that size may hold, so that the work on them keeps to its budget."""
-    return min(MOST_STRINGS, int(allowed_seconds(sent_bytes, many=True) / STRING_SECONDS))
-
-
-def check_strings(count: int, most: int = MOST_STRINGS) -> int:
-    """How many more there may be. Raises WrongShape."""
+def check_strings(count: int, sent_bytes: int | None = None) -> None:
+    """How many a request holds; where it came packed, by what was sent. Raises WrongShape where that is too many."""
+    most = MOST_STRINGS
+    if sent_bytes is not None:
+        most = min(most, int(allowed_seconds(sent_bytes, many=True) / STRING_SECONDS))
     if count > most:
         raise WrongShape(f"a request of this size holds at most {most:,} elements of {BYTES}; {count:,} came")
-    return most - count

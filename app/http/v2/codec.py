@@ -6,6 +6,7 @@ Nothing here takes long for a body of up to SMALL bytes of JSON; what is larger 
 import asyncio
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from io import BytesIO
 from itertools import chain
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from app.serving.tensors import Array, InferenceRequest, InferenceResult, Output
 
 SMALL = 65_536  # bytes of JSON that are parsed on the event loop
 MOST_WRITTEN = 1_000_000  # elements of an answer in JSON: what is more is better asked for as bytes
+HEADINGS, REPEATED = 256, 1024  # that are remembered, and bytes of one
 COPIED = 2 * 1024 * 1024  # bytes that are copied in one go
 AT_ONCE = 8_192  # elements that are written in one go
 LONGEST = 40  # characters of a caller's words that are said again
@@ -37,27 +39,73 @@ class Asked(NamedTuple):
     """Of outputs of which nothing is said."""
 
 
-def read(body: bytes, header_bytes: int | None, most_texts: int = elements.MOST_STRINGS) -> Asked:
-    """`header_bytes` is how much of the body is JSON, where bytes of tensors follow. Raises BadRequest, WrongShape."""
-    if header_bytes is not None and not 0 < header_bytes <= len(body):
+class Entry(NamedTuple):
+    """What JSON says of an input."""
+
+    name: str
+    datatype: Datatype
+    shape: tuple[int, ...]
+    length: int
+    """Of its elements, flat."""
+    size: int | None
+    """Bytes of it that follow the JSON; None where its values stand in `data`."""
+    data: Any
+
+
+class Heading(NamedTuple):
+    """The JSON of a request."""
+
+    entries: list[Entry]
+    wanted: list[Wanted] | None
+    binary: dict[str, bool]
+    all_binary: bool
+    id: str | None
+
+
+def read(body: bytes, header_bytes: int | None, sent_bytes: int | None = None) -> Asked:
+    """`header_bytes` is how much of the body is JSON, where bytes of tensors follow; `sent_bytes` how much was sent, by
+    which its texts are bounded. Raises BadRequest, WrongShape."""
+    if header_bytes is None:
+        heading, data = _heading(body), memoryview(b"")
+    elif 0 < header_bytes <= len(body):
+        # Callers repeat their headings, since only the bytes behind them differ from one picture to the next.
+        text, data = body[:header_bytes], memoryview(body)[header_bytes:]
+        heading = _repeated(text) if header_bytes <= REPEATED else _heading(text)
+    else:
         raise BadRequest(f"Inference-Header-Content-Length is {header_bytes}, but the body has {len(body):,} bytes")
-    document = _object(body if header_bytes is None else body[:header_bytes])
-    data = memoryview(body)[len(body) if header_bytes is None else header_bytes :]
+    inputs = dict(_inputs(heading.entries, data, sent_bytes))
+    return Asked(heading.id, InferenceRequest(inputs, heading.wanted), heading.binary, heading.all_binary)
+
+
+def _heading(text: bytes) -> Heading:
+    document = _object(text)
     parameters = _parameters(document)
-    entries, outputs = _list(document, "inputs"), _list(document, "outputs", default=[])
-    elements.check_tensors(len(entries), len(outputs))
-    inputs = dict(_inputs(entries, data, most_texts))
-    wanted, wants_binary = [], {}
+    inputs, outputs = _list(document, "inputs"), _list(document, "outputs", default=[])
+    elements.check_tensors(len(inputs), len(outputs))
+    entries, names = [_entry(one) for one in inputs], set[str]()
+    for name, *_ in entries:
+        if name in names:
+            raise BadRequest(f"the input {name[:LONGEST]!r} came twice")
+        names.add(name)
+    all_binary = bool(parameters.get("binary_data_output", False))
+    wanted, binary = [], {}
     for output in outputs:
         name, said = _text(output, "name"), _parameters(output)
         wanted.append(Wanted(name, _whole(said.get("classification", 0), "classification")))
-        wants_binary[name] = bool(said.get("binary_data", parameters.get("binary_data_output", False)))
-    return Asked(
-        None if document.get("id") is None else _text(document, "id"),
-        InferenceRequest(inputs, wanted or None),
-        wants_binary,
-        bool(parameters.get("binary_data_output", False)),
-    )
+        binary[name] = bool(said.get("binary_data", all_binary))
+    identity = None if document.get("id") is None else _text(document, "id")
+    return Heading(entries, wanted or None, binary, all_binary, identity)
+
+
+_repeated = lru_cache(HEADINGS)(_heading)
+
+
+def _entry(entry: Any) -> Entry:
+    name, shape = _text(entry, "name"), elements.shape_of(_list(entry, "shape"))
+    datatype, size = datatype_named(_text(entry, "datatype")), _parameters(entry).get("binary_data_size")
+    if size is not None:
+        size = _whole(size, "binary_data_size")
+    return Entry(name, datatype, shape, math.prod(shape), size, entry.get("data"))
 
 
 def _object(text: bytes) -> dict[str, Any]:
@@ -70,24 +118,18 @@ def _object(text: bytes) -> dict[str, Any]:
     return document
 
 
-def _inputs(inputs: list[Any], data: memoryview, most_texts: int) -> Iterator[tuple[str, Array]]:
-    at, names = 0, set[str]()
-    for entry in inputs:
-        name, shape = _text(entry, "name"), elements.shape_of(_list(entry, "shape"))
-        if name in names:
-            raise BadRequest(f"the input {name[:LONGEST]!r} came twice")
-        names.add(name)
-        datatype, count = datatype_named(_text(entry, "datatype")), math.prod(shape)
+def _inputs(entries: list[Entry], data: memoryview, sent_bytes: int | None) -> Iterator[tuple[str, Array]]:
+    at, texts = 0, 0
+    for name, datatype, shape, length, size, in_json in entries:
         if datatype.name == BYTES:
-            most_texts = elements.check_strings(count, most_texts)
-        size = _parameters(entry).get("binary_data_size")
+            texts += length
+            elements.check_strings(texts, sent_bytes)
         if size is None:
-            values = from_json(entry.get("data"), datatype, count)
+            values = from_json(in_json, datatype, length)
         else:
-            size = _whole(size, "binary_data_size")
             if at + size > len(data):
                 raise WrongShape(f"the input `{name}` is said to have {size:,} bytes; {len(data) - at:,} are left")
-            values = elements.unpack(data[at : at + size], datatype, count)
+            values = elements.unpack(data[at : at + size], datatype, length)
             at += size
         yield name, values.reshape(shape)
     if at != len(data):
@@ -163,13 +205,8 @@ class Written(NamedTuple):
 
 async def write(model: Reference, asked: Asked, result: InferenceResult) -> Written:
     """The answer. Others have their turn while a large one is written. Raises TooLarge."""
-    in_json = sum(values.size for tensor, values in result if not asked.binary.get(tensor.name, asked.all_binary))
-    if in_json > MOST_WRITTEN:
-        raise TooLarge(
-            f"an answer in JSON holds at most {MOST_WRITTEN:,} elements; these outputs have {in_json:,}. Ask for them "
-            "as bytes, with binary_data_output."
-        )
     entries, tail = [], list[bytes | memoryview]()
+    in_json = 0
     for output in result:
         tensor, values = output
         entry: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype.name, "shape": values.shape}
@@ -179,6 +216,12 @@ async def write(model: Reference, asked: Asked, result: InferenceResult) -> Writ
             entry["parameters"] = {"binary_data_size": len(data)}
             tail.append(data)
         else:
+            in_json += values.size
+            if in_json > MOST_WRITTEN:
+                raise TooLarge(
+                    f"an answer in JSON holds at most {MOST_WRITTEN:,} elements; these outputs have more. Ask for "
+                    "them as bytes, with binary_data_output."
+                )
             pieces = []
             for piece in _pieces(output):
                 pieces.append(piece)
@@ -190,14 +233,15 @@ async def write(model: Reference, asked: Asked, result: InferenceResult) -> Writ
     if asked.id is not None:
         said["id"] = asked.id
     header = orjson.dumps({**said, "outputs": entries})
-    whole = await _joined([header, *tail])
-    return Written(whole, len(header) if tail else None)
+    if not tail:
+        return Written(header, None)
+    parts = [header, *tail]
+    whole = b"".join(parts) if sum(map(len, parts)) <= COPIED else await _joined(parts)
+    return Written(whole, len(header))
 
 
 async def _joined(parts: list[bytes | memoryview]) -> bytes:
     """A few megabytes at a time: others have their turn in between."""
-    if sum(map(len, parts)) <= COPIED:
-        return b"".join(parts)
     whole = BytesIO()
     for part in parts:
         for start in range(0, len(part), COPIED):

@@ -9,7 +9,6 @@ from app.http.endpoint import Endpoint
 from app.http.exchange import Answer, Exchange
 from app.http.v2 import codec, compression
 from app.http.v2.codec import SMALL, Asked
-from app.inference.elements import most_strings
 from app.serving.held import HeldBytes
 from app.serving.pool import Pool, run_for
 from app.serving.repository import LiveModel
@@ -80,7 +79,7 @@ class Inference:
         return unpacked
 
     async def _read(self, content: bytes, exchange: Exchange) -> Asked:
-        most_texts, header_bytes = most_strings(exchange.sent_bytes), _header_bytes(exchange)
+        sent_bytes, header_bytes = exchange.sent_bytes, _header_bytes(exchange)
         json_bytes = len(content) if header_bytes is None else header_bytes
         if json_bytes > MOST_JSON:
             raise TooLarge(
@@ -88,8 +87,8 @@ class Inference:
                 "binary_data_size and Inference-Header-Content-Length."
             )
         if json_bytes <= SMALL and (len(content) <= SMALL_TEXTS or not _may_have_texts(content[:json_bytes])):
-            return codec.read(content, header_bytes, most_texts)
-        asked = await run_for(exchange, self._pool.admitting(), codec.read, header_bytes, most_texts, body=content)
+            return codec.read(content, header_bytes, sent_bytes)
+        asked = await run_for(exchange, self._pool.admitting(), codec.read, header_bytes, sent_bytes, body=content)
         self._held.add_tensors(exchange, asked.request.inputs.values())
         return asked
 

@@ -18,7 +18,8 @@ MIB = 1024 * 1024
 KUBERNETES_VARIABLE = re.compile(r"DIGITSERVE_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_.*)")
 SENDABLE_KEY = re.compile(r"[\x21-\x7e]{16,}")
 PREFIX = "DIGITSERVE_"
-TRAINING_VARIABLES = {"DIGITSERVE_DATA"}  # where MNIST is: of no use here, and no mistake
+# Where training data are, and of which commit its code is: of no use here, and no mistake.
+TRAINING_VARIABLES = {"DIGITSERVE_DATA", "DIGITSERVE_HANDS", "DIGITSERVE_COMMIT"}
 
 
 def networks(addresses: str) -> list[IPv4Network | IPv6Network]:

@@ -8,9 +8,10 @@ from sklearn.metrics import roc_auc_score
 
 from app.tasks.digits.arrays import Frames
 from app.tasks.digits.classifier import ENERGY, Classifier, Probabilities, Scores
-from app.tasks.digits.manifest import Accepted, ClassMetrics, Corrupted, Evaluation, Thresholds
+from app.tasks.digits.manifest import Accepted, ClassMetrics, Corrupted, Evaluation, OtherHands, Thresholds
 from training import corruptions, non_digits
 from training.data import Digits, Labels
+from training.hands.sources import UNIPEN
 
 LABELS = [str(digit) for digit in range(10)]
 CALIBRATION_BINS = 15
@@ -47,6 +48,24 @@ def examine(
         energies = {kind: predict(session, frames)[:, ENERGY] for kind, frames in others.items()}
         figures["non_digit_auroc"] = non_digit_auroc(answers[:, ENERGY], energies)
     return measure(probabilities, labels).model_copy(update=figures), answers
+
+
+def other_hands(session: Classifier, thresholds: Thresholds, contributors: Mapping[str, Digits]) -> OtherHands:
+    """UNIPEN's, by contributor."""
+    answers = {name: predict(session, digits.images) for name, digits in contributors.items()}
+    together = np.concatenate([*answers.values()])
+    labels = np.concatenate([digits.labels for digits in contributors.values()])
+    return OtherHands(
+        source=UNIPEN.what,
+        images=len(labels),
+        accuracy=accuracy(confusion_matrix(together[:, :ENERGY].argmax(axis=1), labels)),
+        by_contributor={
+            name: float((answers[name][:, :ENERGY].argmax(axis=1) == digits.labels).mean())
+            for name, digits in contributors.items()
+        },
+        expected_calibration_error=expected_calibration_error(together[:, :ENERGY], labels),
+        accepted=accepted(together, labels, thresholds),
+    )
 
 
 def measure(probabilities: Probabilities, labels: Labels) -> Evaluation:

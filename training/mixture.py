@@ -10,13 +10,28 @@ from training.hands import digits as hands
 from training.hands import generator, sources
 from training.recipe import Recipe
 
+OTHERS = "scans", "pens", "strokes"  # fields of a recipe
 BESIDE = 0.15  # part of the drawn trajectories with something left beside them
 
 
 def mixture(mnist: Digits, recipe: Recipe, seed: int) -> Digits:
     """All of MNIST's training digits, and others. Raises DataError where other hands are wanted and cannot be had."""
-    parts = [mnist, *_others(len(mnist.labels), recipe, seed)]
-    return Digits(np.concatenate([one.images for one in parts]), np.concatenate([one.labels for one in parts]))
+    return _joined([mnist, *_others(len(mnist.labels), recipe, seed)])
+
+
+def chosen_by(mnist: Digits, recipe: Mapping[str, Any]) -> Digits:
+    """The images by which temperature and thresholds are fitted: MNIST's held-out ones, and where a recipe's network
+    has learnt from other hands, as many of each other source's held-out writers. Raises DataError.
+    """
+    if not any(recipe.get(field) for field in OTHERS):
+        return mnist
+    sources = [mnist, *(_as_many(one, len(mnist.labels), 0) for one in hands.validation().values())]
+    return _joined(sources)
+
+
+def typical(mnist: Digits, recipe: Recipe, count: int) -> Digits:
+    """`count` of the training digits, in their shares."""
+    return _as_many(mixture(mnist.take(np.arange(count)), recipe, 0), count, 0)
 
 
 def sha256_of(recipe: Mapping[str, Any]) -> dict[str, str]:
@@ -27,7 +42,7 @@ def sha256_of(recipe: Mapping[str, Any]) -> dict[str, str]:
 
 def is_of_others(recipe: Recipe) -> bool:
     """Whether digits of other hands are trained on."""
-    return bool(recipe.scans or recipe.pens or recipe.strokes)
+    return any(getattr(recipe, field) for field in OTHERS)
 
 
 def _others(count: int, recipe: Recipe, seed: int) -> Iterator[Digits]:
@@ -37,6 +52,10 @@ def _others(count: int, recipe: Recipe, seed: int) -> Iterator[Digits]:
         yield hands.drawn(hands.trajectories(), round(recipe.pens * count), seed, beside=BESIDE)
     if recipe.strokes:
         yield generator.draw(round(recipe.strokes * count), seed)
+
+
+def _joined(parts: list[Digits]) -> Digits:
+    return Digits(np.concatenate([one.images for one in parts]), np.concatenate([one.labels for one in parts]))
 
 
 def _as_many(known: Digits, count: int, seed: int) -> Digits:

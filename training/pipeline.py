@@ -18,6 +18,7 @@ from training.data import Mnist
 from training.errors import BadOption, TrainingError
 from training.hands import digits as hands
 from training.mixture import is_of_others, mixture, sha256_of
+from training.network import load
 from training.pareto import Candidate
 from training.recipe import Recipe
 from training.run import Record, Run
@@ -95,7 +96,7 @@ def combine(members: list[Run], mnist: Mnist, *, folder: Path) -> Run:
         raise BadOption(f"an ensemble is made of two or more runs of one architecture; these are: {found}")
     first = members[0].record
     image = keras.layers.Input(FRAME, name="image")
-    networks = [_part(member, f"member_{index}") for index, member in enumerate(members)]
+    networks = [_named(member.network(), f"member_{index}") for index, member in enumerate(members)]
     network = keras.Model(image, keras.layers.Average(name="logits")([one(image) for one in networks]))
     record = first.model_copy(
         update={
@@ -146,8 +147,8 @@ def _origin(mnist: Mnist, recipe: Mapping[str, Any], seed: int) -> dict[str, Any
 
 def load_teacher(recipe: Recipe, held_out: int) -> keras.Model | None:
     """The network that a recipe wants to learn from, if any. Raises RunError, BadOption as `find_teacher`."""
-    run = runs.find_teacher(recipe, held_out)
-    return None if run is None else _part(run, "teacher")
+    found = runs.find_teacher(recipe, held_out)
+    return None if found is None else _named(load(found.network), "teacher")
 
 
 def summarise(run: Run, mnist: Mnist, candidates: Sequence[Candidate] = ()) -> str:
@@ -181,9 +182,8 @@ def _right(network: keras.Model) -> dict[str, float]:
     }
 
 
-def _part(run: Run, name: str) -> keras.Model:
-    """A run's network, to become part of another, in which names must differ."""
-    network = run.network()
+def _named(network: keras.Model, name: str) -> keras.Model:
+    """To become part of another, in which names must differ."""
     network.name = name
     return network
 

@@ -74,7 +74,8 @@ class Recipe(Augmentation):
     )
     members: int = Field(1, ge=1, le=16, description="Networks, of consecutive seeds, whose logits are averaged.")
     teacher: str | None = Field(
-        None, description="A network to learn from too: a run's folder, or an architecture that is trained first."
+        None,
+        description="A network to learn from too: a run or bundle, by its folder, or an architecture, trained first.",
     )
     teacher_views: int = Field(
         20, ge=1, le=100, description="Times that each image is distorted anew and shown to the teacher first."

@@ -10,9 +10,13 @@ from app.tasks.digits.classifier import Classifier
 from app.tasks.digits.manifest import DigitsManifest, Latency
 from training import calibrate, evaluate, latency, non_digits, provenance, report
 from training.constants import NUMBERS, PREPARATION, golden
-from training.data import Mnist
-from training.export import OPSET, check_parity, export, parity
+from training.data import Digits, Mnist
+from training.export import OPSET, RANGE_IMAGES, check_parity, export, parity
+from training.hands import digits as hands
+from training.hands import sources
+from training.mixture import chosen_by, is_of_others, typical
 from training.network import pack
+from training.recipe import Recipe
 from training.run import Run
 
 LICENCE = "Apache-2.0"
@@ -36,14 +40,17 @@ def release(run: Run, mnist: Mnist, out: Path, *, int8: bool | None = None) -> P
     """
     int8 = run.int8 if int8 is None else int8
     network = run.network()
-    exported = export(network, mnist, int8=int8)
+    chosen = chosen_by(mnist.validation, run.record.recipe)
+    exported = export(network, mnist._replace(train=_typical(run, mnist), validation=chosen), int8=int8)
     if int8:
         found, _ = parity(network, exported, mnist.test.images)
     else:
         found = check_parity(network, exported, mnist.test.images)
-    validation_answers = evaluate.predict(exported.session, mnist.validation.images)
-    thresholds = calibrate.thresholds(validation_answers, mnist.validation.labels)
+    thresholds = calibrate.thresholds(evaluate.predict(exported.session, chosen.images), chosen.labels)
     metrics, answers = evaluate.examine(exported.session, thresholds, mnist.test, non_digits.TESTING)
+    if sources.at_hand(sources.UNIPEN):
+        read = evaluate.other_hands(exported.session, thresholds, hands.load_test())
+        metrics = metrics.model_copy(update={"other_hands": read})
     run.keep_answers("test", answers)
     manifest = DigitsManifest(
         name=out.resolve().name,
@@ -74,6 +81,13 @@ def release(run: Run, mnist: Mnist, out: Path, *, int8: bool | None = None) -> P
     folder = bundle.write(out, Bundle(manifest, exported.model), others)
     (run.folder / bundle.MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2))  # for the run's own report
     return folder
+
+
+def _typical(run: Run, mnist: Mnist) -> Digits:
+    """Training digits by which integers' ranges are found."""
+    known = Recipe.model_fields.keys() & run.record.recipe.keys()
+    recipe = Recipe().changed({name: run.record.recipe[name] for name in known})
+    return typical(mnist.train, recipe, RANGE_IMAGES) if is_of_others(recipe) else mnist.train
 
 
 def _latency(classifier: Classifier) -> Latency:

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
+from app.inference import bundle
 from app.tasks.digits.classifier import Scores
-from app.tasks.digits.manifest import Provenance
+from app.tasks.digits.manifest import Provenance, read_bundle
 from training.errors import BadOption, RunError
 from training.recipe import Recipe
 
@@ -68,21 +69,42 @@ class Run(NamedTuple):
         raise RunError(f"{self.folder}: holds no answers ({' or '.join(f'{part}.npy' for part in PARTS)})")
 
 
-def find_teacher(recipe: Recipe, held_out: int) -> Run | None:
-    """The run that a recipe wants to learn from, if any, with so many images held out for validation.
+class Teacher(NamedTuple):
+    """A network to learn from."""
+
+    recipe: Mapping[str, Any]
+    held_out: int
+    """Of MNIST's training images, from its training."""
+    network: Path
+
+
+def find_teacher(recipe: Recipe, held_out: int) -> Teacher | None:
+    """The one that a recipe wants to learn from, if any, with so many images held out for validation.
 
     Raises RunError where there is none, BadOption where it would teach what is untrue, or has learnt what is held out.
     """
     if recipe.teacher is None:
         return None
-    run = load(Path(recipe.teacher))
-    check_teacher(recipe.teacher, run.record.recipe, recipe)
-    if (then := run.record.training.split["validation"]) < held_out:
+    found = _teacher(Path(recipe.teacher))
+    check_teacher(recipe.teacher, found.recipe, recipe)
+    if found.held_out < held_out:
         raise BadOption(
-            f"teacher: {recipe.teacher} has learnt some of the {held_out:,} validation images, as only {then:,} were "
-            f"held out of its training; give --validation {then} or less"
+            f"teacher: {recipe.teacher} has learnt some of the {held_out:,} validation images, as only "
+            f"{found.held_out:,} were held out of its training; give --validation {found.held_out} or less"
         )
-    return run
+    return found
+
+
+def _teacher(folder: Path) -> Teacher:
+    """A run's network, or that which a bundle keeps."""
+    network = folder / bundle.NETWORK_FILE
+    if (folder / RECORD_FILE).is_file() or not network.is_file():
+        run = load(folder)
+        return Teacher(run.record.recipe, run.record.training.split["validation"], run.model)
+    training = read_bundle(folder).manifest.training
+    if training is None or training.recipe is None:
+        raise RunError(f"{folder}: does not say how its network was trained")
+    return Teacher(training.recipe, training.split["validation"], network)
 
 
 def check_teacher(name: str, of_teacher: Mapping[str, Any], recipe: Recipe) -> None:

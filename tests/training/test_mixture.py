@@ -10,7 +10,7 @@ from training.recipe import Recipe
 
 MNIST = Digits(np.zeros((50, 28, 28), np.uint8), np.arange(50) % 10)
 at_hand = pytest.mark.skipif(
-    not (sources.folder() / sources.SWISS.file).is_file(), reason=f"{sources.VARIABLE} names no folder of other hands"
+    not sources.at_hand(sources.SWISS), reason=f"{sources.VARIABLE} names no folder of other hands"
 )
 
 

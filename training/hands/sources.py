@@ -91,6 +91,11 @@ def folder() -> Path:
     return Path(os.environ.get(VARIABLE) or CACHE.expanduser())
 
 
+def at_hand(source: Source, where: Path | None = None) -> bool:
+    """Whether its file is there already."""
+    return ((where or folder()) / source.file).is_file()
+
+
 def read(source: Source, where: Path | None = None) -> bytes:
     """What its file holds, unpacked where that is .gz, downloaded into the folder where it has a home and is not there.
 

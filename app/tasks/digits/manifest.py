@@ -70,6 +70,17 @@ class Corrupted(Record):
     expected_calibration_error: float
 
 
+class OtherHands(Record):
+    """Digits that writers of other countries wrote, by which nothing was trained or chosen."""
+
+    source: str
+    images: int
+    accuracy: float
+    by_contributor: dict[str, float] = Field(description="Accuracy for each group of writers that were asked together.")
+    expected_calibration_error: float
+    accepted: Accepted
+
+
 class Evaluation(Record):
     """Read once on the test set."""
 
@@ -83,6 +94,7 @@ class Evaluation(Record):
     non_digit_auroc: dict[str, float] | None = Field(
         None, description="How well the energy tells digits from each kind of non-digit, and from all: 1 is perfectly."
     )
+    other_hands: OtherHands | None = None
 
 
 class Parity(Record):

@@ -7,7 +7,7 @@ from training.hands import digits, sources
 from training.hands.digits import HELD_OUT_SWISS
 
 pytestmark = pytest.mark.skipif(
-    not (sources.folder() / sources.SWISS.file).is_file(), reason=f"{sources.VARIABLE} names no folder of other hands"
+    not sources.at_hand(sources.SWISS), reason=f"{sources.VARIABLE} names no folder of other hands"
 )
 
 

@@ -14,7 +14,7 @@ from app.errors import BundleError
 from app.tasks.digits.classifier import opened
 from app.tasks.digits.manifest import read_bundle
 from training.data import Mnist, find, load
-from training.errors import TrainingError
+from training.errors import BadOption, TrainingError
 from training.options import check_backend, check_export, check_picture, recipe_options, seed_option
 from training.quiet import import_keras
 
@@ -242,6 +242,21 @@ def report(
     runs = [run.load(one) for one in (folder, *(beside or ()))]
     candidates = pareto.measure(runs, _load_for(data, *runs)) if beside else []
     typer.echo(pipeline.summarise(runs[0], _load_for(data, runs[0]), candidates))
+
+
+@app.command()
+def strokes(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The picture, a PNG.")] = Path("strokes.png"),
+    seed: Annotated[int, typer.Option(min=0, help="Of the drawings.")] = 0,
+) -> None:
+    """Draw a contact sheet of the digits that the project's own generator writes: a row for each way of writing one."""
+    from training.hands import sheet
+
+    try:
+        sheet.draw(seed).save(out)
+    except (OSError, ValueError) as error:
+        raise BadOption(f"--out {out}: {error}") from error
+    typer.echo(f"the picture is {out}")
 
 
 @app.command()

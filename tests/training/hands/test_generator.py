@@ -6,7 +6,7 @@ import pytest
 from app.tasks.digits.classifier import opened
 from app.tasks.digits.manifest import read_bundle
 from tests.conftest import MODELS
-from training.hands import generator
+from training.hands import generator, sheet
 from training.hands.generator import smooth, styles
 
 
@@ -41,3 +41,10 @@ def test_a_curve_goes_through_its_points_and_has_corners() -> None:
     corner = int(np.abs(curve - [1, 0]).sum(axis=1).argmin())
     before, after = curve[corner] - curve[corner - 1], curve[corner + 1] - curve[corner]
     assert before @ after < 0.5 * np.linalg.norm(before) * np.linalg.norm(after)
+
+
+def test_a_contact_sheet_has_a_row_for_each_way_of_writing() -> None:
+    picture = np.asarray(sheet.draw(0))
+    styles_of_all = sum(len(ways) for ways in styles().values())
+    assert picture.shape == (-(-styles_of_all // 2) * 30, 2 * 16 * 30)
+    assert (picture[:30] < 100).any()

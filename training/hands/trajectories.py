@@ -43,7 +43,7 @@ def read_ujipenchars(text: str) -> list[Trajectory]:
 def _segments(text: str) -> Iterator[tuple[int, str]]:
     """Each digit, and what follows it up to the next segment of any kind."""
     starts = [found.start() for found in ANY_SEGMENT.finditer(text)]
-    for start, stop in zip(starts, [*starts[1:], len(text)], strict=True):
+    for start, stop in zip(starts, [*starts[1:], len(text)], strict=False):  # none where there are no segments
         if found := SEGMENT.match(text[start:stop]):
             yield int(found[1]), text[start:stop]
 

@@ -1,16 +1,22 @@
 """Components -> rows of those that stand beside each other, as the digits of one number do."""
 
+from statistics import fmean
+
 import numpy as np
 from numpy.typing import NDArray
 
-from app.imaging.boxes import box_around
+from app.imaging.boxes import Box, box_around
 from app.imaging.components import Component
 from app.imaging.picture import Picture, Stage
 
 LEVEL = 0.6  # of the digits' height: by so much two may stand higher or lower and be of one row
 APART = 1.6  # of the digits' height: so far apart two may stand
+NEAREST = 0.3  # of the digits' height: so far to the right a digit's middle lies from that of the one before
+STEEPEST = 0.2  # by which lines may fall or rise, a part of their length: 11 degrees
+SLOPES = np.array(sorted(np.linspace(-STEEPEST, STEEPEST, 41), key=abs))  # that are tried, the flattest first
+UNEVEN = 0.45  # of the digits' height: by so much digits of one line stand higher or lower than it
 
-FIXED_SECONDS, PAIR_SECONDS = 0.1e-3, 0.4e-6
+FIXED_SECONDS, PAIR_SECONDS = 0.2e-3, 0.4e-6
 
 
 def rows_of(components: list[Component], height: float) -> list[list[Component]]:
@@ -27,19 +33,42 @@ def rows_of(components: list[Component], height: float) -> list[list[Component]]
 
 
 def in_reading_order(rows: list[list[Component]], height: float) -> list[list[Component]]:
-    """From top to bottom, and of those on one level from left to right."""
-    levels: list[tuple[float, list[list[Component]]]] = []
-    for row in sorted(rows, key=_middle):
-        if levels and _middle(row) - levels[-1][0] < LEVEL * height:
-            levels[-1][1].append(row)
+    """From top to bottom, and of those on one line from left to right; lines may slope, all alike."""
+    boxes = [box_around([component.box for component in row]) for row in rows]
+    slope, followed = lines_through(boxes, height)
+    lines: list[list[int]] = []
+    for place in range(len(rows)):
+        joined = [line for line in lines if followed[place, line].any() or followed[line, place].any()]
+        lines = [line for line in lines if line not in joined]
+        lines.append([place, *(one for line in joined for one in line)])
+    middles = [(box.top + box.bottom) / 2 - slope * (box.left + box.right) / 2 for box in boxes]
+    levels: list[tuple[float, list[int]]] = []
+    for level, line in sorted((fmean(middles[place] for place in line), line) for line in lines):
+        if levels and level - levels[-1][0] < LEVEL * height:
+            levels[-1][1].extend(line)
         else:
-            levels.append((_middle(row), [row]))
-    return [row for _, level in levels for row in sorted(level, key=lambda row: row[0].box.left)]
+            levels.append((level, line))
+    return [rows[place] for _, line in levels for place in sorted(line, key=lambda place: boxes[place].left)]
 
 
-def _middle(row: list[Component]) -> float:
-    box = box_around([component.box for component in row])
-    return (box.top + box.bottom) / 2
+def lines_through(boxes: list[Box], height: float) -> tuple[float, NDArray[np.bool_]]:
+    """By how much lines fall for each pixel to the right (0 where nothing stands beside another), and which box follows
+    which on one, [N, N]: of each box the next one to its right, where most agree on such a slope.
+    """
+    left, top, right, bottom = np.array(boxes, np.float64).reshape(-1, 4).T
+    across, down = (left + right) / 2, (top + bottom) / 2
+    ahead, lower = np.subtract.outer(across, across).T, np.subtract.outer(down, down).T
+    gaps = np.where((ahead > NEAREST * height) & (np.abs(lower) < STEEPEST * ahead + UNEVEN * height), ahead, np.inf)
+    followed = np.zeros(gaps.shape, np.bool_)
+    having = np.flatnonzero(np.isfinite(gaps).any(axis=1))
+    if not len(having):
+        return 0.0, followed
+    following = gaps.argmin(axis=1)[having]
+    steps, falls = ahead[having, following], lower[having, following]
+    agree = np.abs(falls - SLOPES[:, None] * steps) < UNEVEN * height
+    most = agree[agree.sum(axis=1).argmax()]  # of slopes that as many agree with, the flattest
+    followed[having[most], following[most]] = True
+    return float(np.clip(falls[most].sum() / steps[most].sum(), -STEEPEST, STEEPEST)) if most.any() else 0.0, followed
 
 
 def _beside(components: list[Component], height: float) -> NDArray[np.bool_]:

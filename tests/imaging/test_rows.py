@@ -1,11 +1,16 @@
 """Rows of digits."""
 
 import numpy as np
+import pytest
 
+from app.imaging.arrays import Pixels
 from app.imaging.boxes import Box
 from app.imaging.components import Component, Components
-from app.imaging.rows import FIND_ROWS, in_reading_order, rows_of
+from app.imaging.numbers import find_numbers
+from app.imaging.rows import FIND_ROWS, in_reading_order, lines_through, rows_of
+from app.tasks.digits import strokes
 from tests.imaging.drawn import after, bar, component, seconds
+from training.constants import PREPARATION
 
 HEIGHT = 40
 
@@ -41,6 +46,48 @@ def test_a_row_may_rise() -> None:
 def test_rows_are_read_from_top_to_bottom() -> None:
     rows = [[at(300, 100)], [at(0, 110)], [at(150, 0)]]
     assert lefts(in_reading_order(rows, HEIGHT)) == [[150], [0], [300]]
+
+
+def test_a_line_of_far_digits_may_slope() -> None:
+    for slope in (-0.14, 0.14):
+        far = [[at(place * 150, 300 + round(slope * 150 * place))] for place in range(10)]
+        assert lefts(in_reading_order(far[::-1], HEIGHT)) == [[150 * place] for place in range(10)]
+
+
+def test_lines_that_slope_are_read_one_after_the_other() -> None:
+    lines = [[at(90 * place, 200 + 70 * line - 10 * place)] for line in range(3) for place in range(8)]
+    read = in_reading_order(sorted(lines, key=lambda row: row[0].box.top), HEIGHT)
+    assert read == lines
+
+
+def test_what_stands_alone_tells_of_no_slope() -> None:
+    for boxes in ([Box(0, 0, 25, HEIGHT)], [Box(0, 0, 25, HEIGHT), Box(3, 90, 28, 90 + HEIGHT)]):
+        slope, followed = lines_through(boxes, HEIGHT)
+        assert (slope, followed.any()) == (0, False)
+
+
+def line_of_digits(random: np.random.Generator) -> Pixels:
+    """Two to twelve, from close to far apart, sloping by up to 8 degrees, black on white."""
+    count, gap, size = int(random.integers(2, 13)), random.uniform(0.3, 5), 36
+    slope = np.tan(np.radians(random.uniform(-8, 8)))
+    step = size * (1 + gap)
+    length = int(count * step) + 80
+    page = np.zeros((int(length * abs(slope)) + 160, length), np.uint8)
+    for place in range(count):
+        frame = strokes.render(int(random.integers(10)), size=size, slant=float(random.uniform(-0.2, 0.3)))
+        left = int(40 + place * step)
+        top = round((0 if slope > 0 else length * abs(slope)) + 60 + slope * left + random.uniform(-4, 4))
+        page[top : top + size, left : left + size] |= frame
+    return 255 - page
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_lines_drawn_anew_are_read_from_left_to_right(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    for _ in range(50):
+        numbers = find_numbers(line_of_digits(random), PREPARATION)
+        starts = [min(one.box.left for one in number.candidates) for number in numbers]
+        assert starts == sorted(starts)
 
 
 def components(count: int) -> Components:

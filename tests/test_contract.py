@@ -76,6 +76,7 @@ def test_whole_numbers(call: Call) -> None:
     assert 30 <= left < left + width <= row.shape[1] + 30
     assert 30 <= top < top + height <= 150
     assert all(text != "2026" and confidence < number.confidence for text, confidence in number.alternatives)
+    assert number.line == 0
     assert number.request_id
     assert "infer" in number.server_timing
 

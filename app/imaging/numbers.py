@@ -39,6 +39,8 @@ class Number(NamedTuple):
     height: float
     """Of its digits, in pixels."""
     candidates: list[Candidate]
+    line: int
+    """On which of the picture's lines it stands, from above."""
 
 
 def find_numbers(pixels: Pixels, preparation: Preparation, budget: Budget = UNLIMITED) -> list[Number]:
@@ -46,7 +48,7 @@ def find_numbers(pixels: Pixels, preparation: Preparation, budget: Budget = UNLI
     picture = Picture(pixels, preparation, budget)
     run((*FINDING_INK, *FINDING_WRITING, *FINDING_DIGITS), picture)
     return [
-        Number([piece.cut for piece in pieces], picture.height, candidates)
-        for pieces, candidates in zip(picture.pieces, picture.candidates, strict=True)
+        Number([piece.cut for piece in pieces], picture.height, candidates, line)
+        for pieces, candidates, line in zip(picture.pieces, picture.candidates, picture.levels, strict=True)
         if candidates
     ]

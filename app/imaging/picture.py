@@ -98,6 +98,8 @@ class Picture:
     height: float = field(init=False)  # height
     """Of a number's digits, in pixels."""
     rows: list[list[Component]] = field(init=False)  # rows
+    levels: list[int] = field(init=False)  # rows
+    """Of each row, on which of the lines it stands, from above."""
     pieces: list[list[Piece]] = field(init=False)  # pieces
     candidates: list[list[Candidate]] = field(init=False)  # candidates
 

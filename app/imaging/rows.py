@@ -32,8 +32,8 @@ def rows_of(components: list[Component], height: float) -> list[list[Component]]
     return [sorted((components[place] for place in row), key=lambda component: component.box.left) for row in rows]
 
 
-def in_reading_order(rows: list[list[Component]], height: float) -> list[list[Component]]:
-    """From top to bottom, and of those on one line from left to right; lines may slope, all alike."""
+def in_reading_order(rows: list[list[Component]], height: float) -> list[list[list[Component]]]:
+    """By lines, from top to bottom, and of those on one line from left to right; lines may slope, all alike."""
     boxes = [box_around([component.box for component in row]) for row in rows]
     slope, followed = lines_through(boxes, height)
     lines: list[list[int]] = []
@@ -48,7 +48,7 @@ def in_reading_order(rows: list[list[Component]], height: float) -> list[list[Co
             levels[-1][1].extend(line)
         else:
             levels.append((level, line))
-    return [rows[place] for _, line in levels for place in sorted(line, key=lambda place: boxes[place].left)]
+    return [[rows[place] for place in sorted(line, key=lambda place: boxes[place].left)] for _, line in levels]
 
 
 def lines_through(boxes: list[Box], height: float) -> tuple[float, NDArray[np.bool_]]:
@@ -86,7 +86,9 @@ def _seconds(picture: Picture) -> float:
 
 
 def _run(picture: Picture) -> None:
-    picture.rows = in_reading_order(rows_of(picture.components.found, picture.height), picture.height)
+    lines = in_reading_order(rows_of(picture.components.found, picture.height), picture.height)
+    picture.rows = [row for line in lines for row in line]
+    picture.levels = [level for level, line in enumerate(lines) for _ in line]
 
 
 FIND_ROWS = Stage("putting parts in rows", _seconds, _run)

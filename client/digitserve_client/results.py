@@ -87,7 +87,8 @@ class NumberDigit:
 class Number:
     """A whole number in a picture. `box` is left, top, width and height in the picture's own pixels, upright.
 
-    `alternatives` are the next most likely readings with their confidences, the best first.
+    `alternatives` are the next most likely readings with their confidences, the best first; `line` is on which of the
+    picture's lines it stands, 0 being the first.
     """
 
     text: str
@@ -97,6 +98,7 @@ class Number:
     digits: tuple[NumberDigit, ...]
     model: ModelVersion
     alternatives: tuple[tuple[str, float], ...] = ()
+    line: int = 0
     request_id: str | None = None
     server_timing: Mapping[str, float] = field(default_factory=dict)
 

@@ -19,6 +19,10 @@ def at(left: int, top: int, label: int = 1) -> Component:
     return component(left, top, left + 25, top + HEIGHT, label=label)
 
 
+def in_order(rows: list[list[Component]]) -> list[list[Component]]:
+    return [row for line in in_reading_order(rows, HEIGHT) for row in line]
+
+
 def lefts(rows: list[list[Component]]) -> list[list[int]]:
     return [[one.box.left for one in row] for row in rows]
 
@@ -45,19 +49,19 @@ def test_a_row_may_rise() -> None:
 
 def test_rows_are_read_from_top_to_bottom() -> None:
     rows = [[at(300, 100)], [at(0, 110)], [at(150, 0)]]
-    assert lefts(in_reading_order(rows, HEIGHT)) == [[150], [0], [300]]
+    assert lefts(in_order(rows)) == [[150], [0], [300]]
 
 
 def test_a_line_of_far_digits_may_slope() -> None:
     for slope in (-0.14, 0.14):
         far = [[at(place * 150, 300 + round(slope * 150 * place))] for place in range(10)]
-        assert lefts(in_reading_order(far[::-1], HEIGHT)) == [[150 * place] for place in range(10)]
+        assert lefts(in_order(far[::-1])) == [[150 * place] for place in range(10)]
 
 
 def test_lines_that_slope_are_read_one_after_the_other() -> None:
-    lines = [[at(90 * place, 200 + 70 * line - 10 * place)] for line in range(3) for place in range(8)]
-    read = in_reading_order(sorted(lines, key=lambda row: row[0].box.top), HEIGHT)
-    assert read == lines
+    lines = [[[at(90 * place, 200 + 70 * line - 10 * place)] for place in range(8)] for line in range(3)]
+    mixed = sorted((row for line in lines for row in line), key=lambda row: row[0].box.top)
+    assert in_reading_order(mixed, HEIGHT) == lines
 
 
 def test_what_stands_alone_tells_of_no_slope() -> None:
@@ -99,5 +103,6 @@ def components(count: int) -> Components:
 def test_the_stage() -> None:
     picture = after(FIND_ROWS, bar(), components=components(3), height=float(HEIGHT))
     assert [one.box for one in picture.rows[0]] == [Box(35 * place, 0, 35 * place + 25, HEIGHT) for place in range(3)]
+    assert picture.levels == [0] * len(picture.rows)
     costs = [seconds(FIND_ROWS, 9, components=components(count)) for count in (1, 2, 3)]
     assert 0 < costs[1] - costs[0] < costs[2] - costs[1]  # each with each

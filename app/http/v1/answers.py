@@ -83,6 +83,7 @@ def _explanation(explained: Explanation) -> schemas.Explanation:
 def numbers(model: Reference, found: Numbers) -> bytes:
     """JSON of whole numbers."""
     document: schemas.FoundNumbers = {
+        "text": found.text,
         "numbers": [_number(number, found.scale) for number in found.numbers],
         "model": model,
     }
@@ -95,6 +96,7 @@ def _number(number: Number, scale: float) -> schemas.FoundNumber:
         "confidence": number.best.confidence,
         "decision": number.decision,
         "box": _box(number.box, scale),
+        "line": number.line,
         "digits": [
             {"digit": digit, "confidence": confidence, "box": _box(box, scale)}
             for digit, confidence, box in number.digits

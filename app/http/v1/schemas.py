@@ -105,11 +105,13 @@ class FoundNumber(TypedDict):
     confidence: Annotated[float, Field(description="That the whole of it is right.")]
     decision: Decision
     box: Box
+    line: Annotated[int, Field(description="On which of the picture's lines it stands, 0 being the first.")]
     digits: list[FoundDigit]
     alternatives: Annotated[list[Alternative], Field(description="The next most likely readings, the best first.")]
 
 
 class FoundNumbers(TypedDict):
+    text: Annotated[str, Field(description="Line by line, with a space between numbers.", examples=["12 34\n56"])]
     numbers: Annotated[list[FoundNumber], Field(description="From top to bottom, and from left to right.")]
     model: ModelRef
 

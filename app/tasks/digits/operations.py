@@ -167,4 +167,6 @@ def _number(thresholds: Thresholds, number: CutNumber, ranking: Ranking, energie
     for index, sure in zip(best.chosen, ranking.of_digits, strict=True):
         decisions.append(decide(thresholds, sure, float(energies[index])))
     alternatives = [Reading(other.text, sure) for other, sure in zip(others, of_others, strict=True)]
-    return Number(Reading(best.text, confidence), least_sure(decisions), box_around(boxes), digits, alternatives)
+    alternatives.sort(key=lambda other: -other.confidence)
+    own = Reading(best.text, confidence)
+    return Number(own, least_sure(decisions), box_around(boxes), digits, alternatives, number.line)

@@ -1,6 +1,7 @@
 """What is known of a request once the model has run: typed, for any protocol to write down in its own way."""
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -76,6 +77,8 @@ class Number:
     box: Box
     digits: list[Digit]
     alternatives: list[Reading]
+    line: int
+    """On which of the picture's lines it stands, from above."""
 
 
 @dataclass(frozen=True)
@@ -84,3 +87,9 @@ class Numbers:
 
     numbers: list[Number]
     scale: float
+
+    @property
+    def text(self) -> str:
+        """Line by line, with a space between numbers."""
+        lines = groupby(self.numbers, key=lambda number: number.line)
+        return "\n".join(" ".join(number.best.text for number in line) for _, line in lines)

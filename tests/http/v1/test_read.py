@@ -43,6 +43,7 @@ def test_the_other_readings_are_less_likely(client: httpx.Client) -> None:
     assert len({number["text"], *(one["text"] for one in others)}) == 1 + len(others)
     assert number["confidence"] + sum(one["confidence"] for one in others) <= 1 + 1e-6
     assert all(one["confidence"] <= number["confidence"] for one in others)
+    assert others == sorted(others, key=lambda other: -other["confidence"])
 
 
 def test_boxes_are_in_the_pixels_of_what_was_sent(client: httpx.Client) -> None:
@@ -72,7 +73,9 @@ def test_several_numbers_from_top_to_bottom(client: httpx.Client) -> None:
     for one in rows:
         sheet.paste(one, (0, top))
         top += one.height
-    assert [number["text"] for number in post(client, encoded(sheet)).json()["numbers"]] == ["12", "907", "3"]
+    answer = post(client, encoded(sheet)).json()
+    assert [number["text"] for number in answer["numbers"]] == ["12", "907", "3"]
+    assert ([number["line"] for number in answer["numbers"]], answer["text"]) == ([0, 1, 2], "12\n907\n3")
 
 
 def test_numbers_on_one_line_from_left_to_right(client: httpx.Client) -> None:
@@ -80,7 +83,16 @@ def test_numbers_on_one_line_from_left_to_right(client: httpx.Client) -> None:
     sheet = Image.new("L", (1_000, 240), 255)
     sheet.paste(left, (0, 20))
     sheet.paste(right, (500, 10))  # a little higher
-    assert [number["text"] for number in post(client, encoded(sheet)).json()["numbers"]] == ["12", "34"]
+    answer = post(client, encoded(sheet)).json()
+    assert [number["text"] for number in answer["numbers"]] == ["12", "34"]
+    assert ([number["line"] for number in answer["numbers"]], answer["text"]) == ([0, 0], "12 34")
+
+
+def test_a_row_of_far_digits_that_slopes(client: httpx.Client) -> None:
+    sheet = Image.new("L", (2_600, 600), 255)
+    for place, digit in enumerate("0123456789"):
+        sheet.paste(row(digit, height=100), (20 + place * 250, round(20 + place * 30)))
+    assert post(client, encoded(sheet)).json()["text"].replace(" ", "") == "0123456789"
 
 
 def test_it_has_no_additions(client: httpx.Client) -> None:

@@ -15,8 +15,12 @@ from training.recipe import Augmentation, Recipe
 
 FRAME = (28, 28)
 DIGITS = 10
+MOMENTUM = 0.9  # of normalisation: Keras' default of 0.99 lags behind for hundreds of steps
+PATCH, BLOCKS, HEADS = 4, 4, 4  # of the vision transformer
 
-Layers = list[keras.layers.Layer]
+Step = Callable[[Any], Any]
+Layers = list[Step]
+"""Keras' layers, or what joins several of them."""
 
 
 class Architecture(NamedTuple):
@@ -124,6 +128,77 @@ def mlp_256_128(recipe: Recipe) -> Layers:
 _register("mlp-256-128-bn-dropout", Recipe(epochs=15, batch_size=32, batch_norm=True, dropout=0.3))(mlp_256_128)
 
 
+@_register(
+    "gru",
+    Recipe(
+        epochs=20, batch_size=128, learning_rate=3e-3, schedule="cosine", warm_up=1, shift=2, rotation=10, scale=0.1
+    ),
+)
+def gru(recipe: Recipe) -> Layers:
+    """A recurrent network that reads a frame as a sequence of its rows. Source: Cho et al., 2014."""
+    # Unrolled: as a loop it is one in ONNX too, and runs several times slower.
+    read = layers.GRU(_wide(128, recipe), unroll=True, kernel_regularizer=_penalty(recipe))
+    return [read, *_normalised(recipe), *_dropout(recipe)]
+
+
+@_register(
+    "vit",
+    Recipe(
+        epochs=40,
+        batch_size=128,
+        optimizer="adamw",
+        learning_rate=2e-3,
+        schedule="cosine",
+        warm_up=3,
+        clip_norm=1,
+        dropout=0.1,
+        shift=2,
+        rotation=10,
+        scale=0.1,
+    ),
+)
+def vit(recipe: Recipe) -> Layers:
+    """A small vision transformer: 49 patches of 4x4 that attend to each other. Source: Dosovitskiy et al., "An Image is
+    Worth 16x16 Words", 2021; places by a convolution: Chu et al., "Conditional Positional Encodings", 2023.
+    """
+    width, side = _wide(64, recipe), FRAME[0] // PATCH
+    return [
+        layers.Reshape((*FRAME, 1)),
+        layers.Conv2D(width, PATCH, strides=PATCH, kernel_regularizer=_penalty(recipe)),
+        _beside(layers.DepthwiseConv2D(3, padding="same")),
+        layers.Reshape((side * side, width)),
+        *(_transformer(width, recipe) for _ in range(BLOCKS)),
+        _normal(recipe),
+        layers.GlobalAveragePooling1D(),
+        *_dropout(recipe),
+    ]
+
+
+def _transformer(width: int, recipe: Recipe) -> Step:
+    """Attention, then two dense layers, each beside what comes in."""
+    attention = layers.MultiHeadAttention(HEADS, width // HEADS, dropout=recipe.dropout)
+    look, think, penalty = _normal(recipe), _normal(recipe), _penalty(recipe)
+    wide = layers.Dense(2 * width, activation="gelu", kernel_regularizer=penalty)
+    narrow = layers.Dense(width, kernel_regularizer=penalty)
+
+    def of(features: Any) -> Any:
+        normal = look(features)
+        features = layers.add([features, attention(normal, normal)])
+        return layers.add([features, narrow(wide(think(features)))])
+
+    return of
+
+
+def _normal(recipe: Recipe) -> keras.layers.Layer:
+    """Each patch by itself, as transformers do, unless over the batch."""
+    return layers.BatchNormalization(momentum=MOMENTUM) if recipe.batch_norm else layers.LayerNormalization()
+
+
+def _beside(layer: keras.layers.Layer) -> Step:
+    """What a layer makes of its input, and the input itself."""
+    return lambda features: layers.add([features, layer(features)])
+
+
 def _dense(units: int, recipe: Recipe) -> Layers:
     """A hidden layer: weights, normalisation if any, ReLU, dropout if any."""
     made: Layers = [
@@ -156,8 +231,11 @@ def _flatten(recipe: Recipe) -> Layers:
 
 
 def _after(recipe: Recipe) -> Layers:
-    # Keras' default momentum of 0.99 lags behind for hundreds of steps.
-    return [*([layers.BatchNormalization(momentum=0.9)] if recipe.batch_norm else []), layers.ReLU()]
+    return [*_normalised(recipe), layers.ReLU()]
+
+
+def _normalised(recipe: Recipe) -> Layers:
+    return [layers.BatchNormalization(momentum=MOMENTUM)] if recipe.batch_norm else []
 
 
 def _dropout(recipe: Recipe) -> Layers:

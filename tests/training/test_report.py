@@ -9,7 +9,15 @@ import pytest
 from PIL import Image
 
 from app.tasks.digits.classifier import ENERGY, Scores
-from app.tasks.digits.manifest import Accepted, Corrupted, DigitsManifest, Latency, Provenance, Thresholds
+from app.tasks.digits.manifest import (
+    Accepted,
+    Corrupted,
+    DigitsManifest,
+    Latency,
+    OtherHands,
+    Provenance,
+    Thresholds,
+)
 from training import calibrate, evaluate, plots, report
 from training.constants import NUMBERS, PREPARATION, golden
 from training.corruptions import CORRUPTIONS
@@ -87,6 +95,14 @@ def released(unreleased: Subject, small_mnist: Mnist) -> Subject:
             "accepted": evaluate.accepted(scores, digits.labels, thresholds),
             "corruptions": corrupted,
             "non_digit_auroc": evaluate.non_digit_auroc(scores[:, ENERGY], unreleased.non_digits),
+            "other_hands": OtherHands(
+                source="Digits of elsewhere",
+                images=1_234,
+                accuracy=0.9,
+                by_contributor={"first": 1.0, "second": 0.8},
+                expected_calibration_error=0.0123,
+                accepted=Accepted(share=0.777, precision=0.9991),
+            ),
         }
     )
     manifest = DigitsManifest(
@@ -164,6 +180,13 @@ def test_the_figures_are_the_manifests(released: Subject, page: str) -> None:
         "2.5 hours",
         "small 3",
     )
+    assert [text for text in said if text not in page] == []
+
+
+def test_other_hands_are_shown_the_worst_first(page: str) -> None:
+    rows = [row for row in Page(page).cells if row and row[0] in {"first", "second"}]
+    assert [row[:2] for row in rows] == [["second", "80.00%"], ["first", "100.00%"]]
+    said = "Digits of elsewhere", "1,234", "90.00%", "1.23%", "77.7%", "99.91%"
     assert [text for text in said if text not in page] == []
 
 

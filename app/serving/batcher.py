@@ -187,8 +187,12 @@ class Batcher:
         slices: list[Slice] = []
         self._turn ^= 1  # decides where it has no half
         theirs = (self._max_batch_size + self._turn) // 2 if self._large.submissions else 0
-        room = theirs + self._take_from(self._small, self._max_batch_size - theirs, slices)
-        room = self._take_from(self._large, room, slices)
+        if theirs and self._shapes_vary and self._turn:  # of no small one's shape, they would find no room behind these
+            room = self._max_batch_size - theirs + self._take_from(self._large, theirs, slices)
+            self._take_from(self._small, room, slices)
+        else:
+            room = theirs + self._take_from(self._small, self._max_batch_size - theirs, slices)
+            self._take_from(self._large, room, slices)
         self._publish()
         return slices
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
@@ -162,6 +162,25 @@ def test_rows_of_other_shapes_are_not_run_together() -> None:
     assert runs.sizes == [1, 2, 2]
 
 
+def test_a_large_one_of_another_shape_is_not_held_up_by_small_ones() -> None:
+    async def test(batcher: Batcher, runs: Runs) -> Any:
+        large = asyncio.create_task(read(batcher, np.full((10, 5, 7), 9, np.uint8)))
+
+        async def again() -> int:
+            asked = 0
+            while not large.done() and asked < 100:
+                await read(batcher, frames(1))
+                asked += 1
+            return asked
+
+        asked = await asyncio.gather(*(again() for _ in range(3)))
+        return marks(await large), max(asked), runs.sizes
+
+    (read_, asked, _), _, _ = run(test, shapes_vary=True)
+    assert read_ == [9] * 10
+    assert asked < 20
+
+
 def test_what_is_not_batched_is_run_alone_and_as_it_is() -> None:
     shapes: list[tuple[int, ...]] = []
 
@@ -204,6 +223,7 @@ def test_a_run_that_fails_at_once_teaches_no_speed() -> None:
     assert seconds == 0
 
 
+@settings(deadline=None)  # of the machine, not of the batcher
 @given(
     sizes=st.lists(st.integers(1, 30), min_size=1, max_size=12), chunk=st.integers(1, 9), inline=st.sampled_from([0, 9])
 )

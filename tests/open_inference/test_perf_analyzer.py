@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.conftest import MODELS, Process, clients, free_port
 REQUESTS = 60
 FIRST = 3  # it asks for the counts when it has begun to send, so that some of its first requests may be in them already
 Analyse = Callable[..., str]
+TRIES = 3  # one run in a hundred with --async does not end, though all of its requests are answered
 SERVER = ("Queue", "Compute Input", "Compute Infer", "Compute Output")
 
 
@@ -43,7 +45,10 @@ def analyse(addresses: dict[str, str]) -> Analyse:
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         program = [folder / "bin" / "perf_analyzer", *arguments]
-        return subprocess.run(program, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        for _ in range(TRIES - 1):
+            with suppress(subprocess.TimeoutExpired):
+                return subprocess.run(program, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(program, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
     if "error while loading shared libraries" in (told := run("--version").stderr):
         pytest.skip(f"{told.strip()} (Debian's package libb64-0d has libb64)")

@@ -178,7 +178,7 @@ def _transformer(width: int, recipe: Recipe) -> Step:
     """Attention, then two dense layers, each beside what comes in."""
     attention = layers.MultiHeadAttention(HEADS, width // HEADS, dropout=recipe.dropout)
     look, think, penalty = _normal(recipe), _normal(recipe), _penalty(recipe)
-    wide = layers.Dense(2 * width, activation="gelu", kernel_regularizer=penalty)
+    wide = layers.Dense(2 * width, activation="silu", kernel_regularizer=penalty)
     narrow = layers.Dense(width, kernel_regularizer=penalty)
 
     def of(features: Any) -> Any:

@@ -28,6 +28,8 @@ from training.train import Batches, lessons, logits
 # Keras 3.15 saves TensorFlow's variables through np.array, whose NumPy 2 protocol TensorFlow 2.21 only half follows.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
+SEQUENCES = "gru", "vit"  # architectures for which rows or patches are one
+
 
 def train(mnist: Mnist, folder: Path, **changes: Any) -> Run:
     """One epoch of the smallest network."""
@@ -117,13 +119,24 @@ def test_a_model_that_answers_otherwise_is_not_written(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", [one for one in ARCHITECTURES if one not in SEQUENCES])
 def test_the_graph_is_lean(arch: str) -> None:
     proto = onnx.load_from_string(finish(to_graph(architecture(arch).build()), 1.5))
     operators = [node.op_type for node in proto.graph.node]
     assert operators.count("Cast") == 1
     assert not {"Transpose", "BatchNormalization", "Shape", "Gather", "Concat"} & set(operators)
     assert [entry.domain for entry in proto.opset_import] == [""]
+
+
+@pytest.mark.parametrize("arch", SEQUENCES)
+def test_the_graph_of_a_sequence_has_no_loop_and_takes_any_number_of_frames(arch: str) -> None:
+    content = finish(to_graph(architecture(arch).build()), 1.5)
+    operators = {node.op_type for node in onnx.load_from_string(content).graph.node}
+    assert not {"Loop", "Scan", "If"} & operators
+    frames = np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8)
+    together = opened(content).scores(frames)
+    alone = np.concatenate([opened(content).scores(frames[place : place + 1]) for place in range(3)])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
 @pytest.fixture(scope="module")

@@ -23,10 +23,9 @@ def chosen_by(mnist: Digits, recipe: Mapping[str, Any]) -> Digits:
     """The images by which temperature and thresholds are fitted: MNIST's held-out ones, and where a recipe's network
     has learnt from other hands, as many of each other source's held-out writers. Raises DataError.
     """
-    if not any(recipe.get(field) for field in OTHERS):
+    if not is_of_others(recipe):
         return mnist
-    sources = [mnist, *(_as_many(one, len(mnist.labels), 0) for one in hands.validation().values())]
-    return _joined(sources)
+    return _joined([mnist, *(_as_many(one, len(mnist.labels), 0) for one in hands.validation().values())])
 
 
 def typical(mnist: Digits, recipe: Recipe, count: int) -> Digits:
@@ -40,9 +39,9 @@ def sha256_of(recipe: Mapping[str, Any]) -> dict[str, str]:
     return {one.file: one.sha256 for one in read}
 
 
-def is_of_others(recipe: Recipe) -> bool:
-    """Whether digits of other hands are trained on."""
-    return any(getattr(recipe, field) for field in OTHERS)
+def is_of_others(recipe: Mapping[str, Any]) -> bool:
+    """Whether digits of other hands are trained on, by a recipe's fields."""
+    return any(recipe.get(field) for field in OTHERS)
 
 
 def _others(count: int, recipe: Recipe, seed: int) -> Iterator[Digits]:

@@ -55,7 +55,7 @@ def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, fold
     def fitted() -> Fitted:
         parts = {"training": mixture(mnist.train, recipe, seed), "validation": mnist.validation}
         network, history = fit(chosen, recipe, **parts, seed=seed, teacher=teacher)
-        return Fitted(network, history, {"hands": _right(network)} if is_of_others(recipe) else {})
+        return Fitted(network, history, {"hands": _right(network)} if is_of_others(told) else {})
 
     told = recipe.model_dump(mode="json")
     if recipe.teacher is not None:

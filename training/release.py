@@ -14,7 +14,7 @@ from training.data import Digits, Mnist
 from training.export import OPSET, RANGE_IMAGES, check_parity, export, parity
 from training.hands import digits as hands
 from training.hands import sources
-from training.mixture import chosen_by, is_of_others, typical
+from training.mixture import chosen_by, is_of_others, sha256_of, typical
 from training.network import pack
 from training.recipe import Recipe
 from training.run import Run
@@ -81,7 +81,7 @@ def release(run: Run, mnist: Mnist, out: Path, *, int8: bool | None = None) -> P
         latency=_latency(exported.session),
         licence=LICENCE,
         intended_use=INTENDED_USE,
-        limits=LIMITS_OF_OTHERS if len(chosen.labels) > len(mnist.validation.labels) else LIMITS,
+        limits=LIMITS_OF_OTHERS if sha256_of(run.record.recipe) else LIMITS,
     )
     subject = report.gather(run, partial(evaluate.predict, exported.session), mnist)
     card = report.render(subject._replace(manifest=manifest), pictures=False)
@@ -93,9 +93,11 @@ def release(run: Run, mnist: Mnist, out: Path, *, int8: bool | None = None) -> P
 
 def _typical(run: Run, mnist: Mnist) -> Digits:
     """Training digits by which integers' ranges are found."""
+    if not is_of_others(run.record.recipe):
+        return mnist.train
     known = Recipe.model_fields.keys() & run.record.recipe.keys()
     recipe = Recipe().changed({name: run.record.recipe[name] for name in known})
-    return typical(mnist.train, recipe, RANGE_IMAGES) if is_of_others(recipe) else mnist.train
+    return typical(mnist.train, recipe, RANGE_IMAGES)
 
 
 def _latency(classifier: Classifier) -> Latency:

@@ -17,12 +17,12 @@ at_hand = pytest.mark.skipif(
 def test_without_shares_it_is_mnist_alone() -> None:
     mixed = mixture(MNIST, Recipe(), 0)
     assert np.array_equal(mixed.images, MNIST.images)
-    assert not is_of_others(Recipe())
+    assert not is_of_others(Recipe().model_dump())
 
 
 def test_strokes_need_no_data_of_anybodys() -> None:
     recipe = Recipe(strokes=2)
-    assert is_of_others(recipe)
+    assert is_of_others(recipe.model_dump())
     assert len(mixture(MNIST, recipe, 0).labels) == 150
     assert sha256_of(recipe.model_dump()) == {}
 

@@ -77,6 +77,16 @@ def test_the_manifest_tells_of_other_hands(written: Path) -> None:
     assert 0 <= found.accepted.share <= 1
 
 
+def test_strokes_are_learnt_from_and_released_where_no_hands_are_at_hand(
+    small_mnist: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(sources.VARIABLE, str(tmp_path / "none"))
+    run = train(small_mnist, tmp_path / "runs", strokes=0.2)
+    manifest = read_bundle(release(run, small_mnist, tmp_path / "models" / "drawn")).manifest
+    assert manifest.training.recipe["strokes"] == 0.2
+    assert manifest.metrics.other_hands is None
+
+
 def test_a_bundle_teaches(written: Path, small_mnist: Mnist, tmp_path: Path) -> None:
     taught = train(small_mnist, tmp_path, teacher=str(written))
     assert taught.record.recipe["teacher"] == written.name

@@ -28,19 +28,27 @@ def scans(where: Path | None = None) -> Digits:
 
 
 def trajectories(where: Path | None = None) -> list[Trajectory]:
-    """Those to train on. Raises DataError."""
+    """Those to train on; those to choose by come with them. Raises DataError."""
+    for source in (sources.PENDIGITS_OTHERS, sources.UJI):
+        sources.read(source, where)
     return read_pendigits(sources.read(sources.PENDIGITS, where).decode())
 
 
 def validation(where: Path | None = None) -> dict[str, Digits]:
-    """By source: those to choose by, of writers that nothing is trained on. Raises DataError."""
-    turkish = read_pendigits(sources.read(sources.PENDIGITS_OTHERS, where).decode())
-    spanish = read_ujipenchars(sources.read(sources.UJI, where).decode())
-    return {
-        "swiss": _swiss(where, held_out=True),
-        "pendigits": _as_written(turkish),
-        "uji": _as_written(spanish),
-    }
+    """By source: those to choose by, of writers that nothing is trained on, as far as they are at hand.
+
+    Raises DataError where a file is not what it should be.
+    """
+    found = {}
+    if sources.at_hand(sources.SWISS, where):
+        found["swiss"] = _swiss(where, held_out=True)
+    for name, source, read in (
+        ("pendigits", sources.PENDIGITS_OTHERS, read_pendigits),
+        ("uji", sources.UJI, read_ujipenchars),
+    ):
+        if sources.at_hand(source, where):
+            found[name] = _as_written(read(sources.read(source, where).decode()))
+    return found
 
 
 def load_test(where: Path | None = None) -> dict[str, Digits]:

@@ -1,6 +1,5 @@
 """Where digits of other hands come from, what may be done with each, and how they are found."""
 
-import hashlib
 import os
 from collections.abc import Sequence
 from enum import StrEnum
@@ -97,7 +96,8 @@ def at_hand(source: Source, where: Path | None = None) -> bool:
 
 
 def read(source: Source, where: Path | None = None) -> bytes:
-    """What its file holds, unpacked where that is .gz, downloaded into the folder where it has a home and is not there.
+    """What its file holds, unpacked where that is .gz, downloaded into the folder where it is not there
+    and can be had.
 
     Raises DataError where it cannot be had, or is not what it should be.
     """
@@ -112,6 +112,5 @@ def read(source: Source, where: Path | None = None) -> bytes:
     content = path.read_bytes()
     if path.suffix == ".gz":
         content = idx.decompress(content, path)
-    if (actual := hashlib.sha256(content).hexdigest()) != source.sha256:
-        raise DataError(f"{path}: SHA-256 of what it holds is {actual}, expected {source.sha256}")
+    idx.check_digest(content, source.sha256, path)
     return content

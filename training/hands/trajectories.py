@@ -11,6 +11,7 @@ from training.errors import DataError
 
 Stroke = NDArray[np.float64]  # [points, 2]: x to the right, y down
 SEGMENT = re.compile(r'^\.SEGMENT \S+ +\S+ +\S+ "(\d)"', re.MULTILINE)
+WRITER = re.compile(r"^\.COMMENT +\d +(\d+)", re.MULTILINE)
 ANY_SEGMENT = re.compile(r"^\.SEGMENT ", re.MULTILINE)
 
 
@@ -24,11 +25,13 @@ class Trajectory(NamedTuple):
 
 def read_pendigits(text: str) -> list[Trajectory]:
     """Alpaydin's and Alimoglu's; each digit's comment is `DIGIT WRITER NUMBER`, and y goes up. Raises DataError."""
-    found = [
-        Trajectory(digit, re.search(r"^\.COMMENT +\d +(\d+)", block, re.MULTILINE)[1], _strokes(block, (1, -1)))  # type: ignore[index]  # all have one
-        for digit, block in _segments(text)
-    ]
-    return _checked(found)
+    return _checked(
+        [
+            Trajectory(digit, writer, _strokes(block, (1, -1)))
+            for digit, block in _segments(text)
+            for writer in WRITER.findall(block)
+        ]
+    )
 
 
 def read_ujipenchars(text: str) -> list[Trajectory]:

@@ -82,7 +82,8 @@ class Service:
         if isinstance(prepared, CoroutineType):
             prepared = await prepared
             context.check_deadline()
-        ready: P = prepared  # type: ignore[assignment]  # mypy takes P for what may be a coroutine too
+        # mypy takes P for what may be a coroutine too; `cast` would be a call for each image.
+        ready: P = prepared  # type: ignore[assignment]
         if ready.rows > self._most_rows:
             raise BatchTooLarge(f"a request holds at most {self._most_rows:,} rows; {ready.rows:,} came. Send several.")
         if ready.images > 1:
@@ -94,7 +95,8 @@ class Service:
             outputs = done.outputs
         context.rows += ready.rows
         result = operation.conclude(model, ready, outputs, context)
-        return await result if isinstance(result, CoroutineType) else result  # type: ignore[return-value]  # as above
+        # mypy takes Result for what may be a coroutine too.
+        return await result if isinstance(result, CoroutineType) else result  # type: ignore[return-value]
 
     async def stream(
         self,
@@ -108,7 +110,8 @@ class Service:
         prepared = operation.prepare(model, request, context)
         if isinstance(prepared, CoroutineType):
             prepared = await prepared
-        ready: S = prepared  # type: ignore[assignment]  # as above
+        # mypy takes S for what may be a coroutine too.
+        ready: S = prepared  # type: ignore[assignment]
         begun = _Begun(operation)
         for part in ready.slices(rows):
             yield await self.infer(begun, model, part, context)

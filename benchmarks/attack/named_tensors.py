@@ -48,9 +48,8 @@ def texts(count: int, datatype: bytes = b"BYTES", coding: str = "") -> Request:
 def lines(width: int, count: int = 1) -> Request:
     """For a reader of lines: every width is of another shape."""
     data = bytes(4 * count * 3 * 48 * width)
-    document = {"inputs": [in_bytes("x", "FP32", [count, 3, 48, width], len(data))]}
-    document["parameters"] = {"binary_data_output": True}  # type: ignore[assignment]  # lists before
-    return infer(LINES, document, data)
+    entry = in_bytes("x", "FP32", [count, 3, 48, width], len(data))
+    return infer(LINES, {"inputs": [entry], "parameters": {"binary_data_output": True}}, data)
 
 
 def zeros_by_grpc(count: int, coding: str = "") -> Request:

@@ -32,6 +32,7 @@ STOPPED_SECONDS = 2.0
 ALLOWED = {200, 429, 503, 504}  # what an honest caller may be told
 OURS = {500, 501, 502}  # faults of the service, which no attack may cause: but 501 to what nobody implements
 COUNTED = re.compile(r"^digitserve_requests_total\{(.*)\} (\S+)$", re.MULTILINE)
+ROUTE = re.compile(r'route="([^"]*)"')
 TIMED = re.compile(r"^digitserve_request_seconds_count\{(.*)\} (\S+)$", re.MULTILINE)
 LISTENING = "0A"  # a socket's state in /proc/net/tcp
 
@@ -183,7 +184,8 @@ def _inconsistent(exposition: str) -> list[str]:
     """Every request that was counted was timed, and the other way round."""
     counted: Counter[str] = Counter()
     for labels, number in COUNTED.findall(exposition):
-        counted[re.search(r'route="([^"]*)"', labels)[1]] += int(float(number))  # type: ignore[index]  # all have a route
+        for route in ROUTE.findall(labels):
+            counted[route] += int(float(number))
     timed = {labels.split('"')[1]: int(float(number)) for labels, number in TIMED.findall(exposition)}
     return [] if counted == timed else [f"requests counted and timed differ: {dict(counted)}, {timed}"]
 

@@ -51,6 +51,14 @@ def committed_bundles() -> Path:
 MODELS = committed_bundles()
 DIGITS, MLP = (MODELS / name / version for name, version in SERVED.items())
 
+
+def linked_models(folder: Path) -> Path:
+    """The folder, with links to these bundles in it, so that others can be put beside them."""
+    for one in MODELS.iterdir():
+        (folder / one.name).symlink_to(one)
+    return folder
+
+
 # glibc keeps pictures' memory from one to the next, as in `app.serving.pool`; other libraries have no such function.
 if hasattr(libc := ctypes.CDLL(None), "mallopt"):
     for option, size in ((-1, 256 << 20), (-3, 32 << 20)):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h

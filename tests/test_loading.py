@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests import models
-from tests.conftest import MODELS, Process, wait_until
+from tests.conftest import Process, linked_models, wait_until
 
 triton = pytest.importorskip("tritonclient.http")
 
@@ -28,9 +28,7 @@ LARGE = 64 << 20  # bytes of a model that is seen in a worker's memory
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for one in MODELS.iterdir():
-        (tmp_path / one.name).symlink_to(one)
-    return tmp_path
+    return linked_models(tmp_path)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from app.grpc.codec import ModelInferRequest
 from app.grpc.errors import PUSHBACK
 from app.grpc.server import MOST_BYTES, SERVICE, THREADS
 from tests import models
-from tests.conftest import MODELS, Process, free_port, serving, wait_until
+from tests.conftest import Process, free_port, linked_models, serving, wait_until
 
 triton = pytest.importorskip("tritonclient.grpc")
 aio = pytest.importorskip("tritonclient.grpc.aio")
@@ -33,9 +33,7 @@ GZIP, DEFLATE = grpc.Compression.Gzip, grpc.Compression.Deflate
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("models")
-    for one in MODELS.iterdir():
-        (made / one.name).symlink_to(one)
+    made = linked_models(tmp_path_factory.mktemp("models"))
     models.put(made, "add", models.add())
     return made
 

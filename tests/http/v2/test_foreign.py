@@ -18,7 +18,7 @@ from app.errors import BundleError
 from app.serving.opening import open_version
 from app.tasks.registry import TASKS
 from tests import models
-from tests.conftest import MODELS, serving
+from tests.conftest import MODELS, linked_models, serving
 from tests.http.v2.test_infer import binary, outputs
 
 RANDOM = np.random.default_rng(0)
@@ -43,9 +43,7 @@ PACKAGES = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("models")
-    for one in MODELS.iterdir():
-        (made / one.name).symlink_to(one)
+    made = linked_models(tmp_path_factory.mktemp("models"))
     for name, (package, pattern) in PACKAGES.items():
         models.put(made, name, shipped(package, pattern).read_bytes())
     return made

@@ -17,7 +17,7 @@ from onnx import TensorProto
 
 from app.inference.datatypes import DATATYPES
 from tests import models
-from tests.conftest import MODELS, serving
+from tests.conftest import linked_models, serving
 from tests.pictures import encoded
 
 Document = dict[str, Any]
@@ -26,9 +26,7 @@ Document = dict[str, Any]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The digit models, and some foreign ones."""
-    made = tmp_path_factory.mktemp("models")
-    for one in MODELS.iterdir():
-        (made / one.name).symlink_to(one)
+    made = linked_models(tmp_path_factory.mktemp("models"))
     models.put(made, "add", models.add())
     models.put(made, "centred", models.centred())
     models.put(made, "doubled", models.doubled())

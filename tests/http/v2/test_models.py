@@ -13,14 +13,12 @@ from app.errors import BundleError
 from app.serving.opening import open_version
 from app.tasks.registry import TASKS
 from tests import models
-from tests.conftest import MODELS, Serve, serving
+from tests.conftest import MODELS, Serve, linked_models, serving
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("models")
-    for one in MODELS.iterdir():
-        (made / one.name).symlink_to(one)
+    made = linked_models(tmp_path_factory.mktemp("models"))
     models.put(made, "add", models.add())
     models.put(made, "add", models.add(), "3")
     models.put(made, "centred", models.centred())

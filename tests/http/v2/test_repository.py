@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests import models
-from tests.conftest import MODELS, Serve, serving
+from tests.conftest import Serve, linked_models, serving
 
 INDEX, LOAD, UNLOAD = (f"/v2/repository/{path}" for path in ("index", "models/add/load", "models/add/unload"))
 LOADER, READER = "may-load-models-00", "may-not-load-any-0"
@@ -17,9 +17,7 @@ KEYS = ({"key": LOADER, "rights": ["repository"]}, {"key": READER})
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("models")
-    for one in MODELS.iterdir():
-        (made / one.name).symlink_to(one)
+    made = linked_models(tmp_path_factory.mktemp("models"))
     models.put(made, "add", models.add())
     models.put(made, "sequence", models.sequence())
     return made

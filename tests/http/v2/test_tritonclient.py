@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests import models
-from tests.conftest import MODELS, serving
+from tests.conftest import linked_models, serving
 
 triton = pytest.importorskip("tritonclient.http")
 aio = pytest.importorskip("tritonclient.http.aio")
@@ -21,9 +21,7 @@ A, B = (np.random.default_rng(seed).normal(size=(5, 3)).astype(np.float32) for s
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("models")
-    for one in MODELS.iterdir():
-        (made / one.name).symlink_to(one)
+    made = linked_models(tmp_path_factory.mktemp("models"))
     models.put(made, "add", models.add())
     return made
 

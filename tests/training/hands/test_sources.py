@@ -3,14 +3,11 @@
 import gzip
 import hashlib
 from collections.abc import Iterator
-from functools import partial
-from http.server import ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
-from tests.training.test_download import Quiet
+from tests.training.test_download import served
 from training.errors import DataError
 from training.hands import sources
 from training.hands.sources import SOURCES, SWISS, UJI, UNIPEN, Use
@@ -25,12 +22,8 @@ def url(tmp_path: Path) -> Iterator[str]:
     site.mkdir()
     for name, content in {"first": TEXT[:3], "second": TEXT[3:]}.items():
         (site / name).write_bytes(content)
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with served(site) as address:
+        yield address
 
 
 def test_parts_are_joined_and_kept(tmp_path: Path, url: str) -> None:

@@ -30,13 +30,14 @@ class Distort(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         self.amount = augmentation
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, frames: Any, training: bool = False) -> Any:
+    def call(self, frames: Any, turns: Any = None, training: bool = False) -> Any:
+        """`turns` [N]: by what part of the rotation each may be turned; by all of it where there are none."""
         if not training:
             return frames
         distorted, amount, shape = frames, self.amount, (ops.shape(frames)[0], 1, 1)
         strength = keras.random.uniform(shape, seed=self.seed_generator)
         if amount.shift or amount.rotation or amount.scale or amount.shear or amount.elastic:
-            distorted = resample(distorted, *self.draw(strength))
+            distorted = resample(distorted, *self.draw(strength, turns))
         if amount.thickness:
             distorted = change_thickness(distorted, self._even(amount.thickness, strength))
         if amount.blur:
@@ -49,12 +50,14 @@ class Distort(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         chosen = keras.random.uniform(shape, seed=self.seed_generator) < amount.augmented
         return ops.where(chosen, distorted, frames)
 
-    def draw(self, strength: Any) -> tuple[Any, Any]:
+    def draw(self, strength: Any, turns: Any = None) -> tuple[Any, Any]:
         """Where each pixel of the result is taken from: columns and rows of the frame, each [N, 28, 28], for strengths
         [N, 1, 1]. The linear part is rotation times shear times scale, about the middle of the frame.
         """
         amount = self.amount
         angle, shear = self._even(math.radians(amount.rotation), strength), self._even(amount.shear, strength)
+        if turns is not None:
+            angle = angle * turns[:, None, None]
         wide, high = 1 + self._even(amount.scale, strength), 1 + self._even(amount.scale, strength)
         cos, sin = ops.cos(angle), ops.sin(angle)
         along = ops.arange(SIDE, dtype="float32") - MIDDLE

@@ -1,7 +1,7 @@
 """Finds MNIST, loads it, and splits a validation set off its training set."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +35,11 @@ class Digits(NamedTuple):
 
     def take(self, indices: Indices) -> "Digits":
         return Digits(self.images[indices], self.labels[indices])
+
+
+def joined(parts: Sequence[Digits]) -> Digits:
+    """All of them, in that order."""
+    return Digits(np.concatenate([one.images for one in parts]), np.concatenate([one.labels for one in parts]))
 
 
 class Mnist(NamedTuple):

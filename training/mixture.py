@@ -1,11 +1,11 @@
 """What a network learns its digits from: MNIST's, and those of other hands, in the shares that a recipe says."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from training.data import Digits
+from training.data import Digits, joined
 from training.hands import digits as hands
 from training.hands import generator, sources
 from training.recipe import Recipe
@@ -14,9 +14,18 @@ OTHERS = "scans", "pens", "strokes"  # fields of a recipe
 BESIDE = 0.15  # part of the drawn trajectories with something left beside them
 
 
-def mixture(mnist: Digits, recipe: Recipe, seed: int) -> Digits:
-    """All of MNIST's training digits, and others. Raises DataError where other hands are wanted and cannot be had."""
-    return _joined([mnist, *_others(len(mnist.labels), recipe, seed)])
+def others(count: int, recipe: Recipe, seed: int) -> Digits | None:
+    """Digits of other hands, if the recipe wants some, in its shares of `count`. Raises DataError where they cannot be
+    had.
+    """
+    parts = []
+    if recipe.scans:
+        parts.append(_as_many(hands.scans(), round(recipe.scans * count), seed))
+    if recipe.pens:
+        parts.append(hands.drawn(hands.trajectories(), round(recipe.pens * count), seed, beside=BESIDE))
+    if recipe.strokes:
+        parts.append(generator.draw(round(recipe.strokes * count), seed))
+    return joined(parts) if parts else None
 
 
 def chosen_by(mnist: Digits, recipe: Mapping[str, Any]) -> Digits:
@@ -25,12 +34,14 @@ def chosen_by(mnist: Digits, recipe: Mapping[str, Any]) -> Digits:
     """
     if not is_of_others(recipe):
         return mnist
-    return _joined([mnist, *(_as_many(one, len(mnist.labels), 0) for one in hands.validation().values())])
+    return joined([mnist, *(_as_many(one, len(mnist.labels), 0) for one in hands.validation().values())])
 
 
 def typical(mnist: Digits, recipe: Recipe, count: int) -> Digits:
     """`count` of the training digits, in their shares."""
-    return _as_many(mixture(mnist.take(np.arange(count)), recipe, 0), count, 0)
+    of_others = others(count, recipe, 0)
+    parts = [mnist.take(np.arange(count)), *([of_others] if of_others else [])]
+    return _as_many(joined(parts), count, 0)
 
 
 def sha256_of(recipe: Mapping[str, Any]) -> dict[str, str]:
@@ -42,19 +53,6 @@ def sha256_of(recipe: Mapping[str, Any]) -> dict[str, str]:
 def is_of_others(recipe: Mapping[str, Any]) -> bool:
     """Whether digits of other hands are trained on, by a recipe's fields."""
     return any(recipe.get(field) for field in OTHERS)
-
-
-def _others(count: int, recipe: Recipe, seed: int) -> Iterator[Digits]:
-    if recipe.scans:
-        yield _as_many(hands.scans(), round(recipe.scans * count), seed)
-    if recipe.pens:
-        yield hands.drawn(hands.trajectories(), round(recipe.pens * count), seed, beside=BESIDE)
-    if recipe.strokes:
-        yield generator.draw(round(recipe.strokes * count), seed)
-
-
-def _joined(parts: list[Digits]) -> Digits:
-    return Digits(np.concatenate([one.images for one in parts]), np.concatenate([one.labels for one in parts]))
 
 
 def _as_many(known: Digits, count: int, seed: int) -> Digits:

@@ -17,7 +17,7 @@ from training.architectures import ARCHITECTURES, FRAME, Architecture
 from training.data import Mnist
 from training.errors import BadOption, TrainingError
 from training.hands import digits as hands
-from training.mixture import is_of_others, mixture, sha256_of
+from training.mixture import is_of_others, others, sha256_of
 from training.network import load
 from training.pareto import Candidate
 from training.recipe import Recipe
@@ -53,8 +53,9 @@ def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, fold
     teacher = load_teacher(recipe, len(mnist.validation.labels))
 
     def fitted() -> Fitted:
-        parts = {"training": mixture(mnist.train, recipe, seed), "validation": mnist.validation}
-        network, history = fit(chosen, recipe, **parts, seed=seed, teacher=teacher)
+        parts = {"training": mnist.train, "validation": mnist.validation}
+        of_others = others(len(mnist.train.labels), recipe, seed)
+        network, history = fit(chosen, recipe, **parts, seed=seed, others=of_others, teacher=teacher)
         return Fitted(network, history, {"hands": _right(network)} if is_of_others(told) else {})
 
     told = recipe.model_dump(mode="json")

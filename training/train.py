@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -14,11 +14,12 @@ from app.tasks.digits.arrays import Frames
 from training import non_digits
 from training.architectures import DIGITS, FRAME, Architecture
 from training.augment import Distort
-from training.data import Digits
+from training.data import Digits, joined
 from training.recipe import Augmentation, Recipe
 
 History = dict[str, list[float]]  # per epoch: loss, accuracy, val_loss, val_accuracy
 Targets = NDArray[np.float32]  # [N, 10], or [N, 11] where the last class is "no digit"; then a teacher's logits, if any
+Turns = NDArray[np.float32]  # [N]
 
 PREDICT_BATCH = 500
 LOWEST_RATE = 0.01
@@ -32,33 +33,35 @@ def train(
     training: Digits,
     validation: Digits,
     seed: int,
+    others: Digits | None = None,
     network: keras.Model | None = None,
     teacher: keras.Model | None = None,
     callbacks: tuple[keras.callbacks.Callback, ...] = (),
 ) -> tuple[keras.Model, History]:
     """The trained network (frames [N, 28, 28] -> logits [N, 10]), and its history.
 
-    It is a new one of that architecture, or `network`, whose layers that are frozen stay as they are.
+    It is a new one of that architecture, or `network`, whose layers that are frozen stay as they are. `others` are
+    digits of other hands to learn from too, which are turned less.
 
     Where there are non-digits to learn from, the classes are eleven: the last is "no digit", and its logit is always 0.
     So the ten logits say how much more likely than that each digit is, and their logsumexp that it is one at all.
     """
     keras.utils.set_random_seed(seed)
-    images, targets = _examples(training, recipe, seed)
+    examples = _examples(training, others, recipe, seed)
     expected = _one_hot(validation.labels, recipe)
     distortion: Augmentation = recipe
-    an_epoch = len(images)
+    an_epoch = len(examples.images)
     if teacher is not None:
         expected = np.hstack([expected, logits(teacher, validation.images)])
-        images, targets = lessons(teacher, Batches(images, targets, recipe, seed), Distort(recipe, seed=seed), recipe)
+        examples = lessons(teacher, Batches(examples, recipe, seed), Distort(recipe, seed=seed), recipe)
         distortion, recipe = Augmentation(), recipe.changed({"mixup": 0})  # these images went through both
     keras.config.set_dtype_policy(recipe.precision)
-    batches = Batches(images, targets, recipe, seed, an_epoch)
+    batches = Batches(examples, recipe, seed, an_epoch)
     try:
         if network is None:
             network = architecture.build(recipe)
-        frames = keras.layers.Input(network.input_shape[1:])
-        trained = keras.Model(frames, network(Distort(distortion, seed=seed)(frames)))
+        frames, turns = keras.layers.Input(network.input_shape[1:]), keras.layers.Input(())
+        trained = keras.Model([frames, turns], network(Distort(distortion, seed=seed)(frames, turns)))
         trained.compile(
             optimizer=_optimizer(recipe, len(batches)),
             loss=_objective(recipe, taught=teacher is not None),
@@ -68,7 +71,7 @@ def train(
         )
         history = trained.fit(
             batches,
-            validation_data=(validation.images, expected),
+            validation_data=((validation.images, _whole(validation.images)), expected),
             validation_batch_size=PREDICT_BATCH,
             epochs=recipe.epochs,
             callbacks=[Progress(), *_stopping(recipe), *callbacks],
@@ -86,36 +89,47 @@ def logits(network: keras.Model, frames: Any) -> Any:
     return network.predict(frames, batch_size=PREDICT_BATCH, verbose=0)
 
 
+class Examples(NamedTuple):
+    """What to learn from."""
+
+    images: Frames  # uint8 [N, 28, 28]
+    targets: Targets
+    turns: Turns
+    """By what part of the recipe's rotation each may be turned."""
+
+
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
     """The training images in an order that is drawn anew each epoch, mixed in pairs where the recipe says so.
 
     An epoch is all of them, or so many of them at random.
     """
 
-    def __init__(
-        self, images: Frames, targets: Targets, recipe: Recipe, seed: int, an_epoch: int | None = None
-    ) -> None:
+    def __init__(self, examples: Examples, recipe: Recipe, seed: int, an_epoch: int | None = None) -> None:
         super().__init__()
-        self._images, self._targets, self._recipe = images, targets, recipe
+        self._examples, self._recipe = examples, recipe
         self._random = np.random.default_rng(seed)
-        self._an_epoch = an_epoch or len(images)
+        self._an_epoch = an_epoch or len(examples.images)
         self.on_epoch_end()
 
     def __len__(self) -> int:
         return math.ceil(self._an_epoch / self._recipe.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
+    def __getitem__(self, index: int) -> tuple[tuple[Any, Any], Any]:
+        """Images float32 [B, 28, 28] and their turns [B]; targets."""
         size = self._recipe.batch_size
         chosen = self.order[index * size : (index + 1) * size]
-        images, targets = self._images[chosen].astype(np.float32), self._targets[chosen]
-        return self._mixed(images, targets) if self._recipe.mixup else (images, targets)
+        images, targets, turns = (part[chosen] for part in self._examples)
+        images = images.astype(np.float32)
+        if self._recipe.mixup:
+            images, targets = self._mixed(images, targets)
+        return (images, turns), targets
 
     def on_epoch_end(self) -> None:
-        self.order = self._random.permutation(len(self._images))[: self._an_epoch]
+        self.order = self._random.permutation(len(self._examples.images))[: self._an_epoch]
 
     def release(self) -> None:
         """Let the images go: TensorFlow's graph keeps this object for as long as the process lives."""
-        del self._images, self._targets
+        del self._examples
 
     def _mixed(self, images: Any, targets: Any) -> tuple[Any, Any]:
         """Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018."""
@@ -169,12 +183,21 @@ class Rate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[mis
         return {}  # Keras asks for it where it saves an optimizer; no run saves one
 
 
-def _examples(digits: Digits, recipe: Recipe, seed: int) -> tuple[Frames, Targets]:
-    """What to learn from: the digits, and as many non-digits as the recipe wants."""
-    others = non_digits.draw(round(recipe.non_digits * len(digits.labels)), digits, non_digits.TRAINING, seed)
-    images = np.concatenate([digits.images, others])
-    labels = np.concatenate([digits.labels, np.full(len(others), DIGITS)])
-    return images, _one_hot(labels, recipe)
+def _examples(digits: Digits, others: Digits | None, recipe: Recipe, seed: int) -> Examples:
+    """What to learn from: the digits, those of other hands, and as many non-digits as the recipe wants."""
+    turns = _whole(digits.images)
+    if others is not None:
+        turns = np.concatenate([turns, recipe.others_turned * _whole(others.images)])
+        digits = joined([digits, others])
+    wrong = non_digits.draw(round(recipe.non_digits * len(digits.labels)), digits, non_digits.TRAINING, seed)
+    labels = np.concatenate([digits.labels, np.full(len(wrong), DIGITS)])
+    return Examples(
+        np.concatenate([digits.images, wrong]), _one_hot(labels, recipe), np.concatenate([turns, _whole(wrong)])
+    )
+
+
+def _whole(images: Frames) -> Turns:
+    return np.ones(len(images), np.float32)
 
 
 def _one_hot(labels: Any, recipe: Recipe) -> Targets:
@@ -182,7 +205,7 @@ def _one_hot(labels: Any, recipe: Recipe) -> Targets:
     return targets
 
 
-def lessons(teacher: keras.Model, batches: Batches, distort: Distort, recipe: Recipe) -> tuple[Frames, Targets]:
+def lessons(teacher: keras.Model, batches: Batches, distort: Distort, recipe: Recipe) -> Examples:
     """Images as a network would be shown them over some epochs, uint8 [M, 28, 28], and their targets with the teacher's
     logits behind them, [M, 20 or 21].
 
@@ -195,13 +218,13 @@ def lessons(teacher: keras.Model, batches: Batches, distort: Distort, recipe: Re
     end = 0
     for _ in tqdm(range(views), desc="asking the teacher", leave=False, disable=None):
         for index in range(len(batches)):
-            shown, expected = batches[index]
+            (shown, turns), expected = batches[index]
             start, end = end, end + len(shown)
-            images[start:end] = ops.convert_to_numpy(ops.round(distort(shown, training=True)))
+            images[start:end] = ops.convert_to_numpy(ops.round(distort(shown, turns, training=True)))
             targets[start:end, :classes] = expected
             targets[start:end, classes:] = teacher.predict_on_batch(images[start:end])
         batches.on_epoch_end()
-    return images, targets
+    return Examples(images, targets, _whole(images))
 
 
 def _objective(recipe: Recipe, *, taught: bool) -> Callable[[Any, Any], Any]:

@@ -74,6 +74,13 @@ def test_no_amount_and_no_training_leave_frames_alone() -> None:
     assert np.array_equal(Distort(Augmentation(shift=9, rotation=9, blur=2))(a_bar()), a_bar())
 
 
+def test_each_frame_is_turned_by_its_own_part_of_the_rotation() -> None:
+    frames, turns = np.repeat(a_bar(), 64, axis=0), np.repeat([0, 1], 32).astype(np.float32)
+    turned = keras.ops.convert_to_numpy(Distort(Augmentation(rotation=40), seed=3)(frames, turns, training=True))
+    np.testing.assert_allclose(turned[:32], frames[:32], atol=1e-3)
+    assert np.abs(turned[32:] - frames[32:]).max(axis=(1, 2)).min() > 1
+
+
 def test_shift_moves_the_middle_within_its_reach() -> None:
     frames = distorted(shift=3.0)
     columns = (frames.sum(axis=1) @ np.arange(28)) / frames.sum(axis=(1, 2))

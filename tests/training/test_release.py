@@ -23,7 +23,7 @@ from training.pipeline import combine
 from training.quantise import quantise
 from training.release import release
 from training.run import Run, load
-from training.train import Batches, lessons, logits
+from training.train import Batches, Examples, lessons, logits
 
 # Keras 3.15 saves TensorFlow's variables through np.array, whose NumPy 2 protocol TensorFlow 2.21 only half follows.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -265,8 +265,8 @@ def test_lessons_are_images_distorted_anew_and_what_the_teacher_answers_to_them(
     chosen = architecture("mlp-128-64")
     recipe = chosen.recipe.changed({"teacher_views": 3, "epochs": 9, "shift": 3, "dropout": 0.5})
     teacher, (digits, labels) = chosen.build(recipe), small_mnist.test
-    batches = Batches(digits, np.eye(10, dtype=np.float32)[labels], recipe, seed=0)
-    images, targets = lessons(teacher, batches, Distort(recipe, seed=0), recipe)
+    examples = Examples(digits, np.eye(10, dtype=np.float32)[labels], np.ones(len(labels), np.float32))
+    images, targets, _ = lessons(teacher, Batches(examples, recipe, seed=0), Distort(recipe, seed=0), recipe)
     assert (images.shape, images.dtype, targets.shape) == ((3 * len(labels), 28, 28), np.uint8, (3 * len(labels), 20))
     assert len(np.unique(images, axis=0)) > 2.9 * len(labels)
     np.testing.assert_allclose(targets[:, 10:], logits(teacher, images), atol=1e-3)  # no unit is left out
@@ -276,7 +276,8 @@ def test_lessons_are_images_distorted_anew_and_what_the_teacher_answers_to_them(
 def test_an_epoch_of_more_images_than_it_takes_is_some_of_them(small_mnist: Mnist) -> None:
     recipe, digits = architecture("mlp-128-64").recipe, small_mnist.test
     targets = np.arange(len(digits.labels), dtype=np.float32)[:, None]
-    batches = Batches(digits.images, targets, recipe, seed=0, an_epoch=100)
+    examples = Examples(digits.images, targets, np.ones(len(targets), np.float32))
+    batches = Batches(examples, recipe, seed=0, an_epoch=100)
     drawn = []
     for _ in range(2):
         drawn.append(np.concatenate([batches[index][1] for index in range(len(batches))]).ravel())

@@ -70,7 +70,10 @@ class Recipe(Augmentation):
         0, ge=0, le=4, description="Digits that the project's own generator writes, as part of MNIST's."
     )
     others_turned: float = Field(
-        1, ge=0, le=1, description="By what part of the rotation those three are turned at most: a 1 with a flag is a 7."
+        1,
+        ge=0,
+        le=1,
+        description="By what part of the rotation those three are turned at most: a 1 with a flag is a 7.",
     )
     non_digits: float = Field(
         0, ge=0, le=1, description="Letters, scribbles, textures and the like to train on, as part of the digits."

@@ -74,6 +74,7 @@ class Settings(BaseSettings):
 
     models: Path = Field(Path("models"), description="Folder of bundles: NAME/VERSION/{model.onnx,manifest.json}.")
     default_model: str = Field("digits", description="Model that answers without ?model=.")
+    line_reader: str = Field("numbers", description="Model that reads whole numbers beside cutting, where it is live.")
     model_control: bool = Field(
         False,
         description="Whether models may be loaded and unloaded where no API keys are set. Where some are, those with "

@@ -40,6 +40,8 @@ from app.tasks.digits import work
 from app.tasks.digits.inference import InferDigits
 from app.tasks.digits.manifest import TASK as DIGITS
 from app.tasks.digits.preprocessor import Preprocessor
+from app.tasks.lines.manifest import TASK as LINES
+from app.tasks.lines.reading import Lines
 from app.tasks.registry import TASKS
 from app.tasks.tensors.manifest import TASK as TENSORS
 from app.tasks.tensors.operations import Infer
@@ -71,8 +73,8 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     preprocessor = Preprocessor(settings, pool)
     control, keys = Control(settings, repository, parent), Keys(settings.api_keys)
     service, held = Service(settings, repository), HeldBytes(settings)
-    digits = Digits(settings, service, preprocessor, metrics)
-    operations: Operations = {DIGITS: InferDigits(preprocessor), TENSORS: Infer()}
+    digits = Digits(settings, service, preprocessor, Lines(repository, settings.line_reader), metrics)
+    operations: Operations = {DIGITS: InferDigits(preprocessor), LINES: Infer(), TENSORS: Infer()}
     inference = Inference(settings, service, pool, held, operations)
     grpc = None
     if with_grpc:

@@ -25,6 +25,7 @@ from app.imaging.separate import SEPARATE
 from app.imaging.shades import TWO_SHADES
 from app.imaging.sheet import PAINT_AROUND
 from app.imaging.soften import SOFTEN
+from app.imaging.strips import Strip, StripShape, strips_of
 
 FINDING_INK = (PAINT_AROUND, CHANNEL, TWO_SHADES, POLARITY, LIGHT)
 FINDING_WRITING = (SEPARATE, FIND_LINES, REMOVE_LINES, CONNECT, REMOVE_REMAINS, SOFTEN)
@@ -41,14 +42,23 @@ class Number(NamedTuple):
     candidates: list[Candidate]
     line: int
     """On which of the picture's lines it stands, from above."""
+    strip: Strip | None = None
+    """What a line reader sees of it, where one is to, and it is not too long."""
 
 
-def find_numbers(pixels: Pixels, preparation: Preparation, budget: Budget = UNLIMITED) -> list[Number]:
-    """Every number in the picture, from top to bottom and left to right. Raises NoInk, Undecodable, TooMuchWork."""
+def find_numbers(
+    pixels: Pixels, preparation: Preparation, budget: Budget = UNLIMITED, shape: StripShape | None = None
+) -> list[Number]:
+    """Every number in the picture, from top to bottom and left to right; with strips of a `shape` if there is one.
+
+    Raises NoInk, Undecodable, TooMuchWork.
+    """
     picture = Picture(pixels, preparation, budget)
     run((*FINDING_INK, *FINDING_WRITING, *FINDING_DIGITS), picture)
+    strips = strips_of(picture, shape) if shape else [None] * len(picture.rows)
+    found = zip(picture.pieces, picture.candidates, picture.levels, strips, strict=True)
     return [
-        Number([piece.cut for piece in pieces], picture.height, candidates, line)
-        for pieces, candidates, line in zip(picture.pieces, picture.candidates, picture.levels, strict=True)
+        Number([piece.cut for piece in pieces], picture.height, candidates, line, strip)
+        for pieces, candidates, line, strip in found
         if candidates
     ]

@@ -93,6 +93,7 @@ def numbers(model: Reference, found: Numbers) -> bytes:
 def _number(number: Number, scale: float) -> schemas.FoundNumber:
     return {
         "text": number.best.text,
+        "raw": number.raw,
         "confidence": number.best.confidence,
         "decision": number.decision,
         "box": _box(number.box, scale),

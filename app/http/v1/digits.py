@@ -19,6 +19,7 @@ from app.tasks.digits.operations import Predict, PredictBatch, ReadNumbers
 from app.tasks.digits.preprocessor import Preprocessor
 from app.tasks.digits.results import Predictions
 from app.tasks.digits.work import ImageRequest
+from app.tasks.lines.reading import Lines
 from app.telemetry.metrics import Metrics
 
 SINGLE, BATCH, EXPLAIN, READ = "/v1/predict", "/v1/predict/batch", "/v1/explain", "/v1/read"
@@ -29,12 +30,14 @@ SLICE, SLICE_SEEN = 512, 64  # images whose answers are encoded in one go, witho
 class Digits:
     """The endpoints of what reads digits."""
 
-    def __init__(self, settings: Settings, service: Service, preprocessor: Preprocessor, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, service: Service, preprocessor: Preprocessor, lines: Lines, metrics: Metrics
+    ) -> None:
         self._service = service
         self._limits = BatchLimits(settings.max_batch_images, settings.max_body_bytes, settings.max_unpacked_bytes)
         self._predict = Predict(preprocessor, metrics)
         self._batch = PredictBatch(preprocessor, metrics)
-        self._read = ReadNumbers(preprocessor, metrics)
+        self._read = ReadNumbers(preprocessor, lines, metrics)
 
     def endpoints(self) -> dict[str, Endpoint]:
         """By path."""

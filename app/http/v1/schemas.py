@@ -101,7 +101,8 @@ class Alternative(TypedDict):
 
 
 class FoundNumber(TypedDict):
-    text: Annotated[str, Field(examples=["2026"])]
+    text: Annotated[str, Field(description="Its digits.", examples=["125000"])]
+    raw: Annotated[str, Field(description="As it is written, as far as marks are seen.", examples=["$1,250.00"])]
     confidence: Annotated[float, Field(description="That the whole of it is right.")]
     decision: Decision
     box: Box

@@ -52,28 +52,67 @@ class Hypothesis(NamedTuple):
         return "".join(map(str, self.digits))
 
 
+class Cuts:
+    """All the ways through a number's candidates, by their scores float32 [N, 11]."""
+
+    def __init__(self, number: Number, scores: Scores, weights: NumberWeights) -> None:
+        self._number, self._weights = number, weights
+        self._logarithms = (
+            np.log(np.maximum(scores[:, :10], 1e-9)) - _costs(number, _energies(scores), weights)[:, None]
+        )
+        self._starting: list[list[int]] = [[] for _ in number.cuts]
+        for index, candidate in enumerate(number.candidates):
+            self._starting[candidate.first].append(index)
+
+    def likely(self, best: int = 1) -> list[Hypothesis]:
+        """The most likely ways, the best first; no two read the same. One may read nothing: all is dirt."""
+        ways: list[list[Hypothesis]] = [[Hypothesis(0.0, (), ())]] + [[] for _ in self._number.cuts]
+        for place in range(len(self._number.cuts)):
+            ways[place] = _unlike(ways[place])[:best]
+            for way in ways[place]:
+                ways[place + 1].append(way._replace(score=way.score + self._weights.skip))
+                for index in self._starting[place]:
+                    candidate, odds = self._number.candidates[index], self._logarithms[index]
+                    for digit in np.argsort(-odds)[: 2 if best > 1 else 1].tolist():
+                        score = way.score + float(odds[digit]) - self._cost(place)
+                        ways[candidate.end].append(Hypothesis(score, (*way.digits, digit), (*way.chosen, index)))
+        return _unlike(ways[-1])
+
+    def spelling(self, digits: tuple[int, ...]) -> Hypothesis | None:
+        """The most likely way that reads so, if there is one."""
+        rest = len(digits) + 1
+        ways: list[dict[int, tuple[float, tuple[int, ...]]]] = [{} for _ in range(len(self._number.cuts) + 1)]
+        ways[0][0] = 0.0, ()  # by the digits that are read
+        for place in range(len(self._number.cuts)):
+            for read, (score, chosen) in ways[place].items():
+                _keep(ways[place + 1], read, score + self._weights.skip, chosen)
+                if read + 1 == rest:
+                    continue
+                for index in self._starting[place]:
+                    odds = float(self._logarithms[index, digits[read]])
+                    end = self._number.candidates[index].end
+                    _keep(ways[end], read + 1, score + odds - self._cost(place), (*chosen, index))
+        found = ways[-1].get(len(digits))
+        return None if found is None else Hypothesis(found[0], digits, found[1])
+
+    def _cost(self, place: int) -> float:
+        ink = self._number.cuts[place]
+        return self._weights.cut + self._weights.cut_ink * ink if ink >= 0 else 0.0
+
+
 def beam_search(number: Number, scores: Scores, weights: NumberWeights, best: int = 1) -> list[Hypothesis]:
     """The most likely ways through a number's candidates, the best first; no two read the same.
 
     There is none where all is more likely dirt, or a part of something else.
     """
-    logarithms = np.log(np.maximum(scores[:, :10], 1e-9)) - _costs(number, _energies(scores), weights)[:, None]
-    ways: list[list[Hypothesis]] = [[Hypothesis(0.0, (), ())]] + [[] for _ in number.cuts]
-    starting: list[list[int]] = [[] for _ in number.cuts]
-    for index, candidate in enumerate(number.candidates):
-        starting[candidate.first].append(index)
-    for place, ink in enumerate(number.cuts):
-        cut = weights.cut + weights.cut_ink * ink if ink >= 0 else 0.0
-        ways[place] = _unlike(ways[place])[:best]
-        for way in ways[place]:
-            ways[place + 1].append(way._replace(score=way.score + weights.skip))
-            for index in starting[place]:
-                candidate = number.candidates[index]
-                for digit in np.argsort(-logarithms[index])[: 2 if best > 1 else 1].tolist():
-                    score = way.score + float(logarithms[index, digit]) - cut
-                    ways[candidate.end].append(Hypothesis(score, (*way.digits, digit), (*way.chosen, index)))
-    likely = _unlike(ways[-1])
+    likely = Cuts(number, scores, weights).likely(best)
     return [way for way in likely if way.digits][:best] if likely[0].digits else []
+
+
+def _keep(ways: dict[int, tuple[float, tuple[int, ...]]], read: int, score: float, chosen: tuple[int, ...]) -> None:
+    """The better one."""
+    if read not in ways or score > ways[read][0]:
+        ways[read] = score, chosen
 
 
 def _unlike(ways: list[Hypothesis]) -> list[Hypothesis]:

@@ -1,5 +1,6 @@
 """What is made of scores: accept, review or reject. For serving, whole numbers, evaluation and training alike."""
 
+import math
 from typing import Literal
 
 from app.imaging.normalise import Frame
@@ -12,8 +13,8 @@ DECISIONS: tuple[Decision, ...] = ("accept", "review", "reject")
 REJECTED: frozenset[Verdict] = frozenset({"blank", "several_digits", "not_a_digit"})
 
 
-def decide(thresholds: Thresholds, confidence: float, energy: float) -> Decision:
-    """By the thresholds that training chose on its validation split. A NaN energy is none."""
+def decide(thresholds: Thresholds, confidence: float, energy: float = -math.inf) -> Decision:
+    """By the thresholds that were chosen on validation. A NaN energy is none."""
     if thresholds.energy is not None and energy > thresholds.energy:
         return "reject"
     if confidence >= thresholds.accept:

@@ -1,8 +1,7 @@
 """What can be done with a digit model: read one digit, many, or whole numbers."""
 
-import math
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,12 +14,17 @@ from app.inference.session import Tensors
 from app.serving.context import RequestContext
 from app.serving.repository import LiveModel
 from app.tasks.digits.classifier import ENERGY, NO_SCORES, Scores
-from app.tasks.digits.decisions import decide, decide_frame, decide_rows, least_sure
+from app.tasks.digits.decisions import Decision, decide, decide_frame, decide_rows, least_sure
 from app.tasks.digits.manifest import DigitsManifest, Thresholds
 from app.tasks.digits.occlusion import Occlusion, heat, occlude
 from app.tasks.digits.preprocessor import Batch, Preprocessor
+from app.tasks.digits.readings import Ranking
 from app.tasks.digits.results import Digit, Explanation, Number, Numbers, Prediction, Predictions, Reading
-from app.tasks.digits.work import BatchRequest, FoundNumbers, ImageRequest, Ranking, Seen, Unfinished
+from app.tasks.digits.work import BatchRequest, FoundNumbers, ImageRequest, Seen, Unfinished
+from app.tasks.lines.ctc import Columns
+from app.tasks.lines.manifest import LinesManifest
+from app.tasks.lines.reading import Lines, read_strips
+from app.tasks.lines.trust import Reader
 from app.telemetry.metrics import Metrics
 
 READINGS = 5  # of a number: the best, and the next best ones
@@ -95,30 +99,64 @@ class PredictBatch:
         return Predictions(prepared, scores, decisions, verdicts)
 
 
+class PreparedNumbers(NamedTuple):
+    """What was found in a picture, and the line reader that is to read it too, where there is one."""
+
+    found: FoundNumbers
+    lines: tuple[LiveModel, LinesManifest] | None
+
+    @property
+    def inputs(self) -> Tensors:
+        return self.found.inputs
+
+    @property
+    def rows(self) -> int:
+        return self.found.rows
+
+    @property
+    def images(self) -> int:
+        return self.found.images
+
+
 class ReadNumbers:
     """The whole numbers in a picture."""
 
-    def __init__(self, preprocessor: Preprocessor, metrics: Metrics) -> None:
+    def __init__(self, preprocessor: Preprocessor, lines: Lines, metrics: Metrics) -> None:
         self._preprocessor = preprocessor
+        self._lines = lines
         self._metrics = metrics
 
-    async def prepare(self, model: LiveModel, request: ImageRequest, context: RequestContext) -> FoundNumbers:
-        return await self._preprocessor.find(request, manifest_of(model), context)
+    async def prepare(self, model: LiveModel, request: ImageRequest, context: RequestContext) -> PreparedNumbers:
+        lines = self._lines.live()
+        shape = lines[1].strip if lines else None
+        return PreparedNumbers(await self._preprocessor.find(request, manifest_of(model), shape, context), lines)
 
     def conclude(
-        self, model: LiveModel, prepared: FoundNumbers, outputs: Tensors, context: RequestContext
+        self, model: LiveModel, prepared: PreparedNumbers, outputs: Tensors, context: RequestContext
     ) -> Numbers | Coroutine[Any, Any, Numbers]:
-        return (
-            self._ranked(manifest_of(model), prepared, outputs[0], context) if outputs else Numbers([], prepared.scale)
-        )
+        if not outputs:
+            return Numbers([], prepared.found.scale)
+        return self._ranked(manifest_of(model), prepared, outputs[0], context)
 
     async def _ranked(
-        self, manifest: DigitsManifest, found: FoundNumbers, scores: Scores, context: RequestContext
+        self, manifest: DigitsManifest, prepared: PreparedNumbers, scores: Scores, context: RequestContext
     ) -> Numbers:
-        rankings = await self._preprocessor.rank(found, scores, READINGS, manifest, context)
-        numbers = list(_numbers(manifest.thresholds, found, scores, rankings))
-        for number in numbers:
-            self._metrics.images_read(manifest.name, manifest.version, number.decision)
+        found, lines = prepared.found, prepared.lines
+        columns: list[Columns | None] = [None] * len(found.numbers)
+        reader = None
+        if lines is not None:
+            columns = await read_strips(lines[0], found.strips, context)
+            reader = Reader(lines[1].alphabet, lines[1].column, lines[1].trust)
+        rankings = await self._preprocessor.rank(found, scores, READINGS, manifest, columns, reader, context)
+        numbers = []
+        for number, seen, ranking in zip(found.numbers, columns, rankings, strict=True):
+            if ranking is None:
+                continue
+            decision = _decided(ranking, manifest.thresholds)
+            if lines is not None and seen is not None:
+                decision = decide(Thresholds(accept=lines[1].accept, review=lines[1].review), ranking.confidences[0])
+            numbers.append(_number(number, ranking, decision))
+            self._metrics.images_read(manifest.name, manifest.version, decision)
         return Numbers(numbers, found.scale)
 
 
@@ -147,26 +185,21 @@ def _explained(occlusion: Occlusion, scores: Scores) -> Explanation:
     )
 
 
-def _numbers(
-    thresholds: Thresholds, found: FoundNumbers, scores: Scores, rankings: list[Ranking | None]
-) -> Iterator[Number]:
-    start = 0
-    for number, ranking in zip(found.numbers, rankings, strict=True):
-        if ranking is not None:
-            yield _number(thresholds, number, ranking, scores[start:, ENERGY])
-        start += len(number.candidates)
+def _decided(ranking: Ranking, thresholds: Thresholds) -> Decision:
+    """On a number that was only cut: as the least sure of its digits, and of the whole."""
+    of_digits = [decide(thresholds, digit.confidence, digit.energy) for digit in ranking.digits]
+    return least_sure([decide(thresholds, ranking.confidences[0]), *of_digits])
 
 
-def _number(thresholds: Thresholds, number: CutNumber, ranking: Ranking, energies: Scores) -> Number:
-    """`energies` are float32 [N], of the number's candidates and what follows."""
-    best, *others = ranking.hypotheses
-    confidence, *of_others = ranking.confidences
-    boxes = [number.candidates[index].box for index in best.chosen]
-    digits = [Digit(*one) for one in zip(best.digits, ranking.of_digits, boxes, strict=True)]
-    decisions = [decide(thresholds, confidence, -math.inf)]
-    for index, sure in zip(best.chosen, ranking.of_digits, strict=True):
-        decisions.append(decide(thresholds, sure, float(energies[index])))
-    alternatives = [Reading(other.text, sure) for other, sure in zip(others, of_others, strict=True)]
-    alternatives.sort(key=lambda other: -other.confidence)
-    own = Reading(best.text, confidence)
-    return Number(own, least_sure(decisions), box_around(boxes), digits, alternatives, number.line)
+def _number(number: CutNumber, ranking: Ranking, decision: Decision) -> Number:
+    best, *others = (Reading(*one) for one in zip(ranking.texts, ranking.confidences, strict=True))
+    digits = [Digit(digit.digit, digit.confidence, digit.box) for digit in ranking.digits]
+    return Number(
+        best,
+        ranking.raw,
+        decision,
+        box_around([digit.box for digit in digits]),
+        digits,
+        sorted(others, key=lambda other: -other.confidence),
+        number.line,
+    )

@@ -11,6 +11,7 @@ import numpy as np
 from app.config import Settings
 from app.errors import ServiceError
 from app.imaging.normalise import Frame
+from app.imaging.strips import StripShape
 from app.inference.session import Tensors
 from app.serving.context import RequestContext
 from app.serving.pool import Pool, run_for
@@ -18,6 +19,7 @@ from app.tasks.digits import work
 from app.tasks.digits.arrays import SIDE, Frames
 from app.tasks.digits.beam import Scores
 from app.tasks.digits.manifest import DigitsManifest
+from app.tasks.digits.readings import Ranking
 from app.tasks.digits.work import (
     BatchRequest,
     Begun,
@@ -27,10 +29,11 @@ from app.tasks.digits.work import (
     ImageRequest,
     Limits,
     Portion,
-    Ranking,
     Seen,
     Unfinished,
 )
+from app.tasks.lines.ctc import Columns
+from app.tasks.lines.trust import Reader
 
 T = TypeVar("T")
 HERE_SECONDS = 0.002  # of a batch, after which the event loop looks after others
@@ -112,18 +115,31 @@ class Preprocessor:
         context.spend_all(seen.spent)
         return seen
 
-    async def find(self, request: ImageRequest, manifest: DigitsManifest, context: RequestContext) -> FoundNumbers:
-        """Where numbers stand in an image, and all the ways in which they may be cut. Raises ServiceError."""
-        how = self._how(manifest)
-        found = await run_for(context, self._pool.admitting(), work.find, request.cut, how, body=request.body)
+    async def find(
+        self, request: ImageRequest, manifest: DigitsManifest, shape: StripShape | None, context: RequestContext
+    ) -> FoundNumbers:
+        """Where numbers stand in an image, and all the ways in which they may be cut; with strips of a shape, if there
+        is one. Raises ServiceError.
+        """
+        arguments = request.cut, self._how(manifest), shape
+        found = await run_for(context, self._pool.admitting(), work.find, *arguments, body=request.body)
         context.spend_all(found.spent)
         return found
 
     async def rank(
-        self, found: FoundNumbers, scores: Scores, best: int, manifest: DigitsManifest, context: RequestContext
+        self,
+        found: FoundNumbers,
+        scores: Scores,
+        best: int,
+        manifest: DigitsManifest,
+        columns: list[Columns | None],
+        reader: Reader | None,
+        context: RequestContext,
     ) -> list[Ranking | None]:
-        """What numbers say by the scores of their candidates, float32 [N, 11]: their `best` hypotheses."""
-        arguments = found.numbers, scores, manifest.numbers, best
+        """What numbers say by the scores of their candidates, float32 [N, 11], and by a line reader's columns: their
+        `best` readings.
+        """
+        arguments = found.numbers, scores, manifest.numbers, best, columns, reader
         return await run_for(context, self._pool.least_busy(), work.rank, *arguments)
 
     async def many(self, request: BatchRequest, manifest: DigitsManifest, context: RequestContext) -> Batch:

@@ -73,6 +73,8 @@ class Number:
     """A whole number; boxes are in the prepared picture's pixels."""
 
     best: Reading
+    raw: str
+    """As it is written, with what stands between the digits."""
     decision: Decision
     box: Box
     digits: list[Digit]

@@ -16,14 +16,18 @@ from PIL import Image
 
 from app.budget import UNLIMITED, Budget, allowed_seconds
 from app.errors import BatchTooLarge, NoInk, ServiceError, TooMuchWork
+from app.imaging.arrays import Grey
 from app.imaging.decode import decode, decode_plain_png, is_plain_png, open_image, pixels_of
 from app.imaging.normalise import Frame, normalise
 from app.imaging.numbers import Number, find_numbers
 from app.imaging.preparation import Preparation
 from app.imaging.shrink import WORKING
-from app.tasks.digits import beam
+from app.imaging.strips import StripShape
 from app.tasks.digits.arrays import SIDE, Frames
-from app.tasks.digits.beam import Hypothesis, NumberWeights, Scores
+from app.tasks.digits.beam import NumberWeights, Scores
+from app.tasks.digits.readings import Ranking, by_cutting, with_line
+from app.tasks.lines.ctc import Columns
+from app.tasks.lines.trust import Reader
 
 HERE_SECONDS = 0.01  # of work that the event loop may be held up by, as estimated
 HOP_SECONDS = 2e-3  # of work, for HTTP and for the way to a process and back
@@ -97,12 +101,13 @@ class Seen(NamedTuple):
 
 
 class FoundNumbers(NamedTuple):
-    """The numbers in one picture, without their candidates' frames, and those, uint8 [N, 28, 28]; and how many of the
-    picture's pixels are one of those that boxes are counted in.
+    """The numbers in one picture, without their candidates' frames and their strips, and those: uint8 [N, 28, 28], and
+    one for each number; and how many of the picture's pixels are one of those that boxes are counted in.
     """
 
     numbers: list[Number]
     frames: Frames
+    strips: list[Grey | None]
     scale: float
     spent: Spent
 
@@ -117,14 +122,6 @@ class FoundNumbers(NamedTuple):
     @property
     def images(self) -> int:
         return max(1, len(self.frames))
-
-
-class Ranking(NamedTuple):
-    """What one number may say, the most likely first; how sure each is; and each digit of the first."""
-
-    hypotheses: list[Hypothesis]
-    confidences: list[float]
-    of_digits: list[float]
 
 
 @dataclass
@@ -195,8 +192,10 @@ def see_here(item: Item, body_bytes: int, preparation: Preparation) -> Seen | Un
     return Seen(frame, spent, budget)
 
 
-def find(body: bytes, cut: Cut, how: How) -> FoundNumbers:
-    """Where numbers stand in one image, and all the ways in which they may be cut. Raises ServiceError."""
+def find(body: bytes, cut: Cut, how: How, shape: StripShape | None) -> FoundNumbers:
+    """Where numbers stand in one image, and all the ways in which they may be cut; with strips of a shape, if there is
+    one. Raises ServiceError.
+    """
     spent: Spent = {}
     with _Spending(spent):
         budget = Budget(allowed_seconds(len(body)) - HOP_SECONDS)
@@ -210,20 +209,33 @@ def find(body: bytes, cut: Cut, how: How) -> FoundNumbers:
                 scale = longer / max(pixels.shape[:2])
         assert pixels is not None
         with _Timed(spent, "normalise"):
-            numbers = find_numbers(pixels, how.preparation, budget)
+            numbers = find_numbers(pixels, how.preparation, budget, shape)
     frames = [candidate.frame for number in numbers for candidate in number.candidates]
-    return FoundNumbers([_bare(number) for number in numbers], np.stack([*frames, NOTHING])[:-1], scale, spent)
+    strips = [number.strip and number.strip.pixels for number in numbers]
+    return FoundNumbers([_bare(number) for number in numbers], np.stack([*frames, NOTHING])[:-1], strips, scale, spent)
 
 
-def rank(_: bytes, numbers: list[Number], scores: Scores, weights: NumberWeights, best: int) -> list[Ranking | None]:
-    """What each number says, by the scores of its candidates, float32 [N, 11]; None where it is none."""
+def rank(
+    _: bytes,
+    numbers: list[Number],
+    scores: Scores,
+    weights: NumberWeights,
+    best: int,
+    columns: list[Columns | None],
+    reader: Reader | None,
+) -> list[Ranking | None]:
+    """What each number says, by the scores of its candidates, float32 [N, 11], and by a line reader's columns where
+    there are some; None where it is none.
+    """
     found: list[Ranking | None] = []
     start = 0
-    for number in numbers:
+    for number, seen in zip(numbers, columns, strict=True):
         own = scores[start : start + len(number.candidates)]
         start += len(number.candidates)
-        ways = beam.beam_search(number, own, weights, best)
-        found.append(Ranking(ways, beam.confidences(ways, own), beam.of_digits(ways[0], own)) if ways else None)
+        if seen is None or reader is None:
+            found.append(by_cutting(number, own, weights, best))
+        else:
+            found.append(with_line(number, own, weights, best, seen, reader))
     return found
 
 
@@ -319,7 +331,8 @@ def forget(_: bytes, number: int) -> None:
 
 
 def _bare(number: Number) -> Number:
-    return number._replace(candidates=[candidate._replace(frame=NOTHING) for candidate in number.candidates])
+    candidates = [candidate._replace(frame=NOTHING) for candidate in number.candidates]
+    return number._replace(candidates=candidates, strip=number.strip and number.strip._replace(pixels=NOTHING))
 
 
 def blank() -> NoInk:

@@ -1,0 +1,148 @@
+"""What a number may say: by the ways of cutting it alone, or by these and a line reader's columns together."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from app.imaging.boxes import Box, box_around
+from app.imaging.numbers import Number
+from app.imaging.strips import Strip
+from app.tasks.digits import beam
+from app.tasks.digits.beam import Cuts, Hypothesis, NumberWeights, Scores
+from app.tasks.lines import ctc
+from app.tasks.lines.ctc import Columns
+from app.tasks.lines.trust import DIGITS, Reader, Trust
+
+SEEN = 0.5  # how likely a mark between digits is to be written down
+FIRST_MARK = 1 + len(DIGITS)  # of the classes
+
+
+class ReadDigit(NamedTuple):
+    """One of a number's, how sure it is, and where it stands; its energy where it was cut out."""
+
+    digit: int
+    confidence: float
+    box: Box
+    energy: float = -np.inf
+
+
+class Ranking(NamedTuple):
+    """What one number may say, the most likely first, and how sure each is; of the first also its digits, and how it is
+    written, with what stands between them.
+    """
+
+    texts: list[str]
+    confidences: list[float]
+    digits: list[ReadDigit]
+    raw: str
+
+
+def by_cutting(number: Number, scores: Scores, weights: NumberWeights, best: int) -> Ranking | None:
+    """None where all is more likely dirt, or a part of something else."""
+    ways = beam.beam_search(number, scores, weights, best)
+    if not ways:
+        return None
+    digits = _cut_out(number, ways[0], beam.of_digits(ways[0], scores), scores)
+    return Ranking([way.text for way in ways], beam.confidences(ways, scores), digits, ways[0].text)
+
+
+def with_line(
+    number: Number, scores: Scores, weights: NumberWeights, best: int, columns: Columns, reader: Reader
+) -> Ranking | None:
+    """The same by a line reader's columns, [columns, classes], as well: all that either takes for likely is scored by
+    both.
+    """
+    cuts, digits_only = Cuts(number, scores, weights), _without_marks(columns)
+    ways = {way.digits: way for way in cuts.likely(best)[: best + 1]}
+    texts = [*ways, *(text for text in map(_digits, ctc.likely_texts(digits_only, best)) if text not in ways)]
+    ways |= {text: way for text in texts if text not in ways and (way := cuts.spelling(text))}
+    scored = _scores(texts, ways, ctc.log_likelihoods(digits_only, [_classes(text) for text in texts]), reader.trust)
+    order = np.argsort(-scored, kind="stable")
+    text = texts[order[0]]
+    if not text:
+        return None
+    likely = np.exp(scored - scored.max())
+    sure = likely / (likely.sum() + np.exp(-reader.trust.other))
+    shown = [place for place in order.tolist() if texts[place]][:best]
+    digits = _read_digits(number, ways.get(text), text, digits_only, reader, float(sure[order[0]]))
+    raw = _raw(columns, text, reader.alphabet)
+    return Ranking(["".join(map(str, texts[place])) for place in shown], sure[shown].tolist(), digits, raw)
+
+
+def _scores(
+    texts: Sequence[tuple[int, ...]],
+    ways: dict[tuple[int, ...], Hypothesis],
+    by_line: Sequence[float],
+    trust: Trust,
+) -> np.ndarray:
+    best = max(way.score for way in ways.values())
+    by_cut = [way.score - best if (way := ways.get(text)) else trust.uncut for text in texts]
+    return trust.cut * np.maximum(by_cut, trust.uncut) + trust.line * np.array(by_line)
+
+
+def _read_digits(
+    number: Number, way: Hypothesis | None, text: tuple[int, ...], columns: Columns, reader: Reader, sure: float
+) -> list[ReadDigit]:
+    """Each is at least as sure as the whole."""
+    spans = ctc.spans(columns, _classes(text))
+    peaks = [float(columns[start:end, digit + 1].max()) for (start, end), digit in zip(spans, text, strict=True)]
+    boxes = [number.candidates[one].box for one in way.chosen] if way else _boxes(number, spans, reader.column)
+    return [ReadDigit(digit, max(peak, sure), box) for digit, peak, box in zip(text, peaks, boxes, strict=True)]
+
+
+def _boxes(number: Number, spans: Sequence[tuple[int, int]], column: int) -> list[Box]:
+    """As high as the number, and as wide as it is to halfway between neighbours."""
+    whole, strip = box_around([one.box for one in number.candidates]), number.strip
+    assert strip is not None  # where there are columns, they are of one
+    middles = [_in_picture(strip, (start + end) / 2 * column) for start, end in spans]
+    between = [round((left + right) / 2) for left, right in pairwise(middles)]
+    edges = [min(whole.left, round(middles[0])), *between, max(whole.right, round(middles[-1]))]
+    return [Box(left, whole.top, max(right, left + 1), whole.bottom) for left, right in pairwise(edges)]
+
+
+def _in_picture(strip: Strip, x: float) -> float:
+    return strip.left + x / strip.scale
+
+
+def _raw(columns: Columns, text: tuple[int, ...], alphabet: str) -> str:
+    """The digits with the marks that are seen before, between and after them."""
+    spans = ctc.spans(_without_marks(columns), _classes(text))
+    written = [_marks(columns[: spans[0][0]], alphabet)]
+    for digit, (_, end), (start, _) in zip(text, spans, [*spans[1:], (len(columns), 0)], strict=True):
+        written += [str(digit), _marks(columns[end:start], alphabet)]
+    return "".join(written)
+
+
+def _marks(columns: Columns, alphabet: str) -> str:
+    """Each once where it is seen in several columns in a row."""
+    seen = np.where(columns.max(axis=1, initial=0) > SEEN, columns.argmax(axis=1), 0) if len(columns) else columns
+    before, found = 0, ""
+    for one in seen.tolist():
+        if one >= FIRST_MARK and one != before:
+            found += alphabet[one - 1]
+        before = one
+    return found
+
+
+def _without_marks(columns: Columns) -> Columns:
+    """Marks are no characters: [columns, 1 + digits]."""
+    digits = columns[:, :FIRST_MARK].copy()
+    digits[:, ctc.NONE] += columns[:, FIRST_MARK:].sum(axis=1)
+    return digits
+
+
+def _classes(digits: tuple[int, ...]) -> ctc.Text:
+    return tuple(digit + 1 for digit in digits)
+
+
+def _digits(text: ctc.Text) -> tuple[int, ...]:
+    return tuple(one - 1 for one in text)
+
+
+def _cut_out(number: Number, way: Hypothesis, sure: Sequence[float], scores: Scores) -> list[ReadDigit]:
+    return [
+        ReadDigit(digit, own, number.candidates[index].box, float(scores[index, -1]))
+        for digit, own, index in zip(way.digits, sure, way.chosen, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Line readers: models that read a whole number at once, without cutting it."""

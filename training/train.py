@@ -63,7 +63,7 @@ def train(
         frames, turns = keras.layers.Input(network.input_shape[1:]), keras.layers.Input(())
         trained = keras.Model([frames, turns], network(Distort(distortion, seed=seed)(frames, turns)))
         trained.compile(
-            optimizer=_optimizer(recipe, len(batches)),
+            optimizer=optimizer_of(recipe, len(batches)),
             loss=_objective(recipe, taught=teacher is not None),
             metrics=[accuracy(recipe)],
             # On TensorFlow's CPU the convolutions of oneDNN are faster than XLA's.
@@ -269,7 +269,8 @@ def _all_classes(scores: Any, classes: int) -> Any:
     return ops.pad(scores, [[0, 0], [0, classes - DIGITS]])
 
 
-def _optimizer(recipe: Recipe, steps_an_epoch: int) -> Any:
+def optimizer_of(recipe: Recipe, steps_an_epoch: int) -> Any:
+    """Keras' own, with the recipe's learning rate."""
     rate, clip = Rate(recipe, steps_an_epoch), {"clipnorm": recipe.clip_norm}
     made: dict[str, Callable[[], Any]] = {
         "sgd": lambda: keras.optimizers.SGD(rate, **clip),

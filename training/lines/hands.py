@@ -16,7 +16,10 @@ from training.hands.trajectories import Stroke, Trajectory
 from training.lines.glyphs import HEIGHT, Glyph, Linear, Random, drawn, enlarged, marks
 
 FLATTEST = 0.6  # of its width: a digit that is lower is not made as high as the others
+FRAMED_HEIGHT = 20  # pixels of a digit in a frame
 ALIKE = 25  # frames of a digit that are most like a hand's way of writing, from which it takes one
+WIDEST = 6.5  # pixels of a stroke: with wider ones the digits of a line run full
+FRAMED_PEN = 0.85  # of a stroke's width in a frame: what is left once it is sharpened
 
 T = TypeVar("T")
 
@@ -73,13 +76,14 @@ class Framed(NamedTuple):
     """[N, 2] of each digit's frames: as `_looks` has it."""
 
     def hand(self, random: Random) -> Hand:
-        model = _one_of(self.looks[int(random.integers(10))], random)
+        looks = self.looks[int(random.integers(10))]
+        model = looks[random.integers(len(looks))]
         alike = {digit: np.argsort(((looks - model) ** 2).sum(axis=1))[:ALIKE] for digit, looks in self.looks.items()}
 
         def write(digit: int, linear: Linear, random: Random) -> Glyph:
-            return enlarged(self.frames[digit][_one_of(alike[digit], random)], linear)
+            return enlarged(self.frames[digit][random.choice(alike[digit])], linear)
 
-        pen = Pen(max(1.5, model[0] * HEIGHT / 20), pressure=0, nib=0, angle=0, blur=0, gain=1)
+        pen = Pen(max(1.5, FRAMED_PEN * model[0] * HEIGHT / FRAMED_HEIGHT), pressure=0, nib=0, angle=0, blur=0, gain=1)
         return Hand(self.source, pen, _some_marks(random), write)
 
 
@@ -134,13 +138,18 @@ def _by_writer(source: str, trajectories: list[Trajectory]) -> Trajectories:
 
 
 def _of_strokes(source: str, write: Callable[[int, Random], list[Stroke]], random: Random) -> Hand:
-    pen, bend = pens.any_pen(random).scaled(HEIGHT / pens.HEIGHT), pens.any_bend(random)
+    pen, bend = _line_pen(random), pens.any_bend(random)
 
     def write_digit(digit: int, linear: Linear, random: Random) -> Glyph:
         bent = [bend.of(stroke) for stroke in _standing(write(digit, random))]
         return drawn([stroke @ linear.T for stroke in _standing(bent)], pen, random)
 
     return Hand(source, pen, _some_marks(random), write_digit)
+
+
+def _line_pen(random: Random) -> Pen:
+    pen = pens.any_pen(random).scaled(HEIGHT / pens.HEIGHT)
+    return pen._replace(width=min(pen.width, WIDEST / (1 + pen.nib)))
 
 
 def _standing(strokes: list[Stroke]) -> list[Stroke]:
@@ -172,4 +181,4 @@ def _some_marks(random: Random) -> dict[str, Style]:
 
 
 def _one_of(some: Sequence[T], random: Random) -> T:
-    return some[random.integers(len(some))]
+    return some[int(random.integers(len(some)))]

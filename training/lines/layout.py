@@ -12,7 +12,8 @@ from training.lines.hands import Hand
 NEAR = HEIGHT // 8  # rows: ink that is so near above or below counts as beside
 FAR = 10_000  # pixels: no ink in a row
 UNDER = 0.15  # heights that a character may reach under or over the one before, where rows leave room
-OVERLAP = (-0.15, -0.02)  # heights between neighbours that touch
+OVERLAP = 0.15  # heights that neighbours reach into each other at most, where they touch
+ZEROS_JOINED = 0.9  # part of the zeros after a zero, by people who join digits
 GAP_SPREAD = 0.4  # as a part of the gap
 
 
@@ -78,9 +79,9 @@ def laid(raw: str, hand: Hand, manner: Manner, random: Random) -> list[Placed]:
     for character in raw:
         glyph = hand.write(character, _linear(manner, random), random)
         before = placed[-1] if placed else None
-        joined = before is not None and _may_join(before, character, manner, random)
-        touching = not joined and random.random() < manner.touching
-        gap, near = (random.uniform(*OVERLAP), 0) if touching else (_gap(raw, len(placed), manner, random), NEAR)
+        joined = before is not None and _may_join(raw, len(placed), manner, random)
+        touching = not joined and random.random() < (manner.touching if _are_digits(raw, len(placed)) else 0)
+        gap, near = (-OVERLAP * random.random() ** 2, 0) if touching else (_gap(raw, len(placed), manner, random), NEAR)
         end = before.corner[0] + before.glyph.ink.shape[1] if before else 0
         y = glyph.top + round(random.normal(0, manner.rise_spread) * HEIGHT + end * np.tan(manner.slope))
         after = [_after(one, glyph, y, near) for one in placed[-2:]]  # a mark is low: what is before it counts, too
@@ -92,8 +93,12 @@ def laid(raw: str, hand: Hand, manner: Manner, random: Random) -> list[Placed]:
 
 def _gap(raw: str, place: int, manner: Manner, random: Random) -> float:
     """Before that character, in heights; marks stand closer than digits do."""
-    beside_mark = not raw[max(0, place - 1) : place + 1].isdigit()
-    return manner.gap * random.uniform(1 - GAP_SPREAD, 1 + GAP_SPREAD) * (0.5 if beside_mark else 1)
+    return manner.gap * random.uniform(1 - GAP_SPREAD, 1 + GAP_SPREAD) * (1 if _are_digits(raw, place) else 0.5)
+
+
+def _are_digits(raw: str, place: int) -> bool:
+    """That one and the one before."""
+    return raw[max(0, place - 1) : place + 1].isdigit()
 
 
 def _linear(manner: Manner, random: Random) -> Linear:
@@ -103,10 +108,10 @@ def _linear(manner: Manner, random: Random) -> Linear:
     return size * np.array([[cosine, -sine], [sine, cosine]]) @ [[manner.wide, -slant], [0, 1]]
 
 
-def _may_join(before: Placed, character: str, manner: Manner, random: Random) -> bool:
-    if not (before.character.isdigit() and character.isdigit()) or manner.joined == 0:
+def _may_join(raw: str, place: int, manner: Manner, random: Random) -> bool:
+    if not (manner.joined and _are_digits(raw, place)):
         return False
-    return random.random() < (0.9 if before.character == character == "0" else manner.joined)
+    return random.random() < (ZEROS_JOINED if raw[place - 1 : place + 1] == "00" else manner.joined)
 
 
 def _after(before: Placed, glyph: Glyph, y: int, near: int) -> int:

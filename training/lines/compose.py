@@ -18,8 +18,8 @@ from training.lines.joining import joint
 from training.lines.layout import Placed, laid, manner
 
 KINDS = ("plain", "touching", "separated", "joined", "sloppy")
-MARGIN = HEIGHT  # pixels around the writing
-CHUNK = 500  # lines in one go of a process
+MARGIN = HEIGHT * 3 // 4  # pixels around the writing
+CHUNK = 1_000  # lines in one go of a process
 
 
 class Line(NamedTuple):

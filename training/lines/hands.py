@@ -78,7 +78,7 @@ class Framed(NamedTuple):
     def hand(self, random: Random) -> Hand:
         looks = self.looks[int(random.integers(10))]
         model = looks[random.integers(len(looks))]
-        alike = {digit: np.argsort(((looks - model) ** 2).sum(axis=1))[:ALIKE] for digit, looks in self.looks.items()}
+        alike = {digit: _nearest(looks, model) for digit, looks in self.looks.items()}
 
         def write(digit: int, linear: Linear, random: Random) -> Glyph:
             return enlarged(self.frames[digit][random.choice(alike[digit])], linear)
@@ -174,6 +174,12 @@ def _looks(frames: Frames) -> NDArray[np.float64]:
     together = np.einsum("nyx,ny,nx->n", ink, up, across)
     slant = -together / np.maximum(np.einsum("nyx,ny->n", ink, up**2), 1e-6)
     return np.stack([2 * area / np.maximum(edge, 1e-6), 10 * slant], axis=1).astype(np.float64)
+
+
+def _nearest(looks: NDArray[np.float64], model: NDArray[np.float64]) -> NDArray[np.int64]:
+    away = ((looks - model) ** 2).sum(axis=1)
+    few = min(ALIKE, len(away)) - 1
+    return np.argpartition(away, few)[: few + 1]
 
 
 def _some_marks(random: Random) -> dict[str, Style]:

@@ -17,6 +17,7 @@ from training.lines.glyphs import HEIGHT, Glyph, Linear, Random, drawn, enlarged
 
 FLATTEST = 0.6  # of its width: a digit that is lower is not made as high as the others
 FRAMED_HEIGHT = 20  # pixels of a digit in a frame
+SLIP = 0.1  # of a digit's longest stroke: what is shorter is no part of it
 ALIKE = 25  # frames of a digit that are most like a hand's way of writing, from which it takes one
 WIDEST = 6.5  # pixels of a stroke: with wider ones the digits of a line run full
 FRAMED_PEN = 0.85  # of a stroke's width in a frame: what is left once it is sharpened
@@ -133,8 +134,14 @@ def framed(source: str, digits: Digits) -> Framed:
 def _by_writer(source: str, trajectories: list[Trajectory]) -> Trajectories:
     writers: dict[str, dict[int, list[list[Stroke]]]] = {}
     for one in trajectories:
-        writers.setdefault(one.writer, {}).setdefault(one.digit, []).append(one.strokes)
+        writers.setdefault(one.writer, {}).setdefault(one.digit, []).append(_without_slips(one.strokes))
     return Trajectories(source, [held for held in writers.values() if len(held) == 10])
+
+
+def _without_slips(strokes: list[Stroke]) -> list[Stroke]:
+    """Without dots that a pen left by accident: beside a digit they would be marks."""
+    sizes = [float(np.ptp(stroke, axis=0).max()) for stroke in strokes]
+    return [stroke for stroke, size in zip(strokes, sizes, strict=True) if size >= SLIP * max(sizes)]
 
 
 def _of_strokes(source: str, write: Callable[[int, Random], list[Stroke]], random: Random) -> Hand:

@@ -22,4 +22,5 @@ def _top(placed: Placed, random: Random) -> Stroke:
     row = int(random.uniform(0.0, 0.12) * len(placed.glyph.ink))
     columns = np.flatnonzero(placed.glyph.ink[row : row + 3].max(axis=0) > INK)
     x = columns.mean() if len(columns) else placed.glyph.ink.shape[1] / 2
-    return placed.corner + np.array([x, row + 1])
+    top: Stroke = placed.corner + np.array([x, row + 1])
+    return top

@@ -24,7 +24,14 @@ AROUND = 9  # columns by which one knows where it stands
 MOMENTUM = 0.9  # of normalisation, as in other networks here
 
 RECIPE = Recipe(
-    epochs=12, batch_size=256, optimizer="adamw", learning_rate=2e-3, schedule="cosine", warm_up=0.5, clip_norm=1, dropout=0.1
+    epochs=16,
+    batch_size=512,
+    optimizer="adamw",
+    learning_rate=3e-3,
+    schedule="cosine",
+    warm_up=0.5,
+    clip_norm=1,
+    dropout=0.1,
 )
 
 

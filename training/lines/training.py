@@ -1,0 +1,100 @@
+"""Trains the line reader on composed lines, and says what it reads of others."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from app.tasks.digits.manifest import Provenance
+from training import provenance
+from training import run as runs
+from training.data import Mnist
+from training.hands import sources
+from training.lines import examples as made
+from training.lines.examples import WIDTHS, Batches, Example
+from training.lines.hands import held_out_hands, training_hands
+from training.lines.network import ALPHABET, SHAPE, build
+from training.recipe import Recipe
+from training.run import Record, Run
+from training.train import History, Progress, optimizer_of
+
+NAME = "lines"
+TO_CHOOSE_BY = 4_000  # lines by hands that nothing is trained on
+MARKS = str.maketrans("", "", ALPHABET[10:])
+
+
+class Read(NamedTuple):
+    """Part of some lines that are read right: their digits alone, and as they are written."""
+
+    digits: float
+    raw: float
+
+
+def train(recipe: Recipe, mnist: Mnist, *, lines: int, seed: int, folder: Path) -> Run:
+    """Train on so many composed lines and leave a run folder under `folder`. Raises DataError."""
+    left = runs.make_folder(folder, NAME)  # before the hours of training, not after them
+    start = time.monotonic()
+    examples = made.draw(training_hands(mnist.train), lines, seed)
+    others = made.draw(held_out_hands(mnist.validation), TO_CHOOSE_BY, seed + 1)
+    network, history = fit(recipe, examples, seed)
+    network.save(left / runs.MODEL_FILE)
+    read = read_right(network, others)
+    record = Record(
+        architecture=NAME,
+        recipe=recipe.model_dump(mode="json") | {"lines": lines},
+        training=Provenance(
+            data_sha256={**mnist.sha256, **{one.file: one.sha256 for one in (sources.SWISS, sources.PENDIGITS)}},
+            split=mnist.split,
+            seed=seed,
+            epochs=len(history["loss"]),
+            git_commit=provenance.git_commit(),
+            libraries=provenance.libraries(),
+            validation=read._asdict(),
+        ),
+        seconds=round(time.monotonic() - start, 1),
+        history=history,
+    )
+    return runs.create(left, record)
+
+
+def fit(recipe: Recipe, examples: list[Example], seed: int) -> tuple[keras.Model, History]:
+    keras.utils.set_random_seed(seed)
+    batches = Batches(examples, recipe.batch_size, seed)
+    network = build(recipe)
+    network.compile(
+        optimizer=optimizer_of(recipe, len(batches)),
+        loss=keras.losses.CTC(),
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    history = network.fit(batches, epochs=recipe.epochs, callbacks=[Progress()], verbose=0)
+    return network, {name: list(map(float, values)) for name, values in history.history.items()}
+
+
+def read_right(network: keras.Model, examples: Sequence[Example]) -> Read:
+    pairs = list(zip(read(network, examples), (example.raw for example in examples), strict=True))
+    return Read(
+        float(np.mean([found.translate(MARKS) == raw.translate(MARKS) for found, raw in pairs])),
+        float(np.mean([found == raw for found, raw in pairs])),
+    )
+
+
+def read(network: keras.Model, examples: Sequence[Example]) -> list[str]:
+    """The most likely character of each column, each once where it fills several in a row."""
+    found = [""] * len(examples)
+    filled = np.array([next((one for one in WIDTHS if one >= example.strip.shape[1]), 0) for example in examples])
+    for width in WIDTHS:
+        places = np.flatnonzero(filled == width)
+        strips = np.zeros((len(places), SHAPE.height, width), np.uint8)
+        for strip, place in zip(strips, places, strict=True):
+            strip[:, : examples[place].strip.shape[1]] = examples[place].strip
+        if not len(places):
+            continue
+        for place, columns in zip(
+            places, network.predict(strips, batch_size=64, verbose=0).argmax(axis=2), strict=True
+        ):
+            kept = columns[np.diff(columns, prepend=0) != 0]
+            found[place] = "".join(ALPHABET[one - 1] for one in kept if one)
+    return found

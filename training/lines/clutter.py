@@ -16,6 +16,7 @@ from training.hands.trajectories import Stroke
 from training.lines.glyphs import HEIGHT, Canvas, Random
 
 MOST = 3  # things around one number
+OUTSIDE = 0.7  # heights above or below a number: what is there is no part of it
 SUBPIXEL = 4  # bits of a pixel's place, of OpenCV's
 
 
@@ -34,7 +35,7 @@ def _base_line(canvas: Canvas, box: Box, random: Random) -> None:
 def _cells(canvas: Canvas, box: Box, random: Random) -> None:
     """Sides of a form's boxes at even distances, which reach over digits or are but stubs: none is a 1."""
     pitch, grey, thick = random.uniform(0.7, 1.4) * HEIGHT, _grey(random), int(random.integers(1, 3))
-    over = random.uniform(0.25, 0.5) * HEIGHT
+    over = random.uniform(0.4, 0.6) * HEIGHT
     top, bottom = box.top - over, box.bottom + over
     tilt, whole = random.normal(0, 1), random.random() < 0.4
     for x in np.arange(box.left - random.uniform(0, pitch), box.right + pitch, pitch):
@@ -43,10 +44,11 @@ def _cells(canvas: Canvas, box: Box, random: Random) -> None:
         if whole:
             _segment(canvas, (x, top), (x + tilt, bottom), grey, thick)
             continue
-        stub = over + random.uniform(0.05, 0.3) * HEIGHT
+        stub = over + random.uniform(-0.2, 0.3) * HEIGHT
         start, end = (top, top + stub) if random.random() < 0.5 else (bottom - stub, bottom)
         _segment(canvas, (x, start), (x, end), grey, thick)
-    for y in (top, bottom):
+    near = random.uniform(0.1, 0.5) * HEIGHT
+    for y in (box.top - near, box.bottom + near):
         if random.random() < 0.5:
             _pieces(canvas, (box.left - pitch, y), (box.right + pitch, y), random)
 
@@ -100,7 +102,9 @@ def _other_lines(canvas: Canvas, box: Box, random: Random) -> None:
             x = random.uniform(box.left - 0.5 * HEIGHT, box.right + 0.5 * HEIGHT)
             reach = -0.15 if random.random() < 0.15 else random.uniform(0.02, 0.3)
             across = x + np.cumsum(random.uniform(-0.1, 0.3, random.integers(3, 8))) * HEIGHT
-            down = edge + away * random.uniform(reach, 0.9, len(across)) * HEIGHT
+            heights = random.uniform(reach, OUTSIDE, len(across))
+            heights[[0, -1]] = OUTSIDE  # what ends near the number would be an apostrophe or a comma
+            down = edge + away * heights * HEIGHT
             _curve(canvas, smooth(np.stack([across, down], axis=1)), grey, thick)
 
 
@@ -110,7 +114,8 @@ def _stamp(canvas: Canvas, box: Box, random: Random) -> None:
     middle = np.array([random.uniform(box.left, box.right), random.uniform(box.top, box.bottom)])
     turn = random.uniform(0, 2 * np.pi)
     middle += radius * np.array([np.cos(turn), np.sin(turn)]) + random.normal(0, 0.2, 2) * HEIGHT
-    angles = turn + np.pi + np.linspace(-1, 1, 40) * random.uniform(0.15, 0.8)
+    least = HEIGHT / radius  # of half the arc: a shorter one would be a dash
+    angles = turn + np.pi + np.linspace(-1, 1, 40) * random.uniform(least, least + 0.5)
     rim = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     grey, thick = _grey(random), int(random.integers(1, 4))
     for ring in (radius, radius + random.uniform(5, 9))[: random.integers(1, 3)]:

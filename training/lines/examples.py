@@ -76,6 +76,11 @@ def _as_scanned(ink: Ink, random: Random) -> Ink:
     return scanned
 
 
+def filled_width(strip: Grey) -> int:
+    """To which of the widths a strip is filled up; 0 where it is longer."""
+    return next((width for width in WIDTHS if width >= strip.shape[1]), 0)
+
+
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
     """Batches of strips that are about as wide, in an order that is drawn anew each epoch."""
 
@@ -83,8 +88,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
         super().__init__()
         self._examples, self._batch_size = examples, batch_size
         self._random = np.random.default_rng(seed)
-        places = np.searchsorted(WIDTHS, [example.strip.shape[1] for example in examples])
-        self._by_width = [np.flatnonzero(places == place) for place in range(len(WIDTHS))]
+        widths = np.array([filled_width(example.strip) for example in examples])
+        self._by_width = [np.flatnonzero(widths == width) for width in WIDTHS]
         self._texts = np.zeros((len(examples), LONGEST_TEXT), np.int32)
         for text, example in zip(self._texts, examples, strict=True):
             text[: len(example.raw)] = [1 + ALPHABET.index(one) for one in example.raw]

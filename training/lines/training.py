@@ -14,7 +14,7 @@ from training import run as runs
 from training.data import Mnist
 from training.hands import sources
 from training.lines import examples as made
-from training.lines.examples import WIDTHS, Batches, Example
+from training.lines.examples import WIDTHS, Batches, Example, filled_width
 from training.lines.hands import held_out_hands, training_hands
 from training.lines.network import ALPHABET, SHAPE, build
 from training.recipe import Recipe
@@ -84,17 +84,13 @@ def read_right(network: keras.Model, examples: Sequence[Example]) -> Read:
 def read(network: keras.Model, examples: Sequence[Example]) -> list[str]:
     """The most likely character of each column, each once where it fills several in a row."""
     found = [""] * len(examples)
-    filled = np.array([next((one for one in WIDTHS if one >= example.strip.shape[1]), 0) for example in examples])
     for width in WIDTHS:
-        places = np.flatnonzero(filled == width)
+        places = [place for place, example in enumerate(examples) if filled_width(example.strip) == width]
         strips = np.zeros((len(places), SHAPE.height, width), np.uint8)
         for strip, place in zip(strips, places, strict=True):
             strip[:, : examples[place].strip.shape[1]] = examples[place].strip
-        if not len(places):
-            continue
-        for place, columns in zip(
-            places, network.predict(strips, batch_size=64, verbose=0).argmax(axis=2), strict=True
-        ):
-            kept = columns[np.diff(columns, prepend=0) != 0]
+        columns = network.predict(strips, batch_size=64, verbose=0).argmax(axis=2) if places else strips
+        for place, own in zip(places, columns, strict=True):
+            kept = own[np.diff(own, prepend=0) != 0]
             found[place] = "".join(ALPHABET[one - 1] for one in kept if one)
     return found

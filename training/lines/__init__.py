@@ -1,0 +1,1 @@
+"""Lines of handwritten numbers, composed of digits by hands of many kinds."""

@@ -10,7 +10,7 @@ from app.imaging.decode import decode, open_image
 from app.imaging.normalise import normalise
 from app.tasks.digits.arrays import Frames
 from training.constants import PREPARATION
-from training.data import Digits
+from training.data import Digits, joined
 from training.hands import pens, sources
 from training.hands.parallel import spread
 from training.hands.trajectories import Trajectory, read_pendigits, read_ujipenchars
@@ -34,6 +34,18 @@ def trajectories(where: Path | None = None) -> list[Trajectory]:
     return read_pendigits(sources.read(sources.PENDIGITS, where).decode())
 
 
+def trajectories_to_choose_by(where: Path | None = None) -> dict[str, list[Trajectory]]:
+    """By source, as far as they are at hand. Raises DataError."""
+    return {
+        name: read(sources.read(source, where).decode())
+        for name, source, read in (
+            ("pendigits", sources.PENDIGITS_OTHERS, read_pendigits),
+            ("uji", sources.UJI, read_ujipenchars),
+        )
+        if sources.at_hand(source, where)
+    }
+
+
 def validation(where: Path | None = None) -> dict[str, Digits]:
     """By source: those to choose by, of writers that nothing is trained on, as far as they are at hand.
 
@@ -42,13 +54,7 @@ def validation(where: Path | None = None) -> dict[str, Digits]:
     found = {}
     if sources.at_hand(sources.SWISS, where):
         found["swiss"] = _swiss(where, held_out=True)
-    for name, source, read in (
-        ("pendigits", sources.PENDIGITS_OTHERS, read_pendigits),
-        ("uji", sources.UJI, read_ujipenchars),
-    ):
-        if sources.at_hand(source, where):
-            found[name] = _as_written(read(sources.read(source, where).decode()))
-    return found
+    return found | {name: _as_written(held) for name, held in trajectories_to_choose_by(where).items()}
 
 
 def load_test(where: Path | None = None) -> dict[str, Digits]:
@@ -91,13 +97,18 @@ def _draw(trajectories: list[Trajectory], seed: tuple[int, int], beside: float) 
 
 
 def _swiss(where: Path | None, *, held_out: bool) -> Digits:
+    return joined([*scans_by_writer(where, held_out=held_out).values()])
+
+
+def scans_by_writer(where: Path | None = None, *, held_out: bool) -> dict[str, Digits]:
+    """Those to train on, or those to choose by; by writer, in the order of their names. Raises DataError."""
     pictures = [
-        (digit, content)
-        for writer, digit, content in _pictures(sources.read(sources.SWISS, where))
-        if (writer in HELD_OUT_SWISS) == held_out
+        one for one in _pictures(sources.read(sources.SWISS, where)) if (one[0] in HELD_OUT_SWISS) == held_out
     ]
-    frames = _framed([content for _, content in pictures])
-    return Digits(frames, np.array([digit for digit, _ in pictures], np.int64))
+    writers = np.array([writer for writer, _, _ in pictures])
+    frames = _framed([content for _, _, content in pictures])
+    all_of_them = Digits(frames, np.array([digit for _, digit, _ in pictures], np.int64))
+    return {str(writer): all_of_them.take(np.flatnonzero(writers == writer)) for writer in np.unique(writers)}
 
 
 def _pictures(archive: bytes) -> list[tuple[str, int, bytes]]:

@@ -24,9 +24,9 @@ Random = np.random.Generator
 
 
 class Style(NamedTuple):
-    """One way of writing a digit."""
+    """One way of writing a character."""
 
-    digit: int
+    character: str
     name: str
     strokes: tuple[Stroke, ...]
     """Points that the pen goes through; one that stands twice is a corner."""
@@ -35,15 +35,20 @@ class Style(NamedTuple):
 @cache
 def styles() -> Mapping[int, tuple[Style, ...]]:
     """By digit."""
-    found: dict[int, tuple[Style, ...]] = {}
-    for line in SOURCE.read_text(encoding="ascii").splitlines():
+    return {int(digit): ways for digit, ways in read_styles(SOURCE).items()}
+
+
+def read_styles(source: Path) -> Mapping[str, tuple[Style, ...]]:
+    """By character, of a file that says itself how it is written."""
+    found: dict[str, tuple[Style, ...]] = {}
+    for line in source.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             head, _, points = line.partition(":")
-            digit, name = head.split()
+            character, name = head.split()
             strokes = tuple(
                 np.array([pair.split(",") for pair in stroke.split()], np.float64) for stroke in points.split("|")
             )
-            found[int(digit)] = (*found.get(int(digit), ()), Style(int(digit), name, strokes))
+            found[character] = (*found.get(character, ()), Style(character, name, strokes))
     return found
 
 
@@ -67,7 +72,7 @@ def draw_style(style: Style, random: Random) -> Frames:
 
 
 def write(style: Style, random: Random) -> list[Stroke]:
-    """The strokes of one such digit, as polylines."""
+    """The strokes of one such character, as polylines."""
     sloppiness = random.uniform(0.2, 1) * SLOPPIEST
     return [smooth(_moved(stroke, sloppiness, random)) for stroke in style.strokes]
 

@@ -26,7 +26,7 @@ Ink = NDArray[np.float32]  # 0 to 255
 
 
 class Pen(NamedTuple):
-    """In pixels of a digit that is 72 high."""
+    """In pixels of a digit that is 72 high, or of what it is `scaled` to."""
 
     width: float
     pressure: float
@@ -37,6 +37,21 @@ class Pen(NamedTuple):
     blur: float
     gain: float
     """Over 1, ink soaks: its edge is hard."""
+
+    def scaled(self, by: float) -> "Pen":
+        return self._replace(width=self.width * by, blur=self.blur * by)
+
+
+class Bend(NamedTuple):
+    """Waves along both sides, of up to two periods over what is 1 high."""
+
+    amount: NDArray[np.float64]  # [2, 2]
+    waves: NDArray[np.float64]  # [2]
+    phases: NDArray[np.float64]  # [2]
+
+    def of(self, points: Stroke) -> Stroke:
+        along = np.sin(2 * np.pi * points * self.waves + self.phases)
+        return points + along[:, ::-1] @ self.amount
 
 
 def any_pen(random: Random) -> Pen:
@@ -61,12 +76,16 @@ def draw(strokes: list[Stroke], pen: Pen, random: Random, *, beside: float = 0.0
     placed = _placed(strokes)
     canvas = _canvas(placed)
     for stroke in placed:
-        _trace(canvas, stroke, pen, random)
+        trace(canvas, stroke, pen, random)
     if random.random() < beside:
         BESIDE[random.integers(len(BESIDE))](canvas, placed, pen.width, random)
+    return centre(fit(_without_margin(soaked(canvas, pen)), PREPARATION)[0], PREPARATION)
+
+
+def soaked(canvas: NDArray[np.uint8], pen: Pen) -> Ink:
+    """What is drawn as it looks on paper: blurred, and with the edges of that pen."""
     soft = cv2.GaussianBlur(canvas, (0, 0), pen.blur) if pen.blur > 0.3 else canvas
-    ink = np.clip(soft.astype(np.float32) * pen.gain, 0, 255)
-    return centre(fit(_without_margin(ink), PREPARATION)[0], PREPARATION)
+    return np.clip(soft.astype(np.float32) * pen.gain, 0, 255)
 
 
 def varied(strokes: list[Stroke], random: Random) -> list[Stroke]:
@@ -77,14 +96,12 @@ def varied(strokes: list[Stroke], random: Random) -> list[Stroke]:
     wide = np.exp(random.normal(0, 0.16))
     turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     linear = turned @ np.array([[wide, -slant], [0, 1]])
-    bends = random.normal(0, 0.025, (2, 2)), random.uniform(0.6, 1.6, 2), random.uniform(0, 2 * np.pi, 2)
-    return [_bent((stroke - middle) / size @ linear.T, *bends) for stroke in strokes]
+    bend = any_bend(random)
+    return [bend.of((stroke - middle) / size @ linear.T) for stroke in strokes]
 
 
-def _bent(points: Stroke, amount: NDArray[np.float64], waves: NDArray[np.float64], phases: Stroke) -> Stroke:
-    """Waves along both sides, of up to two periods over the digit."""
-    along = np.sin(2 * np.pi * points * waves + phases)
-    return points + along[:, ::-1] @ amount
+def any_bend(random: Random) -> Bend:
+    return Bend(random.normal(0, 0.025, (2, 2)), random.uniform(0.6, 1.6, 2), random.uniform(0, 2 * np.pi, 2))
 
 
 def _placed(strokes: list[Stroke]) -> list[Stroke]:
@@ -99,7 +116,8 @@ def _canvas(strokes: list[Stroke]) -> NDArray[np.uint8]:
     return np.zeros((high, wide), np.uint8)
 
 
-def _trace(canvas: NDArray[np.uint8], stroke: Stroke, pen: Pen, random: Random) -> None:
+def trace(canvas: NDArray[np.uint8], stroke: Stroke, pen: Pen, random: Random) -> None:
+    """Draws one stroke, in pixels of the canvas."""
     if len(stroke) == 1:
         stroke = np.concatenate([stroke, stroke + 0.5])
     offsets = np.linspace(-0.5, 0.5, 5) * pen.nib * pen.width if pen.nib else np.zeros(1)

@@ -35,7 +35,7 @@ def photographed(sheet: Sheet, tall: float, random: Random) -> Pixels:
     return _jpeg(_grained(seen, random.uniform(0, NOISE), random), random)
 
 
-def scanned(sheet: Sheet, tall: float, random: Random) -> Pixels:
+def scanned(sheet: Sheet, _: float, random: Random) -> Pixels:
     """By a scanner: evenly lit, upright to within a degree or two, often grey, as a fax black and white."""
     height, width = sheet.shape[:2]
     seen = _warped(sheet, _turn(sheet, random.uniform(-1, 1) * min(FED_ASKEW, _most_turned(height, width))))

@@ -1,4 +1,4 @@
-"""Composed lines of ink -> pictures as people send them: a number by hand on paper of a kind, photographed or scanned."""
+"""Composed lines of ink -> pictures as people send them: a number on paper of a kind, photographed or scanned."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,8 @@ import numpy as np
 from app.imaging.arrays import Pixels
 from app.imaging.boxes import Box
 from training.lines.cameras import Mask, Random, Sheet, clouds, photographed, scanned, shown
-from training.lines.compose import HEIGHT, Line
+from training.lines.compose import Line
+from training.lines.hands import HEIGHT
 from training.lines.prints import PRINTS, Place, inked
 
 KINDS = tuple(PRINTS)
@@ -17,6 +18,7 @@ AROUND = 0.4, 1.6  # of their height: how much paper is left at each side of the
 BEYOND = 3.0  # and at its right at most
 PENS = ((25, 25, 28), (30, 50, 150), (20, 30, 90), (190, 35, 40), (25, 110, 60), (100, 40, 130), (70, 130, 210))
 PENCIL, PENCILLED = (100, 100, 105), 0.15  # its colour, and how often it is what writes
+SHARPEST = 3.0  # by which a slope of ink is made steeper where it was made larger
 TINTED = 0.3  # part of the paper that is not white
 
 
@@ -48,17 +50,17 @@ def page(line: Line, kind: str, random: Random) -> Pixels:
 def _laid(line: Line, tall: float, random: Random) -> tuple[Mask, Box]:
     """The ink so large that digits are `tall` pixels high, with paper around it, [H, W], and the number's box there."""
     scale = tall / HEIGHT
-    rows, columns = (max(1, round(side * scale)) for side in line.ink.shape)
-    kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    ink = cv2.resize(line.ink, (columns, rows), interpolation=kind)
+    size = [max(1, round(side * scale)) for side in line.ink.shape[::-1]]
+    ink = cv2.resize(line.ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     if scale > 1:  # a pen's edge stays as sharp as it is
-        ink = ((cv2.GaussianBlur(ink, (0, 0), scale / 2) - 0.5) * min(scale, 3.0) + 0.5).clip(0, 1)
+        ink = (cv2.GaussianBlur(ink, (0, 0), scale / 2) - 0.5) * min(scale, SHARPEST) + 0.5
     left, top, right, bottom = (round(tall * random.uniform(*AROUND)) for _ in range(4))
     if random.random() < 0.3:
         right = round(tall * random.uniform(AROUND[0], BEYOND))
-    whole = cv2.copyMakeBorder(ink.clip(0, 1), top, bottom, left, right, cv2.BORDER_CONSTANT)
     box = Box(*(round(side * scale) for side in line.box))
-    return whole, Box(box.left + left, box.top + top, box.right + left, box.bottom + top)
+    moved = np.array([[1, 0, left - box.left], [0, 1, top - box.top]], np.float32)
+    laid: Mask = cv2.warpAffine(ink.clip(0, 1), moved, (left + box.width + right, top + box.height + bottom))
+    return laid, Box(left, top, left + box.width, top + box.height)
 
 
 def _on_paper(kind: str, random: Random) -> Look:

@@ -261,6 +261,24 @@ def strokes(
 
 
 @app.command()
+def lines(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The picture, a PNG.")] = Path("lines.png"),
+    seed: Annotated[int, typer.Option(min=0, help="Of the drawings.")] = 0,
+    data: Data = None,
+) -> None:
+    """Draw a contact sheet of composed lines of numbers, by the hands that are trained on: a column for each kind."""
+    from training.lines import sheet
+    from training.lines.hands import training_hands
+
+    hands = training_hands(load(find(data)).train)
+    try:
+        sheet.draw(hands, seed).save(out)
+    except (OSError, ValueError) as error:
+        raise BadOption(f"--out {out}: {error}") from error
+    typer.echo(f"the picture is {out}")
+
+
+@app.command()
 def compare(
     first: BundleFolder,
     second: BundleFolder,

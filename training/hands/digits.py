@@ -102,9 +102,7 @@ def _swiss(where: Path | None, *, held_out: bool) -> Digits:
 
 def scans_by_writer(where: Path | None = None, *, held_out: bool) -> dict[str, Digits]:
     """Those to train on, or those to choose by; by writer, in the order of their names. Raises DataError."""
-    pictures = [
-        one for one in _pictures(sources.read(sources.SWISS, where)) if (one[0] in HELD_OUT_SWISS) == held_out
-    ]
+    pictures = [one for one in _pictures(sources.read(sources.SWISS, where)) if (one[0] in HELD_OUT_SWISS) == held_out]
     writers = np.array([writer for writer, _, _ in pictures])
     frames = _framed([content for _, _, content in pictures])
     all_of_them = Digits(frames, np.array([digit for _, digit, _ in pictures], np.int64))

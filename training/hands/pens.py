@@ -85,7 +85,8 @@ def draw(strokes: list[Stroke], pen: Pen, random: Random, *, beside: float = 0.0
 def soaked(canvas: NDArray[np.uint8], pen: Pen) -> Ink:
     """What is drawn as it looks on paper: blurred, and with the edges of that pen."""
     soft = cv2.GaussianBlur(canvas, (0, 0), pen.blur) if pen.blur > 0.3 else canvas
-    return np.clip(soft.astype(np.float32) * pen.gain, 0, 255)
+    ink: Ink = np.clip(soft.astype(np.float32) * pen.gain, 0, 255)
+    return ink
 
 
 def varied(strokes: list[Stroke], random: Random) -> list[Stroke]:

@@ -1,5 +1,6 @@
 """Lines of numbers as people write them, with what is left around them on forms and cheques."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +18,8 @@ from training.lines.joining import joint
 from training.lines.layout import Placed, laid, manner
 
 KINDS = ("plain", "touching", "separated", "joined", "sloppy")
-MARGIN = HEIGHT  # pixels around the writing
-CHUNK = 500  # lines in one go of a process
+MARGIN = HEIGHT * 3 // 4  # pixels around the writing
+CHUNK = 1_000  # lines in one go of a process
 
 
 class Line(NamedTuple):
@@ -63,7 +64,7 @@ def compose(
     placed = laid(raw, hand, manner(written_as, len(raw), random), random)
     canvas, box = _written(placed, hand, random)
     if random.random() < clutter:
-        left.add(canvas, box, hand.pen, random)
+        left.add(canvas, box, random)
     return Line(soaked(canvas, hand.pen) / np.float32(255), raw, box, kind)
 
 
@@ -78,7 +79,7 @@ def _written(placed: list[Placed], hand: Hand, random: Random) -> tuple[Canvas, 
         high, wide = one.glyph.ink.shape
         part = canvas[y : y + high, x : x + wide]
         np.maximum(part, one.glyph.ink, out=part)
-    for before, after in zip(placed, placed[1:], strict=False):
+    for before, after in pairwise(placed):
         if after.joined:
             trace(canvas, joint(before, after, random) - first, hand.pen, random)
     rows, columns = (np.flatnonzero((canvas > INK).any(axis=axis)) for axis in (1, 0))

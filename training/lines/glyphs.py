@@ -19,7 +19,8 @@ INK = 100  # of 255: what is darker is ink where a character ends
 PAPER_AROUND = 3  # pixels, of what is drawn, before it is cut to its ink
 BLUR = 0.5  # of an enlarged frame, pixels of the frame
 EDGE = 1.4  # pixels of the line over which a frame's ink ends
-SOLID = 0.42  # of a frame's ink: where its edge is
+SOLID = 0.42  # of a frame's darkest ink: where its edge is
+DARKEST, FAINT = 0.8, 0.15  # quantile of its ink; what is lighter counts not
 
 Random = np.random.Generator
 Canvas = NDArray[np.uint8]  # [H, W], 0 paper to 255 ink
@@ -69,7 +70,8 @@ def enlarged(frame: Frames, linear: Linear) -> Glyph:
     scale = float(np.sqrt(abs(np.linalg.det(pixels))))
     large = cv2.warpAffine(frame.astype(np.float32) / 255, moved, (width, height), flags=cv2.INTER_CUBIC)
     soft = cv2.GaussianBlur(large, (0, 0), BLUR * scale)
-    ink = ((soft - SOLID) * scale * EDGE + 0.5).clip(0, 1)
+    solid = SOLID * float(np.quantile(soft[soft > FAINT], DARKEST))  # thin strokes are grey, and stay whole
+    ink = ((soft - solid) * scale * EDGE + 0.5).clip(0, 1)
     foot = np.array([(columns[0] + columns[-1] + 1) / 2, rows[-1] + 1]) @ pixels.T
     glyph = _cut(np.rint(ink * 255).astype(np.uint8), round(corner[1] - foot[1]), np.zeros(2), np.zeros(2))
     return glyph._replace(start=_reached(glyph.ink, left=True), end=_reached(glyph.ink, left=False))

@@ -16,7 +16,11 @@ from training.hands.trajectories import Stroke, Trajectory
 from training.lines.glyphs import HEIGHT, Glyph, Linear, Random, drawn, enlarged, marks
 
 FLATTEST = 0.6  # of its width: a digit that is lower is not made as high as the others
+FRAMED_HEIGHT = 20  # pixels of a digit in a frame
+SLIP = 0.1  # of a digit's longest stroke: what is shorter is no part of it
 ALIKE = 25  # frames of a digit that are most like a hand's way of writing, from which it takes one
+WIDEST = 6.5  # pixels of a stroke: with wider ones the digits of a line run full
+FRAMED_PEN = 0.85  # of a stroke's width in a frame: what is left once it is sharpened
 
 T = TypeVar("T")
 
@@ -73,13 +77,14 @@ class Framed(NamedTuple):
     """[N, 2] of each digit's frames: as `_looks` has it."""
 
     def hand(self, random: Random) -> Hand:
-        model = _one_of(self.looks[int(random.integers(10))], random)
-        alike = {digit: np.argsort(((looks - model) ** 2).sum(axis=1))[:ALIKE] for digit, looks in self.looks.items()}
+        looks = self.looks[int(random.integers(10))]
+        model = looks[random.integers(len(looks))]
+        alike = {digit: _nearest(looks, model) for digit, looks in self.looks.items()}
 
         def write(digit: int, linear: Linear, random: Random) -> Glyph:
-            return enlarged(self.frames[digit][_one_of(alike[digit], random)], linear)
+            return enlarged(self.frames[digit][random.choice(alike[digit])], linear)
 
-        pen = Pen(max(1.5, model[0] * HEIGHT / 20), pressure=0, nib=0, angle=0, blur=0, gain=1)
+        pen = Pen(max(1.5, FRAMED_PEN * model[0] * HEIGHT / FRAMED_HEIGHT), pressure=0, nib=0, angle=0, blur=0, gain=1)
         return Hand(self.source, pen, _some_marks(random), write)
 
 
@@ -129,18 +134,29 @@ def framed(source: str, digits: Digits) -> Framed:
 def _by_writer(source: str, trajectories: list[Trajectory]) -> Trajectories:
     writers: dict[str, dict[int, list[list[Stroke]]]] = {}
     for one in trajectories:
-        writers.setdefault(one.writer, {}).setdefault(one.digit, []).append(one.strokes)
+        writers.setdefault(one.writer, {}).setdefault(one.digit, []).append(_without_slips(one.strokes))
     return Trajectories(source, [held for held in writers.values() if len(held) == 10])
 
 
+def _without_slips(strokes: list[Stroke]) -> list[Stroke]:
+    """Without dots that a pen left by accident: beside a digit they would be marks."""
+    sizes = [float(np.ptp(stroke, axis=0).max()) for stroke in strokes]
+    return [stroke for stroke, size in zip(strokes, sizes, strict=True) if size >= SLIP * max(sizes)]
+
+
 def _of_strokes(source: str, write: Callable[[int, Random], list[Stroke]], random: Random) -> Hand:
-    pen, bend = pens.any_pen(random).scaled(HEIGHT / pens.HEIGHT), pens.any_bend(random)
+    pen, bend = _line_pen(random), pens.any_bend(random)
 
     def write_digit(digit: int, linear: Linear, random: Random) -> Glyph:
         bent = [bend.of(stroke) for stroke in _standing(write(digit, random))]
         return drawn([stroke @ linear.T for stroke in _standing(bent)], pen, random)
 
     return Hand(source, pen, _some_marks(random), write_digit)
+
+
+def _line_pen(random: Random) -> Pen:
+    pen = pens.any_pen(random).scaled(HEIGHT / pens.HEIGHT)
+    return pen._replace(width=min(pen.width, WIDEST / (1 + pen.nib)))
 
 
 def _standing(strokes: list[Stroke]) -> list[Stroke]:
@@ -167,9 +183,15 @@ def _looks(frames: Frames) -> NDArray[np.float64]:
     return np.stack([2 * area / np.maximum(edge, 1e-6), 10 * slant], axis=1).astype(np.float64)
 
 
+def _nearest(looks: NDArray[np.float64], model: NDArray[np.float64]) -> NDArray[np.int64]:
+    away = ((looks - model) ** 2).sum(axis=1)
+    few = min(ALIKE, len(away)) - 1
+    return np.argpartition(away, few)[: few + 1]
+
+
 def _some_marks(random: Random) -> dict[str, Style]:
     return {character: _one_of(ways, random) for character, ways in marks().items()}
 
 
 def _one_of(some: Sequence[T], random: Random) -> T:
-    return some[random.integers(len(some))]
+    return some[int(random.integers(len(some)))]

@@ -1,5 +1,6 @@
 """Where the characters of a line stand, how large and how slanted."""
 
+import re
 from typing import NamedTuple
 
 import cv2
@@ -12,8 +13,13 @@ from training.lines.hands import Hand
 NEAR = HEIGHT // 8  # rows: ink that is so near above or below counts as beside
 FAR = 10_000  # pixels: no ink in a row
 UNDER = 0.15  # heights that a character may reach under or over the one before, where rows leave room
-OVERLAP = (-0.15, -0.02)  # heights between neighbours that touch
+OVERLAP = 0.15  # heights that neighbours reach into each other at most, where they touch
+ZEROS_JOINED = 0.9  # part of the zeros after a zero, by people who join digits
+MOST_RISE = 1.5  # heights, from the first character of a line to its last, where they stand close
+RAISED, RAISED_SIZE = 0.4, 0.6  # heights that raised cents stand above the base line, and their size
 GAP_SPREAD = 0.4  # as a part of the gap
+
+CENTS = re.compile(r"(?<=[.,])\d\d|(?<=[.,]\d)\d")  # from one of their digits on
 
 
 class Manner(NamedTuple):
@@ -30,6 +36,12 @@ class Manner(NamedTuple):
     slant_spread: float
     slope: float
     wide: float
+    grouped: float
+    """More paper before each third digit from the end, where there are no marks."""
+    falling: float
+    """How far a 4, 7 or 9 reaches under the base line."""
+    raised: bool
+    """Whether cents are small and high."""
 
 
 class Placed(NamedTuple):
@@ -55,14 +67,17 @@ def manner(kind: str, characters: int, random: Random) -> Manner:
         slant_spread=random.uniform(0, 0.05),
         slope=random.normal(0, 0.02),
         wide=float(np.exp(random.normal(0, 0.16))),
+        grouped=random.uniform(0.3, 0.7) if random.random() < 0.15 else 0,
+        falling=random.uniform(0.1, 0.35) if random.random() < 0.12 else 0,
+        raised=random.random() < 0.15,
     )
     match kind:
         case "touching":
-            return neat._replace(gap=random.uniform(0, 0.2), touching=random.uniform(0.5, 1))
+            return neat._replace(gap=random.uniform(0, 0.2), touching=random.uniform(0.6, 1), grouped=0)
         case "joined":
-            return neat._replace(gap=random.uniform(-0.05, 0.35), joined=random.uniform(0.3, 0.8))
+            return neat._replace(gap=random.uniform(-0.05, 0.35), joined=random.uniform(0.3, 0.8), grouped=0)
         case "sloppy":
-            steepest = min(np.radians(8), 2 / characters)
+            steepest = min(np.radians(8), MOST_RISE / characters)
             return neat._replace(
                 size_spread=0.3,
                 rise_spread=random.uniform(0.05, 0.15),
@@ -75,14 +90,15 @@ def manner(kind: str, characters: int, random: Random) -> Manner:
 def laid(raw: str, hand: Hand, manner: Manner, random: Random) -> list[Placed]:
     """Each of the characters."""
     placed: list[Placed] = []
-    for character in raw:
-        glyph = hand.write(character, _linear(manner, random), random)
-        before = placed[-1] if placed else None
-        joined = before is not None and _may_join(before, character, manner, random)
-        touching = not joined and random.random() < manner.touching
-        gap, near = (random.uniform(*OVERLAP), 0) if touching else (_gap(raw, len(placed), manner, random), NEAR)
-        end = before.corner[0] + before.glyph.ink.shape[1] if before else 0
-        y = glyph.top + round(random.normal(0, manner.rise_spread) * HEIGHT + end * np.tan(manner.slope))
+    for place, character in enumerate(raw):
+        raised = manner.raised and CENTS.fullmatch(raw, place) is not None
+        glyph = hand.write(character, _linear(manner, random) * (RAISED_SIZE if raised else 1), random)
+        end = placed[-1].corner[0] + placed[-1].glyph.ink.shape[1] if placed else 0
+        rise = random.normal(RAISED if raised else 0, manner.rise_spread) - manner.falling * (character in "479")
+        y = glyph.top + round(end * np.tan(manner.slope) - rise * HEIGHT)
+        joined = _may_join(raw, place, manner, random)
+        touching = _are_digits(raw, place) and not joined and random.random() < manner.touching
+        gap, near = (-OVERLAP * random.random() ** 2, 0) if touching else (_gap(raw, place, manner, random), NEAR)
         after = [_after(one, glyph, y, near) for one in placed[-2:]]  # a mark is low: what is before it counts, too
         if after:
             after[-1] += round(gap * HEIGHT)
@@ -92,8 +108,13 @@ def laid(raw: str, hand: Hand, manner: Manner, random: Random) -> list[Placed]:
 
 def _gap(raw: str, place: int, manner: Manner, random: Random) -> float:
     """Before that character, in heights; marks stand closer than digits do."""
-    beside_mark = not raw[max(0, place - 1) : place + 1].isdigit()
-    return manner.gap * random.uniform(1 - GAP_SPREAD, 1 + GAP_SPREAD) * (0.5 if beside_mark else 1)
+    gap = manner.gap * random.uniform(1 - GAP_SPREAD, 1 + GAP_SPREAD) * (1 if _are_digits(raw, place) else 0.5)
+    return gap + manner.grouped * (raw.isdigit() and (len(raw) - place) % 3 == 0)
+
+
+def _are_digits(raw: str, place: int) -> bool:
+    """That one and the one before it."""
+    return place > 0 and raw[place - 1 : place + 1].isdigit()
 
 
 def _linear(manner: Manner, random: Random) -> Linear:
@@ -103,10 +124,10 @@ def _linear(manner: Manner, random: Random) -> Linear:
     return size * np.array([[cosine, -sine], [sine, cosine]]) @ [[manner.wide, -slant], [0, 1]]
 
 
-def _may_join(before: Placed, character: str, manner: Manner, random: Random) -> bool:
-    if not (before.character.isdigit() and character.isdigit()) or manner.joined == 0:
+def _may_join(raw: str, place: int, manner: Manner, random: Random) -> bool:
+    if not (manner.joined and _are_digits(raw, place)):
         return False
-    return random.random() < (0.9 if before.character == character == "0" else manner.joined)
+    return random.random() < (ZEROS_JOINED if raw[place - 1 : place + 1] == "00" else manner.joined)
 
 
 def _after(before: Placed, glyph: Glyph, y: int, near: int) -> int:

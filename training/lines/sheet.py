@@ -3,11 +3,12 @@
 import numpy as np
 from PIL import Image
 
+from app.tasks.digits.arrays import Frames
 from training.lines.compose import KINDS, Line, compose
 from training.lines.hands import Hands
 
 ROWS = 8  # lines of each kind
-WIDTH, HEIGHT = 420, 120  # pixels of a line's place on the sheet
+SIZE = 380, 100  # pixels of a line's place on the sheet: width and height
 
 
 def draw(hands: Hands, seed: int) -> Image.Image:
@@ -19,9 +20,10 @@ def draw(hands: Hands, seed: int) -> Image.Image:
     return Image.fromarray(255 - np.concatenate(columns, axis=1))
 
 
-def _fitted(line: Line) -> np.ndarray:
+def _fitted(line: Line) -> Frames:
+    """uint8, in the middle of its place, and made smaller where it is larger than that."""
     picture = Image.fromarray(np.rint(line.ink * 255).astype(np.uint8))
-    picture.thumbnail((WIDTH, HEIGHT))
-    place = Image.new("L", (WIDTH, HEIGHT))
-    place.paste(picture, ((WIDTH - picture.width) // 2, (HEIGHT - picture.height) // 2))
+    picture.thumbnail(SIZE)
+    place = Image.new("L", SIZE)
+    place.paste(picture, ((place.width - picture.width) // 2, (place.height - picture.height) // 2))
     return np.asarray(place)

@@ -307,8 +307,8 @@ def read(
 
     bundle = read_bundle(folder.resolve())
     mnist = _load_for_bundle(data, bundle)
-    writers = hands.test_hands(mnist.test) if test else hands.held_out_hands(mnist.validation)
-    seen = reading.see_all(reading.composed(writers, pages, seed), pages, bundle)
+    tested = hands.Hands([(1.0, [hands.framed("mnist", mnist.test)])])
+    seen = reading.see_all(tested if test else hands.held_out_hands(mnist.validation), pages, seed, bundle)
     typer.echo(reading.table(seen, bundle.manifest.numbers))
 
 
@@ -324,11 +324,9 @@ def fit_numbers(
 
     bundle = read_bundle(folder.resolve())
     mnist, half, quarter = _load_for_bundle(data, bundle), pages // 2, pages // 4
-    known = reading.see_all(reading.composed(hands.training_hands(mnist.train), half, seed), half, bundle)
-    held_out = reading.composed(hands.held_out_hands(mnist.validation), pages - half, seed)
-    others = reading.see_all(held_out, pages - half, bundle)
-    parts = known + others[quarter:], others[:quarter]
-    typer.echo(fitting.report(*parts, bundle.manifest.numbers, seed))
+    known = reading.see_all(hands.training_hands(mnist.train), half, seed, bundle)
+    others = reading.see_all(hands.held_out_hands(mnist.validation), pages - half, seed, bundle)
+    typer.echo(fitting.report(known + others[quarter:], others[:quarter], bundle.manifest.numbers, seed))
 
 
 @app.command()

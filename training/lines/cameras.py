@@ -3,11 +3,13 @@
 A sheet is what lies under even light, in colours; a picture is what a person sends.
 """
 
+import io
 import math
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from app.imaging.arrays import Pixels
 
@@ -42,8 +44,8 @@ def scanned(sheet: Sheet, _: float, random: Random) -> Pixels:
     seen = _grained(_blurred(seen, random.uniform(0, BLUR)), random.uniform(0, NOISE / 2), random)
     grey = cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY)
     if random.random() < BITONAL:
-        _, both = cv2.threshold(_bytes(grey), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-        return cv2.merge([both] * 3)
+        _, grey = cv2.threshold(_bytes(grey), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+        return _bytes(cv2.merge([grey] * 3))
     if random.random() < GREY:
         seen = cv2.merge([grey] * 3)
     return _jpeg(seen, random) if random.random() < 0.6 else _bytes(seen)
@@ -59,18 +61,19 @@ def lighting(shape: tuple[int, ...], random: Random) -> Mask:
     down, across = (np.linspace(-0.5, 0.5, size, dtype=np.float32) * size / max(shape) for size in shape)
 
     def towards(angle: float) -> Mask:
-        along: Mask = np.float32(math.cos(angle)) * across + np.float32(math.sin(angle)) * down[:, None]
-        return along
+        along = math.cos(angle) * across + math.sin(angle) * down[:, None]
+        return along.astype(np.float32)
 
     falls = random.uniform(0, 0.7) * towards(random.uniform(0, 2 * math.pi))
     vignette = random.uniform(0, 0.6) * (across**2 + down[:, None] ** 2)
     light = 1 - falls - vignette
     if random.random() < SHADOW:
-        edge = towards(random.uniform(0, 2 * math.pi)) - random.uniform(-0.35, 0.35)
-        edge += 0.03 * clouds(shape, 4, random)
-        light *= 1 - random.uniform(0.15, 0.5) / (1 + np.exp((-edge / random.uniform(0.01, 0.15)).clip(-30, 30)))
-    light *= 1 + 0.03 * clouds(shape, 3, random)
-    return light.clip(0.2, 1.4).astype(np.float32)
+        uneven = 0.03 * clouds(shape, 4, random)
+        edge = towards(random.uniform(0, 2 * math.pi)) - random.uniform(-0.35, 0.35) + uneven
+        shadow: Mask = (1 / (1 + np.exp((-edge / random.uniform(0.01, 0.15)).clip(-30, 30)))).astype(np.float32)
+        light *= 1 - random.uniform(0.15, 0.5) * shadow
+    lit: Mask = (light * (1 + 0.03 * clouds(shape, 3, random))).clip(0.2, 1.4).astype(np.float32)
+    return lit
 
 
 def clouds(shape: tuple[int, ...], cells: float, random: Random) -> Mask:
@@ -119,10 +122,11 @@ def _grained(sheet: Sheet, deviation: float, random: Random) -> Sheet:
 
 
 def _jpeg(sheet: Sheet, random: Random) -> Pixels:
-    quality = [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(*QUALITY))]
-    _, packed = cv2.imencode(".jpg", _bytes(sheet)[..., ::-1], quality)
-    return cv2.imdecode(packed, cv2.IMREAD_COLOR)[..., ::-1].copy()
+    file = io.BytesIO()
+    Image.fromarray(_bytes(sheet)).save(file, "JPEG", quality=int(random.integers(*QUALITY)))
+    return np.array(Image.open(file))
 
 
 def _bytes(sheet: Sheet) -> Pixels:
-    return np.rint(sheet.clip(0, 255)).astype(np.uint8)
+    pixels: Pixels = np.rint(sheet).clip(0, 255).astype(np.uint8)
+    return pixels

@@ -9,7 +9,7 @@ from app.imaging.arrays import Pixels
 from app.imaging.boxes import Box
 from training.lines.cameras import Mask, Random, Sheet, clouds, photographed, scanned, shown
 from training.lines.compose import Line
-from training.lines.hands import HEIGHT
+from training.lines.glyphs import HEIGHT
 from training.lines.prints import PRINTS, Place, inked
 
 KINDS = tuple(PRINTS)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import cv2
 import matplotlib
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from app.imaging.boxes import Box
@@ -127,7 +128,8 @@ PRINTS: Mapping[str, Callable[[Sheet, Place, Random], Sheet]] = {
 def _rules(length: int, pitch: float, line: float, random: Random) -> Mask:
     """How much of each pixel along a side lies on a line."""
     away = (np.arange(length) + 0.5 - random.uniform(0, pitch)) % pitch
-    return (line / 2 + 0.5 - np.minimum(away, pitch - away)).clip(0, 1).astype(np.float32)
+    rules: Mask = (line / 2 + 0.5 - np.minimum(away, pitch - away)).clip(0, 1).astype(np.float32)
+    return rules
 
 
 def _guilloche(shape: tuple[int, ...], tall: float, random: Random) -> Mask:
@@ -139,7 +141,8 @@ def _guilloche(shape: tuple[int, ...], tall: float, random: Random) -> Mask:
     waves = waves + random.uniform(0, 0.3) * np.sin(2 * math.pi * across / second + random.uniform(0, 6))
     pitch = max(random.uniform(0.1, 0.35), 4 / tall)  # or they would run together
     ridges = np.cos(2 * math.pi / pitch * (down[:, None] + waves.astype(np.float32)))
-    return (2 * ridges - random.uniform(0.6, 1.4)).clip(0, 1).astype(np.float32)
+    pattern: Mask = (2 * ridges - random.uniform(0.6, 1.4)).clip(0, 1).astype(np.float32)
+    return pattern
 
 
 def _base_line(layer: Mask, place: Place, random: Random) -> None:
@@ -163,7 +166,7 @@ def _corners(box: Box) -> tuple[tuple[int, int], tuple[int, int]]:
     return (box.left, box.top), (box.right, box.bottom)
 
 
-def _around(box: Box, away: np.ndarray) -> Box:
+def _around(box: Box, away: NDArray[np.float64]) -> Box:
     left, top, right, bottom = (round(float(one)) for one in away)
     return Box(box.left - left, box.top - top, box.right + right, box.bottom + bottom)
 
@@ -174,7 +177,7 @@ def _word(text: str, tall: float, random: Random) -> Mask:
     left, top, right, bottom = (round(side) for side in font.getbbox(text))
     image = Image.new("L", (right - left, bottom - top))
     ImageDraw.Draw(image).text((-left, -top), text, 255, font)
-    return np.asarray(image, np.float32) / 255
+    return np.asarray(image, np.float32) / np.float32(255)
 
 
 @cache

@@ -13,9 +13,10 @@ from app.errors import NoInk, Undecodable
 from app.imaging.arrays import Pixels
 from app.imaging.decode import decode
 from app.imaging.numbers import Number, find_numbers
+from app.imaging.preparation import Preparation
 from app.inference.bundle import Bundle
 from app.tasks.digits.beam import NumberWeights
-from app.tasks.digits.classifier import NO_SCORES, Scores, opened
+from app.tasks.digits.classifier import NO_SCORES, Classifier, Scores, opened
 from app.tasks.digits.manifest import DigitsManifest
 from app.tasks.digits.work import rank
 from training.lines import compose, pages
@@ -72,19 +73,23 @@ def composed(hands: Hands, count: int, seed: int) -> Iterator[Page]:
         yield Page(line, page_kind, pages.page(line, page_kind, random))
 
 
-def see_all(composed: Iterator[Page], count: int, bundle: Bundle[DigitsManifest]) -> list[Seen]:
-    """Each of `count` pages, as a bundle sees it. Where the service would answer with an error, nothing is found."""
+def see(page: Page, classifier: Classifier, preparation: Preparation) -> Seen:
+    """Nothing is found where the service would answer with an error."""
+    try:
+        numbers = find_numbers(decode(Image.fromarray(page.pixels)), preparation)
+    except (NoInk, Undecodable):
+        numbers = []
+    frames = [candidate.frame for number in numbers for candidate in number.candidates]
+    scores = classifier.scores(np.stack(frames)) if frames else NO_SCORES
+    return Seen(page.line.kind, page.kind, page.line.text, numbers, scores)
+
+
+def see_all(hands: Hands, count: int, seed: int, bundle: Bundle[DigitsManifest]) -> list[Seen]:
+    """So many pages by these hands, as a bundle sees them."""
     manifest, model = bundle
-    classifier, seen = opened(model, labels=manifest.labels), []
-    for line, kind, pixels in tqdm(composed, desc="reading pages", total=count, leave=False, disable=None):
-        try:
-            numbers = find_numbers(decode(Image.fromarray(pixels)), manifest.preparation)
-        except (NoInk, Undecodable):
-            numbers = []
-        frames = [candidate.frame for number in numbers for candidate in number.candidates]
-        scores = classifier.scores(np.stack(frames)) if frames else NO_SCORES
-        seen.append(Seen(line.kind, kind, line.text, numbers, scores))
-    return seen
+    classifier = opened(model, labels=manifest.labels)
+    pages = tqdm(composed(hands, count, seed), desc="reading pages", total=count, leave=False, disable=None)
+    return [see(page, classifier, manifest.preparation) for page in pages]
 
 
 def share_whole(seen: Sequence[Seen], weights: NumberWeights) -> float:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from app.errors import BundleError
+from app.inference.bundle import Bundle
 from app.tasks.digits.classifier import opened
-from app.tasks.digits.manifest import read_bundle
-from training.data import Mnist, find, load
+from app.tasks.digits.manifest import DigitsManifest, read_bundle
+from training.data import VALIDATION_IMAGES, Mnist, find, load
 from training.errors import BadOption, TrainingError
 from training.options import check_backend, check_export, check_picture, recipe_options, seed_option
 from training.quiet import import_keras
@@ -294,6 +295,41 @@ def compare(
 
 
 @app.command()
+def read(
+    folder: BundleFolder,
+    data: Data = None,
+    pages: Annotated[int, typer.Option(min=1, help="How many.")] = 500,
+    seed: Annotated[int, typer.Option(min=0, help="Of the pages.")] = 0,
+    test: Annotated[bool, typer.Option("--test", help="Of MNIST's test digits; choose nothing by it.")] = False,
+) -> None:
+    """Read composed pages with a number on each, by hands that nothing was trained on: how many are read whole."""
+    from training.lines import hands, reading
+
+    bundle = read_bundle(folder.resolve())
+    mnist = _load_for_bundle(data, bundle)
+    tested = hands.Hands([(1.0, [hands.framed("mnist", mnist.test)])])
+    seen = reading.see_all(tested if test else hands.held_out_hands(mnist.validation), pages, seed, bundle)
+    typer.echo(reading.table(seen, bundle.manifest.numbers))
+
+
+@app.command()
+def fit_numbers(
+    folder: BundleFolder,
+    data: Data = None,
+    pages: Annotated[int, typer.Option(min=4, help="Composed; a quarter of them is left to check by.")] = 600,
+    seed: Annotated[int, typer.Option(min=0, help="Of the pages and the search.")] = 1,
+) -> None:
+    """Print the constants of number reading by which a bundle reads the most composed pages whole."""
+    from training.lines import fitting, hands, reading
+
+    bundle = read_bundle(folder.resolve())
+    mnist, half, quarter = _load_for_bundle(data, bundle), pages // 2, pages // 4
+    known = reading.see_all(hands.training_hands(mnist.train), half, seed, bundle)
+    others = reading.see_all(hands.held_out_hands(mnist.validation), pages - half, seed, bundle)
+    typer.echo(fitting.report(known + others[quarter:], others[:quarter], bundle.manifest.numbers, seed))
+
+
+@app.command()
 def pareto(
     folders: RunFolders,
     data: Data = None,
@@ -314,6 +350,12 @@ def pareto(
 def _load_for(data: Path | None, *runs: "Run") -> Mnist:
     """MNIST, with no more held out than all these runs held out: smaller validation sets are parts of larger ones."""
     return load(find(data), held_out=min(run.record.training.split["validation"] for run in runs))
+
+
+def _load_for_bundle(data: Path | None, bundle: Bundle[DigitsManifest]) -> Mnist:
+    """MNIST, with what the bundle held out of its training."""
+    trained = bundle.manifest.training
+    return load(find(data), held_out=trained.split["validation"] if trained else VALIDATION_IMAGES)
 
 
 def _release(run: "Run", mnist: Mnist, out: Path, *, int8: bool | None = None) -> None:

@@ -300,16 +300,24 @@ def read(
     data: Data = None,
     pages: Annotated[int, typer.Option(min=1, help="How many.")] = 500,
     seed: Annotated[int, typer.Option(min=0, help="Of the pages.")] = 0,
+    lines: Annotated[Path | None, typer.Option(metavar="BUNDLE", help="A line reader's, to read with it too.")] = None,
     test: Annotated[bool, typer.Option("--test", help="Of MNIST's test digits; choose nothing by it.")] = False,
 ) -> None:
     """Read composed pages with a number on each, by hands that nothing was trained on: how many are read whole."""
+    from app.inference.bundle import read
+    from app.tasks.lines.manifest import LinesManifest
     from training.lines import hands, reading
 
     bundle = read_bundle(folder.resolve())
     mnist = _load_for_bundle(data, bundle)
     tested = hands.Hands([(1.0, [hands.framed("mnist", mnist.test)])])
-    seen = reading.see_all(tested if test else hands.held_out_hands(mnist.validation), pages, seed, bundle)
+    reader = None if lines is None else read(lines.resolve(), LinesManifest)
+    eyes = reading.eyes(bundle, reader)
+    seen = eyes.see_all(tested if test else hands.held_out_hands(mnist.validation), pages, seed)
     typer.echo(reading.table(seen, bundle.manifest.numbers))
+    if reader is not None:
+        typer.echo(f"with {reader.manifest.label}:")
+        typer.echo(reading.table(seen, bundle.manifest.numbers, reader.manifest.reader))
 
 
 @app.command()
@@ -324,9 +332,44 @@ def fit_numbers(
 
     bundle = read_bundle(folder.resolve())
     mnist, half, quarter = _load_for_bundle(data, bundle), pages // 2, pages // 4
-    known = reading.see_all(hands.training_hands(mnist.train), half, seed, bundle)
-    others = reading.see_all(hands.held_out_hands(mnist.validation), pages - half, seed, bundle)
+    eyes = reading.eyes(bundle)
+    known = eyes.see_all(hands.training_hands(mnist.train), half, seed)
+    others = eyes.see_all(hands.held_out_hands(mnist.validation), pages - half, seed)
     typer.echo(fitting.report(known + others[quarter:], others[:quarter], bundle.manifest.numbers, seed))
+
+
+@app.command()
+def train_lines(
+    data: Data = None,
+    lines: Annotated[int, typer.Option(min=100, help="Composed, to train on.")] = 150_000,
+    epochs: Annotated[int, typer.Option(min=1, help="Times that they are gone through.")] = 16,
+    seed: Annotated[int, seed_option("the weights, the lines and their order")] = 0,
+    runs: Annotated[Path, typer.Option(help="Where the run's folder goes.")] = Path("runs"),
+) -> None:
+    """Train the line reader on numbers that are composed of training writers' digits; `release-lines` bundles it."""
+    import_keras()
+    from training.lines import training
+    from training.lines.network import RECIPE
+
+    run = training.train(RECIPE.changed({"epochs": epochs}), load(find(data)), lines=lines, seed=seed, folder=runs)
+    typer.echo(f"{training.summarise(run)}; the run is {run.folder}")
+
+
+@app.command()
+def release_lines(
+    folder: RunFolder,
+    digits: Annotated[Path, typer.Option(metavar="BUNDLE", help="The digit model that it is to read with.")],
+    out: Annotated[Path, Out],
+    data: Data = None,
+) -> None:
+    """Export a line reader, fit how far it is trusted beside cutting, and write the next bundle version under --out."""
+    import_keras()
+    from training import run
+    from training.lines import release
+
+    check_export(out)
+    trained = run.load(folder)
+    typer.echo(f"wrote {release.release(trained, read_bundle(digits.resolve()), _load_for(data, trained), out)}")
 
 
 @app.command()

@@ -57,20 +57,23 @@ def thresholds(answers: Scores, labels: Labels) -> Thresholds:
     energy = float(np.quantile(answers[:, ENERGY], 1 - DIGITS_REJECTED))
     rejected = answers[:, ENERGY] > energy
     probabilities, labels = answers[~rejected, :ENERGY], labels[~rejected]
-    order = np.argsort(-probabilities.max(axis=1), kind="stable")
-    confidence = probabilities.max(axis=1)[order].astype(np.float64)
-    right = (probabilities.argmax(axis=1) == labels)[order]
-    accept = _lowest_precise(confidence, right)
-    return Thresholds(
-        accept=accept,
-        review=min(accept, _highest_coin_toss(confidence, right)),
-        energy=None if np.isnan(energy) else energy,
-    )
+    right = probabilities.argmax(axis=1) == labels
+    accept, review = sure_enough(probabilities.max(axis=1).astype(np.float64), right, ACCEPT_PRECISION)
+    return Thresholds(accept=accept, review=review, energy=None if np.isnan(energy) else energy)
 
 
-def _lowest_precise(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+def sure_enough(confidence: NDArray[np.float64], right: NDArray[np.bool_], precision: float) -> tuple[float, float]:
+    """The lowest confidence at and above which answers are as precise (1 where there is none), and the highest below
+    which at least half of them are wrong.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    accept = _lowest_precise(confidence[order], right[order], precision)
+    return accept, min(accept, _highest_coin_toss(confidence[order], right[order]))
+
+
+def _lowest_precise(confidence: NDArray[np.float64], right: NDArray[np.bool_], precision: float) -> float:
     """Both sorted by falling confidence."""
-    precise = np.cumsum(right) >= ACCEPT_PRECISION * np.arange(1, len(right) + 1)
+    precise = np.cumsum(right) >= precision * np.arange(1, len(right) + 1)
     # Equal confidences are accepted or refused together: only the last of a tie may be the threshold.
     last_of_tie = np.append(confidence[1:] < confidence[:-1], True)
     candidates = np.flatnonzero(precise & last_of_tie)

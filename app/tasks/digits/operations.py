@@ -24,7 +24,6 @@ from app.tasks.digits.work import BatchRequest, FoundNumbers, ImageRequest, Seen
 from app.tasks.lines.ctc import Columns
 from app.tasks.lines.manifest import LinesManifest
 from app.tasks.lines.reading import Lines, read_strips
-from app.tasks.lines.trust import Reader
 from app.telemetry.metrics import Metrics
 
 READINGS = 5  # of a number: the best, and the next best ones
@@ -146,7 +145,7 @@ class ReadNumbers:
         reader = None
         if lines is not None:
             columns = await read_strips(lines[0], found.strips, context)
-            reader = Reader(lines[1].alphabet, lines[1].column, lines[1].trust)
+            reader = lines[1].reader
         rankings = await self._preprocessor.rank(found, scores, READINGS, manifest, columns, reader, context)
         numbers = []
         for number, seen, ranking in zip(found.numbers, columns, rankings, strict=True):

@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.imaging.boxes import Box, box_around
 from app.imaging.numbers import Number
@@ -48,47 +49,67 @@ def by_cutting(number: Number, scores: Scores, weights: NumberWeights, best: int
     return Ranking([way.text for way in ways], beam.confidences(ways, scores), digits, ways[0].text)
 
 
+class Likely(NamedTuple):
+    """All that either way of reading a number takes for likely, each scored by both."""
+
+    texts: list[tuple[int, ...]]
+    """One may be empty: nothing is written there but dirt."""
+    ways: list[Hypothesis | None]
+    """Of cutting the number so; None where there is none."""
+    by_line: list[float]
+    """Logarithms, of the line reader's columns."""
+
+    def scores(self, trust: Trust) -> NDArray[np.float64]:
+        """Of each text, logarithms up to a constant."""
+        best = max(way.score for way in self.ways if way)
+        by_cut = [way.score - best if way else trust.uncut for way in self.ways]
+        scores: NDArray[np.float64] = trust.cut * np.maximum(by_cut, trust.uncut) + trust.line * np.array(self.by_line)
+        return scores
+
+
 def with_line(
     number: Number, scores: Scores, weights: NumberWeights, best: int, columns: Columns, reader: Reader
 ) -> Ranking | None:
-    """The same by a line reader's columns, [columns, classes], as well: all that either takes for likely is scored by
-    both.
-    """
-    cuts, digits_only = Cuts(number, scores, weights), _without_marks(columns)
-    ways = {way.digits: way for way in cuts.likely(best)[: best + 1]}
-    texts = [*ways, *(text for text in map(_digits, ctc.likely_texts(digits_only, best)) if text not in ways)]
-    ways |= {text: way for text in texts if text not in ways and (way := cuts.spelling(text))}
-    scored = _scores(texts, ways, ctc.log_likelihoods(digits_only, [_classes(text) for text in texts]), reader.trust)
-    order = np.argsort(-scored, kind="stable")
-    text = texts[order[0]]
-    if not text:
+    """The same by a line reader's columns, [columns, classes], as well."""
+    digits_only = _without_marks(columns)
+    likely = likely_texts(number, scores, weights, best, columns)
+    texts, ways = likely.texts, likely.ways
+    scored = likely.scores(reader.trust)
+    order = np.argsort(-scored, kind="stable").tolist()
+    if not (text := texts[order[0]]):
         return None
-    likely = np.exp(scored - scored.max())
-    sure = likely / (likely.sum() + np.exp(-reader.trust.other))
-    shown = [place for place in order.tolist() if texts[place]][:best]
-    digits = _read_digits(number, ways.get(text), text, digits_only, reader, float(sure[order[0]]))
-    raw = _raw(columns, text, reader.alphabet)
-    return Ranking(["".join(map(str, texts[place])) for place in shown], sure[shown].tolist(), digits, raw)
+    sure = confidences(scored, reader.trust)
+    digits = _read_digits(number, ways[order[0]], text, digits_only, reader.column, float(sure[order[0]]))
+    shown = [place for place in order if texts[place]][:best]
+    written = ["".join(map(str, texts[place])) for place in shown]
+    return Ranking(written, sure[shown].tolist(), digits, _raw(columns, text, reader.alphabet))
 
 
-def _scores(
-    texts: Sequence[tuple[int, ...]],
-    ways: dict[tuple[int, ...], Hypothesis],
-    by_line: Sequence[float],
-    trust: Trust,
-) -> np.ndarray:
-    best = max(way.score for way in ways.values())
-    by_cut = [way.score - best if (way := ways.get(text)) else trust.uncut for text in texts]
-    return trust.cut * np.maximum(by_cut, trust.uncut) + trust.line * np.array(by_line)
+def likely_texts(number: Number, scores: Scores, weights: NumberWeights, best: int, columns: Columns) -> Likely:
+    """The `best` of either way of reading it, and perhaps the empty one."""
+    cuts, digits_only = Cuts(number, scores, weights), _without_marks(columns)
+    ways: dict[tuple[int, ...], Hypothesis | None] = {way.digits: way for way in cuts.likely(best)[: best + 1]}
+    for text in map(_digits, ctc.likely_texts(digits_only, best)):
+        if text not in ways:
+            ways[text] = cuts.spelling(text)
+    texts = [*ways]
+    return Likely(texts, [*ways.values()], ctc.log_likelihoods(digits_only, [_classes(text) for text in texts]))
+
+
+def confidences(scores: NDArray[np.float64], trust: Trust) -> NDArray[np.float64]:
+    """How sure each of a number's texts is, by their scores: its share among them all and all others."""
+    likely = np.exp(scores - scores.max())
+    sure: NDArray[np.float64] = likely / (likely.sum() + np.exp(-trust.other))
+    return sure
 
 
 def _read_digits(
-    number: Number, way: Hypothesis | None, text: tuple[int, ...], columns: Columns, reader: Reader, sure: float
+    number: Number, way: Hypothesis | None, text: tuple[int, ...], columns: Columns, column: int, sure: float
 ) -> list[ReadDigit]:
     """Each is at least as sure as the whole."""
     spans = ctc.spans(columns, _classes(text))
     peaks = [float(columns[start:end, digit + 1].max()) for (start, end), digit in zip(spans, text, strict=True)]
-    boxes = [number.candidates[one].box for one in way.chosen] if way else _boxes(number, spans, reader.column)
+    boxes = [number.candidates[one].box for one in way.chosen] if way else _boxes(number, spans, column)
     return [ReadDigit(digit, max(peak, sure), box) for digit, peak, box in zip(text, peaks, boxes, strict=True)]
 
 

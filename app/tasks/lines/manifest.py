@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from app.imaging.strips import StripShape
 from app.inference.bundle import Manifest, Record
-from app.tasks.lines.trust import DIGITS, Trust
+from app.tasks.lines.trust import DIGITS, Reader, Trust
 
 TASK = "lines"
 
@@ -42,6 +42,10 @@ class LinesManifest(Manifest):
         if not alphabet.startswith(DIGITS) or len({*alphabet}) != len(alphabet):
             raise ValueError(f"an alphabet begins with {DIGITS}, and has each character once; got {alphabet!r}")
         return alphabet
+
+    @property
+    def reader(self) -> Reader:
+        return Reader(self.alphabet, self.column, self.trust)
 
     def summary(self) -> str:
         right = f"{self.metrics.right['all']:.1%} of numbers read whole" if self.metrics else "unmeasured"

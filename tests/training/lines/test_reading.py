@@ -7,7 +7,7 @@ from app.imaging.boxes import Box
 from app.imaging.numbers import Number
 from app.imaging.picture import Candidate
 from app.tasks.digits import strokes
-from app.tasks.digits.classifier import Scores, opened
+from app.tasks.digits.classifier import Scores
 from app.tasks.digits.manifest import read_bundle
 from tests.conftest import DIGITS
 from training.constants import NUMBERS
@@ -35,7 +35,7 @@ def scored(*digits: tuple[int, float]) -> Scores:
 
 def seen(line: str, page: str, digits: str, read: str) -> Seen:
     numbers = [number(30 * place) for place in range(len(read))]
-    return Seen(line, page, digits, numbers, scored(*((int(digit), CLEAR) for digit in read)))
+    return Seen(line, page, digits, numbers, scored(*((int(digit), CLEAR) for digit in read)), [None] * len(read))
 
 
 def drawn(digits: str) -> Page:
@@ -46,18 +46,18 @@ def drawn(digits: str) -> Page:
 
 
 def test_numbers_are_read_from_left_to_right() -> None:
-    found = Seen("plain", "form", "31", [number(200), number(50)], scored((1, CLEAR), (3, CLEAR)))
+    found = Seen("plain", "form", "31", [number(200), number(50)], scored((1, CLEAR), (3, CLEAR)), [None, None])
     assert (found.read(NUMBERS), found.is_whole(NUMBERS)) == ("31", True)
     assert not found._replace(digits="13").is_whole(NUMBERS)
 
 
 def test_a_page_is_read_as_the_service_reads_it() -> None:
-    manifest, model = read_bundle(DIGITS)
-    classifier = opened(model, labels=manifest.labels)
-    found = reading.see(drawn("2058"), classifier, manifest.preparation)
+    manifest = read_bundle(DIGITS).manifest
+    eyes = reading.eyes(read_bundle(DIGITS))
+    found = eyes.see(drawn("2058"))
     assert (found.digits, found.read(manifest.numbers)) == ("2058", "2058")
     blank = drawn("7")._replace(pixels=np.full((80, 80, 3), 255, np.uint8))
-    assert reading.see(blank, classifier, manifest.preparation).read(manifest.numbers) == ""
+    assert eyes.see(blank).read(manifest.numbers) == ""
 
 
 def test_every_kind_of_line_stands_on_every_kind_of_page() -> None:
@@ -85,8 +85,8 @@ def test_every_group_of_pages_is_in_the_table() -> None:
 
 
 def test_fitting_finds_weights_that_read_more() -> None:
-    odd = Seen("plain", "scan", "7", [number(0)], scored((7, ODD)))
-    clear, dirt = seen("plain", "scan", "5", "5"), Seen("plain", "scan", "", [number(0)], scored((4, 40.0)))
+    odd = Seen("plain", "scan", "7", [number(0)], scored((7, ODD)), [None])
+    clear, dirt = seen("plain", "scan", "5", "5"), Seen("plain", "scan", "", [number(0)], scored((4, 40.0)), [None])
     assert reading.share_whole([odd, clear, dirt], NUMBERS) == pytest.approx(2 / 3)
     fitted = fitting.fit([odd, clear, dirt], NUMBERS, 0)
     assert reading.share_whole([odd, clear, dirt], fitted) == 1

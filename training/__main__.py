@@ -343,16 +343,22 @@ def train_lines(
     data: Data = None,
     lines: Annotated[int, typer.Option(min=100, help="Composed, to train on.")] = 150_000,
     epochs: Annotated[int, typer.Option(min=1, help="Times that they are gone through.")] = 16,
+    learning_rate: Annotated[float, typer.Option(help="At its highest.")] = 3e-3,
+    batch_size: Annotated[int, typer.Option(min=1, help="Lines of a usual length in one step.")] = 512,
     seed: Annotated[int, seed_option("the weights, the lines and their order")] = 0,
+    start: Annotated[Path | None, typer.Option(metavar="RUN", help="One to go on from.")] = None,
     runs: Annotated[Path, typer.Option(help="Where the run's folder goes.")] = Path("runs"),
 ) -> None:
     """Train the line reader on numbers that are composed of training writers' digits; `release-lines` bundles it."""
     import_keras()
+    from training import run
     from training.lines import training
     from training.lines.network import RECIPE
 
-    run = training.train(RECIPE.changed({"epochs": epochs}), load(find(data)), lines=lines, seed=seed, folder=runs)
-    typer.echo(f"{training.summarise(run)}; the run is {run.folder}")
+    recipe = RECIPE.changed({"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size})
+    begun = None if start is None else run.load(start)
+    trained = training.train(recipe, load(find(data)), lines=lines, seed=seed, folder=runs, start=begun)
+    typer.echo(f"{training.summarise(trained)}; the run is {trained.folder}")
 
 
 @app.command()

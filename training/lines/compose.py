@@ -45,7 +45,7 @@ def draw_lines(hands: Hands, count: int, seed: int, *, clutter: float = 0.5) -> 
     return [line for some in spread(compose_some, jobs, "composing lines") for line in some]
 
 
-def compose_some(hands: Hands, count: int, seed: tuple[int, int], clutter: float) -> list[Line]:
+def compose_some(hands: Hands, count: int, seed: tuple[int, ...], clutter: float) -> list[Line]:
     """As `draw_lines`, in this process."""
     random = np.random.default_rng(seed)
     return [compose(hands.draw(random), random, clutter=clutter) for _ in range(count)]

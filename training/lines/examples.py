@@ -7,15 +7,22 @@ import cv2
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from app.errors import NoInk, Undecodable
 from app.imaging.arrays import Grey, Ink
+from app.imaging.decode import decode
+from app.imaging.numbers import find_numbers
 from app.imaging.strips import strip_of
+from training.constants import PREPARATION
 from training.hands.parallel import spread
+from training.lines import pages
 from training.lines.compose import Line, compose_some
 from training.lines.hands import Hands
 from training.lines.network import ALPHABET, SHAPE
 
 CHUNK = 2_500  # lines in one go of a process, to which all hands are sent
+PAGES = 0.25  # part of the lines that stand on pages, which take five times as long
 CLUTTER = 0.6  # part of the lines with something left around them
 WIDTHS = 128, 256, 640  # to which strips are filled up: each shape is compiled for itself; longer ones are left out
 USUAL = 192  # the width of which a batch has as many as the recipe says
@@ -43,8 +50,21 @@ def draw(hands: Hands, count: int, seed: int) -> list[Example]:
 def _draw(hands: Hands, count: int, seed: tuple[int, int]) -> list[Example]:
     cv2.setNumThreads(1)
     random = np.random.default_rng((*seed, 1))
-    made = (seen(line, random) for line in compose_some(hands, count, seed, CLUTTER))
+    on_pages = round(PAGES * count)
+    made = [seen(line, random) for line in compose_some(hands, count - on_pages, (*seed, 0), CLUTTER)]
+    made += [seen_on_page(line, random) for line in compose_some(hands, on_pages, (*seed, 1), 0)]
     return [example for example in made if example is not None]
+
+
+def seen_on_page(line: Line, random: Random) -> Example | None:
+    """A line as imaging does see it on a page of some kind; None where it takes it for several numbers, or for none."""
+    kind = str(random.choice(pages.KINDS))
+    try:
+        numbers = find_numbers(decode(Image.fromarray(pages.page(line, kind, random))), PREPARATION, shape=SHAPE)
+    except (NoInk, Undecodable):
+        return None
+    strip = numbers[0].strip if len(numbers) == 1 else None
+    return None if strip is None else Example(strip.pixels, line.raw)
 
 
 def seen(line: Line, random: Random) -> Example | None:

@@ -33,18 +33,23 @@ class Read(NamedTuple):
     raw: float
 
 
-def train(recipe: Recipe, mnist: Mnist, *, lines: int, seed: int, folder: Path) -> Run:
-    """Train on so many composed lines and leave a run folder under `folder`. Raises DataError."""
+def train(recipe: Recipe, mnist: Mnist, *, lines: int, seed: int, folder: Path, start: Run | None = None) -> Run:
+    """Train on so many composed lines and leave a run folder under `folder`; `start` is a run to go on from.
+
+    Raises DataError.
+    """
+    keras.utils.set_random_seed(seed)
+    network = build(recipe) if start is None else start.network()
     left = runs.make_folder(folder, NAME)  # before the hours of training, not after them
-    start = time.monotonic()
+    began = time.monotonic()
     examples = made.draw(training_hands(mnist.train), lines, seed)
     others = made.draw(held_out_hands(mnist.validation), TO_CHOOSE_BY, seed + 1)
-    network, history = fit(recipe, examples, seed)
+    history = fit(network, recipe, examples, seed)
     network.save(left / runs.MODEL_FILE)
     read = read_right(network, others)
     record = Record(
         architecture=NAME,
-        recipe=recipe.model_dump(mode="json") | {"lines": lines},
+        recipe=recipe.model_dump(mode="json") | {"lines": lines, "start": _told(start)},
         training=Provenance(
             data_sha256={**mnist.sha256, **{one.file: one.sha256 for one in (sources.SWISS, sources.PENDIGITS)}},
             split=mnist.split,
@@ -54,7 +59,7 @@ def train(recipe: Recipe, mnist: Mnist, *, lines: int, seed: int, folder: Path) 
             libraries=provenance.libraries(),
             validation=read._asdict(),
         ),
-        seconds=round(time.monotonic() - start, 1),
+        seconds=round(time.monotonic() - began, 1),
         history=history,
     )
     return runs.create(left, record)
@@ -66,17 +71,19 @@ def summarise(run: Run) -> str:
     return f"of {TO_CHOOSE_BY:,} lines {read.digits:.1%} have all digits right, {read.raw:.1%} all characters"
 
 
-def fit(recipe: Recipe, examples: list[Example], seed: int) -> tuple[keras.Model, History]:
-    keras.utils.set_random_seed(seed)
+def _told(start: Run | None) -> dict[str, object] | None:
+    return None if start is None else start.record.model_dump(mode="json", include={"recipe", "training", "seconds"})
+
+
+def fit(network: keras.Model, recipe: Recipe, examples: list[Example], seed: int) -> History:
     batches = Batches(examples, recipe.batch_size, seed)
-    network = build(recipe)
     network.compile(
         optimizer=optimizer_of(recipe, len(batches)),
         loss=keras.losses.CTC(),
         jit_compile=keras.backend.backend() == "jax",
     )
     history = network.fit(batches, epochs=recipe.epochs, callbacks=[Progress()], verbose=0)
-    return network, {name: list(map(float, values)) for name, values in history.history.items()}
+    return {name: list(map(float, values)) for name, values in history.history.items()}
 
 
 def read_right(network: keras.Model, examples: Sequence[Example]) -> Read:

@@ -12,7 +12,8 @@ from app.tasks.lines.trust import Trust
 from training import calibrate
 from training.lines.reading import BEST, Seen
 
-START = np.log([0.3, 20.0, 1.0, 4.0])  # of the logarithms of the search: cut, minus uncut, line, other
+START = np.log([0.3, 1.0, 4.0])  # of the logarithms of the search: cut, line, minus other
+UNCUT = -30.0  # about what the worst ways of cutting are below the best
 PRECISION = 0.995  # of the numbers that are accepted
 DIGITS = 3  # that are kept of each
 
@@ -57,8 +58,8 @@ def thresholds(known: Sequence[Case], trust: Trust) -> tuple[float, float]:
 
 
 def _trust(logarithms: np.ndarray) -> Trust:
-    cut, uncut, line, other = np.exp(logarithms).tolist()
-    return Trust(cut=cut, uncut=-uncut, line=line, other=other)
+    cut, line, other = np.exp(logarithms).tolist()
+    return Trust(cut=cut, uncut=UNCUT, line=line, other=-other)
 
 
 def _surprise(case: Case, trust: Trust) -> float:

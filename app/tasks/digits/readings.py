@@ -98,8 +98,9 @@ def likely_texts(number: Number, scores: Scores, weights: NumberWeights, best: i
 
 def confidences(scores: NDArray[np.float64], trust: Trust) -> NDArray[np.float64]:
     """How sure each of a number's texts is, by their scores: its share among them all and all others."""
-    likely = np.exp(scores - scores.max())
-    sure: NDArray[np.float64] = likely / (likely.sum() + np.exp(-trust.other))
+    highest = max(scores.max(), trust.other)
+    likely = np.exp(scores - highest)
+    sure: NDArray[np.float64] = likely / (likely.sum() + np.exp(trust.other - highest))
     return sure
 
 

@@ -19,7 +19,7 @@ class Trust:
     line: float
     """of the line reader's columns."""
     other: float
-    """The score of what is none of the readings, as far below the best."""
+    """The score of all that is none of the readings, where the best way of cutting counts 0."""
 
 
 class Reader(NamedTuple):

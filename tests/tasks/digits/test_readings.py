@@ -19,7 +19,7 @@ from training.constants import NUMBERS
 
 ALPHABET = "0123456789.,-'/$€£"
 FRAME = np.zeros((28, 28), np.uint8)
-TRUST = Trust(cut=0.5, uncut=-15, line=1, other=4)
+TRUST = Trust(cut=0.5, uncut=-15, line=1, other=-4)
 READER = Reader(ALPHABET, 2, TRUST)
 SURE, ODD = -15.0, 9.0  # energies
 

@@ -14,6 +14,10 @@ APART = 1.6  # of the digits' height: so far apart two may stand
 NEAREST = 0.3  # of the digits' height: so far to the right a digit's middle lies from that of the one before
 STEEPEST = 0.2  # by which lines may fall or rise, a part of their length: 11 degrees
 SLOPES = np.array(sorted(np.linspace(-STEEPEST, STEEPEST, 41), key=abs))  # that are tried, the flattest first
+SINGLE = 1.3  # of the digits' height: no digit is wider
+FARTHEST = 3.5  # of the digits' height: what stands farther from the next is not of its number, whatever the spacing
+EVEN = 0.25  # of the usual distance: by so much distances between digits of one number differ
+FEWEST = 3  # whose distances say something
 UNEVEN = 0.45  # of the digits' height: by so much digits of one line stand higher or lower than it
 
 FIXED_SECONDS, PAIR_SECONDS = 0.2e-3, 0.4e-6
@@ -51,6 +55,18 @@ def in_reading_order(rows: list[list[Component]], height: float) -> list[list[li
     return [[rows[place] for place in sorted(line, key=lambda place: boxes[place].left)] for _, line in levels]
 
 
+def joined_if_even(line: list[list[Component]], height: float) -> list[list[Component]]:
+    """Digits far apart are one number where they stand as far from each other all along, as in the cells of a form."""
+    boxes = [box_around([component.box for component in row]) for row in line]
+    if len(line) < FEWEST or max(box.width for box in boxes) > SINGLE * height:
+        return line
+    steps = np.diff([(box.left + box.right) / 2 for box in boxes])
+    usual = float(np.median(steps))
+    if usual > FARTHEST * height or np.abs(steps - usual).max() > EVEN * usual:
+        return line
+    return [[component for row in line for component in row]]
+
+
 def lines_through(boxes: list[Box], height: float) -> tuple[float, NDArray[np.bool_]]:
     """By how much lines fall for each pixel to the right (0 where nothing stands beside another), and which box follows
     which on one, [N, N]: of each box the next one to its right, where most agree on such a slope.
@@ -86,7 +102,9 @@ def _seconds(picture: Picture) -> float:
 
 
 def _run(picture: Picture) -> None:
-    lines = in_reading_order(rows_of(picture.components.found, picture.height), picture.height)
+    height = picture.height
+    lines = in_reading_order(rows_of(picture.components.found, height), height)
+    lines = [joined_if_even(line, height) for line in lines]
     picture.rows = [row for line in lines for row in line]
     picture.levels = [level for level, line in enumerate(lines) for _ in line]
 

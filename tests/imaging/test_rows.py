@@ -7,7 +7,7 @@ from app.imaging.arrays import Pixels
 from app.imaging.boxes import Box
 from app.imaging.components import Component, Components
 from app.imaging.numbers import find_numbers
-from app.imaging.rows import FIND_ROWS, in_reading_order, lines_through, rows_of
+from app.imaging.rows import FIND_ROWS, in_reading_order, joined_if_even, lines_through, rows_of
 from app.tasks.digits import strokes
 from tests.imaging.drawn import after, bar, component, seconds
 from training.constants import PREPARATION
@@ -62,6 +62,18 @@ def test_lines_that_slope_are_read_one_after_the_other() -> None:
     lines = [[[at(90 * place, 200 + 70 * line - 10 * place)] for place in range(8)] for line in range(3)]
     mixed = sorted((row for line in lines for row in line), key=lambda row: row[0].box.top)
     assert in_reading_order(mixed, HEIGHT) == lines
+
+
+def test_far_digits_in_even_steps_are_one_number() -> None:
+    evenly = [[at(100 * place, 200)] for place in range(5)]
+    assert joined_if_even(evenly, HEIGHT) == [[row[0] for row in evenly]]
+    assert joined_if_even(evenly[:2], HEIGHT) == evenly[:2]  # too few to say
+    uneven = [*evenly, [at(560, 200)]]
+    assert joined_if_even(uneven, HEIGHT) == uneven
+    columns = [[at(5 * HEIGHT * place, 200)] for place in range(5)]
+    assert joined_if_even(columns, HEIGHT) == columns
+    numbers = [[at(200 * place, 200), at(200 * place + 50, 200)] for place in range(5)]
+    assert joined_if_even(numbers, HEIGHT) == numbers
 
 
 def test_what_stands_alone_tells_of_no_slope() -> None:

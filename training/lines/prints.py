@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from app.imaging.boxes import Box
 from training.lines.cameras import Mask, Random, Sheet
 
-FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSansMono", "STIXGeneral", "cmr10")  # Matplotlib's own
+FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSansMono", "STIXGeneral")  # Matplotlib's own
 CURRENCIES = ("EUR", "CHF", "USD", "GBP", "Fr.", "$", "€", "£")
 WORDS = ("Amount", "Montant", "Betrag", "Total", "Date", "No.", "Ref.", "Pay to", "Konto", "Importe", "Bank", "Name")
 INKS = ((40, 40, 40), (110, 110, 120), (190, 90, 80), (80, 120, 190), (90, 140, 110))

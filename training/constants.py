@@ -24,15 +24,15 @@ PREPARATION = Preparation(
     doubt=Doubt(clear=-2.0, faint=-7.0, alone=14.0, fading=-25.0, sign=-9.0),
 )
 NUMBERS = NumberWeights(
-    skip=-8.0,
-    cut=0.6,
-    cut_ink=8.0,
-    usual_energy=-13.0,
-    energy_step=2.3,
-    low=0.55,
-    too_low=45.0,
-    wide=0.46,
-    too_wide=5.0,
+    skip=-7.07,
+    cut=0.465,
+    cut_ink=7.29,
+    usual_energy=-10.7,
+    energy_step=1.41,
+    low=0.628,
+    too_low=68.0,
+    wide=0.478,
+    too_wide=4.16,
 )
 LEAST_RIGHT = 8  # of the ten golden digits: a model that reads fewer is broken
 

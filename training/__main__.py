@@ -5,22 +5,22 @@ TensorFlow and matplotlib take seconds to import, so each command imports what i
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from app.errors import BundleError
-from app.inference.bundle import Bundle
 from app.tasks.digits.classifier import opened
-from app.tasks.digits.manifest import DigitsManifest, read_bundle
-from training.data import VALIDATION_IMAGES, Mnist, find, load
+from app.tasks.digits.manifest import read_bundle
+from training.data import Mnist, find, load
 from training.errors import BadOption, TrainingError
 from training.options import check_backend, check_export, check_picture, recipe_options, seed_option
 from training.quiet import import_keras
 
 if TYPE_CHECKING:
-    from training.run import Run
+    from training.run import Run, Trained
 
 app = typer.Typer(
     help="Train digit classifiers on MNIST and export them as bundles that the service serves.",
@@ -41,6 +41,9 @@ OUT_HELP = "The model's folder, named as the model is: gets the next version."
 Out = typer.Option(metavar="DIR", help=OUT_HELP)
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `train` left under runs/.")]
 RunFolders = Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders that `train` left under runs/.")]
+EitherFolders = Annotated[
+    list[Path], typer.Argument(metavar="RUN|BUNDLE", help="Runs' folders, bundles' such as models/digits/1, or both.")
+]
 BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="One version, such as models/digits/1.")]
 
 
@@ -215,14 +218,19 @@ def export(
 
 @app.command()
 def evaluate(folder: BundleFolder, data: Data = None) -> None:
-    """Print a bundle's metrics on the test set, by ONNX Runtime, as JSON."""
+    """Print a bundle's metrics on the test set, by ONNX Runtime, as JSON.
+
+    Beside them, under `hands`: its accuracy on each source of other hands to choose by that is at hand.
+    """
     from training import non_digits
-    from training.evaluate import examine
+    from training.evaluate import examine, predict, right_by_source
+    from training.hands.digits import validation
 
     manifest, model = read_bundle(folder.resolve())
     session = opened(model, labels=manifest.labels)
     metrics, _ = examine(session, manifest.thresholds, load(find(data)).test, non_digits.TESTING)
-    typer.echo(metrics.model_dump_json(indent=2))
+    by_source = right_by_source(partial(predict, session), validation())
+    typer.echo(metrics.model_copy(update={"hands": by_source}).model_dump_json(indent=2))
 
 
 @app.command()
@@ -285,13 +293,19 @@ def compare(
     data: Data = None,
     test: Annotated[bool, typer.Option("--test", help="On the test set; choose nothing by it.")] = False,
 ) -> None:
-    """Put two bundles side by side on the validation images: every figure, and whether the difference may be chance."""
+    """Put two bundles side by side on the validation images: every figure, and whether the difference may be chance.
+
+    Also the accuracy on other hands to choose by, by source, as far as they are at hand; with --test not.
+    """
     from training import compare, non_digits
+    from training.hands.digits import validation
 
     bundles = read_bundle(first.resolve()), read_bundle(second.resolve())
-    mnist = load(find(data), held_out=compare.held_out(bundles))
-    part = (mnist.test, non_digits.TESTING) if test else (mnist.validation, non_digits.VALIDATION)
-    typer.echo(compare.compare(bundles, *part))
+    mnist = _load_for(data, *bundles)
+    if test:
+        typer.echo(compare.compare(bundles, mnist.test, non_digits.TESTING, {}))
+    else:
+        typer.echo(compare.compare(bundles, mnist.validation, non_digits.VALIDATION, validation()))
 
 
 @app.command()
@@ -309,7 +323,7 @@ def read(
     from training.lines import hands, reading
 
     bundle = read_bundle(folder.resolve())
-    mnist = _load_for_bundle(data, bundle)
+    mnist = _load_for(data, bundle)
     tested = hands.Hands([(1.0, [hands.framed("mnist", mnist.test)])])
     reader = None if lines is None else read(lines.resolve(), LinesManifest)
     eyes = reading.eyes(bundle, reader)
@@ -331,7 +345,7 @@ def fit_numbers(
     from training.lines import fitting, hands, reading
 
     bundle = read_bundle(folder.resolve())
-    mnist, half, quarter = _load_for_bundle(data, bundle), pages // 2, pages // 4
+    mnist, half, quarter = _load_for(data, bundle), pages // 2, pages // 4
     eyes = reading.eyes(bundle)
     known = eyes.see_all(hands.training_hands(mnist.train), half, seed)
     others = eyes.see_all(hands.held_out_hands(mnist.validation), pages - half, seed)
@@ -380,31 +394,27 @@ def release_lines(
 
 @app.command()
 def pareto(
-    folders: RunFolders,
+    folders: EitherFolders,
     data: Data = None,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The picture: .svg, .png or .pdf.")] = Path("pareto.svg"),
 ) -> None:
-    """Put runs side by side: right on validation against microseconds an image, as a table and a picture."""
+    """Put runs and bundles side by side: right on validation against microseconds an image; a table and a picture."""
     import_keras()
     check_picture(out)
     from training import pareto, run
 
-    runs = [run.load(folder) for folder in folders]
-    candidates = pareto.measure(runs, _load_for(data, *runs))
+    trained = [run.load_either(folder) for folder in folders]
+    candidates = pareto.measure(trained, _load_for(data, *trained))
     typer.echo(pareto.table(candidates))
     pareto.draw(candidates).savefig(out)
     typer.echo(f"\nthe picture is {out}")
 
 
-def _load_for(data: Path | None, *runs: "Run") -> Mnist:
-    """MNIST, with no more held out than all these runs held out: smaller validation sets are parts of larger ones."""
-    return load(find(data), held_out=min(run.record.training.split["validation"] for run in runs))
+def _load_for(data: Path | None, *trained: "Trained") -> Mnist:
+    """MNIST, with what none of them was trained on held out."""
+    from training import run
 
-
-def _load_for_bundle(data: Path | None, bundle: Bundle[DigitsManifest]) -> Mnist:
-    """MNIST, with what the bundle held out of its training."""
-    trained = bundle.manifest.training
-    return load(find(data), held_out=trained.split["validation"] if trained else VALIDATION_IMAGES)
+    return load(find(data), held_out=run.held_out(*trained))
 
 
 def _release(run: "Run", mnist: Mnist, out: Path, *, int8: bool | None = None) -> None:

@@ -1,6 +1,7 @@
 """Two bundles side by side: on the same images, and timed in turns in one process."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +11,8 @@ from scipy.stats import binomtest
 from app.inference.bundle import Bundle
 from app.tasks.digits.classifier import ENERGY, opened
 from app.tasks.digits.manifest import DigitsManifest, Evaluation
-from training.data import VALIDATION_IMAGES, Digits
-from training.evaluate import examine
+from training.data import Digits
+from training.evaluate import examine, predict, right_by_source
 from training.latency import microseconds
 from training.non_digits import Source
 
@@ -22,12 +23,14 @@ class Side(NamedTuple):
     bundle: Bundle[DigitsManifest]
     metrics: Evaluation
     right: NDArray[np.bool_]  # [N]
+    hands: dict[str, float]
+    """Accuracy on digits of other hands, by source."""
     microseconds: dict[int, float]
     """Of a run of so many images."""
 
     @property
     def name(self) -> str:
-        return f"{self.bundle.manifest.name}/{self.bundle.manifest.version}"
+        return self.bundle.manifest.label
 
 
 class Kind(NamedTuple):
@@ -51,17 +54,11 @@ AREA = Kind("{:.4f}", lambda first, second: f"{second - first:+.4f}", max)
 COUNT, TIME = Kind("{:,}", _times, min), Kind("{:,.1f}", _times, min)
 
 
-def held_out(bundles: Pair) -> int:
-    """How many validation images neither was trained on: a smaller validation set is a part of a larger one."""
-    trainings = [one.manifest.training for one in bundles]
-    return min(training.split["validation"] if training else VALIDATION_IMAGES for training in trainings)
-
-
-def compare(bundles: Pair, digits: Digits, source: Source) -> str:
-    """A table of all figures on the N `digits` and on non-digits of a source, and a sentence on whether the difference
-    in accuracy may be chance.
+def compare(bundles: Pair, digits: Digits, source: Source, hands: Mapping[str, Digits]) -> str:
+    """A table of all figures on the N `digits` and on non-digits of a source, and of the accuracy on digits of other
+    `hands`; and a sentence on whether the difference in accuracy on the N may be chance.
     """
-    first, second = _measure(bundles, digits, source)
+    first, second = _measure(bundles, digits, source, hands)
     rows = [(f"{len(digits.labels):,} images", first.name, second.name, "difference"), *_rows(first, second)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [f"{row[0]:{widths[0]}}  {'  '.join(map(str.rjust, row[1:], widths[1:]))}".rstrip() for row in rows]
@@ -77,14 +74,15 @@ def mcnemar(only_first: int, only_second: int) -> float:
     return float(binomtest(only_first, disagreed).pvalue) if disagreed else 1.0
 
 
-def _measure(bundles: Pair, digits: Digits, source: Source) -> list[Side]:
+def _measure(bundles: Pair, digits: Digits, source: Source, hands: Mapping[str, Digits]) -> list[Side]:
     sessions = [opened(one.model, labels=one.manifest.labels) for one in bundles]
     timed = {images: microseconds(sessions, images) for images in (1, 64)}
     sides = []
     for index, (one, session) in enumerate(zip(bundles, sessions, strict=True)):
         metrics, answers = examine(session, one.manifest.thresholds, digits, source)
         right = answers[:, :ENERGY].argmax(axis=1) == digits.labels
-        sides.append(Side(one, metrics, right, {images: times[index] for images, times in timed.items()}))
+        by_source = right_by_source(partial(predict, session), hands)
+        sides.append(Side(one, metrics, right, by_source, {images: times[index] for images, times in timed.items()}))
     return sides
 
 
@@ -103,6 +101,8 @@ def _figures(side: Side) -> Iterator[tuple[str, Kind, float | None]]:
     """Name, kind and value of each; None is what a model does not give."""
     metrics = side.metrics
     yield "accuracy", SHARE, metrics.accuracy
+    for name, accuracy in side.hands.items():
+        yield f"accuracy, {name}", SHARE, accuracy
     for name, corrupted in (metrics.corruptions or {}).items():
         yield f"accuracy, {name}", SHARE, corrupted.accuracy
     yield "calibration error", GAP, metrics.expected_calibration_error

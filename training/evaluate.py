@@ -1,6 +1,7 @@
 """Evaluation of a classifier."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ NON_DIGITS = 1_000
 """Of each kind."""
 
 Energies = NDArray[np.float32]  # [N]
+Answers = NDArray[np.floating[Any]]  # [N, 10] or [N, 11]: of each digit, and perhaps the energy
 
 
 def predict(session: Classifier, frames: Frames) -> Scores:
@@ -59,13 +61,20 @@ def other_hands(session: Classifier, thresholds: Thresholds, contributors: Mappi
         source=UNIPEN.what,
         images=len(labels),
         accuracy=accuracy(confusion_matrix(together[:, :ENERGY].argmax(axis=1), labels)),
-        by_contributor={
-            name: float((answers[name][:, :ENERGY].argmax(axis=1) == digits.labels).mean())
-            for name, digits in contributors.items()
-        },
+        by_contributor={name: part_right(answers[name], digits.labels) for name, digits in contributors.items()},
         expected_calibration_error=expected_calibration_error(together[:, :ENERGY], labels),
         accepted=accepted(together, labels, thresholds),
     )
+
+
+def right_by_source(answer: Callable[[Frames], Answers], sources: Mapping[str, Digits]) -> dict[str, float]:
+    """Part of each source's digits that is read right by what answers frames, uint8 [N, 28, 28]."""
+    return {name: part_right(answer(digits.images), digits.labels) for name, digits in sources.items()}
+
+
+def part_right(answers: Answers, labels: Labels) -> float:
+    """Labels are int [N]."""
+    return float((answers[:, :ENERGY].argmax(axis=1) == labels).mean())
 
 
 def measure(probabilities: Probabilities, labels: Labels) -> Evaluation:

@@ -4,14 +4,18 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-from app.tasks.digits.classifier import ENERGY, Classifier
+from app.inference.bundle import Bundle
+from app.tasks.digits.classifier import Classifier, opened
+from app.tasks.digits.manifest import DigitsManifest
 from training import evaluate, latency
 from training.data import Mnist
 from training.export import export
 from training.recipe import Recipe
-from training.run import Run
+from training.run import Run, Trained
+
+TICKS = 1, 2, 3, 5, 7  # of each power of ten, in microseconds: as many as their figures have room for
 
 
 class Candidate(NamedTuple):
@@ -27,15 +31,22 @@ class Candidate(NamedTuple):
         return no_worse and (self.accuracy, self.microseconds) != (other.accuracy, other.microseconds)
 
 
-def measure(runs: list[Run], mnist: Mnist) -> list[Candidate]:
-    """Export every run's network, and measure all of them in this one process; the quickest first."""
-    networks = [run.network() for run in runs]
-    sessions = [export(one, mnist, int8=run.int8).session for one, run in zip(networks, runs, strict=True)]
+class _Opened(NamedTuple):
+    """What is measured."""
+
+    name: str
+    parameters: int
+    classifier: Classifier
+
+
+def measure(trained: Sequence[Trained], mnist: Mnist) -> list[Candidate]:
+    """Export every run's network, and measure all of them and the bundles in this one process; the quickest first."""
+    all_opened = [_exported(one, mnist) if isinstance(one, Run) else _as_released(one) for one in trained]
+    times = latency.microseconds([one.classifier for one in all_opened], 1)
+    images, labels = mnist.validation
     found = [
-        Candidate(_name(run), network.count_params(), _accuracy(session, mnist), microseconds)
-        for run, network, session, microseconds in zip(
-            runs, networks, sessions, latency.microseconds(sessions, 1), strict=True
-        )
+        Candidate(name, parameters, evaluate.part_right(evaluate.predict(classifier, images), labels), microseconds)
+        for (name, parameters, classifier), microseconds in zip(all_opened, times, strict=True)
     ]
     return sorted(found, key=lambda candidate: candidate.microseconds)
 
@@ -68,11 +79,24 @@ def draw(candidates: Sequence[Candidate]) -> Figure:
     axes.set(
         xscale="log", yscale="log", xlabel="microseconds for one image, one thread", ylabel="% misread on validation"
     )
+    axes.xaxis.set_major_locator(LogLocator(subs=TICKS))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(ScalarFormatter())
     axes.yaxis.set_minor_formatter(ScalarFormatter())
     axes.grid(alpha=0.3, which="both")
     figure.legend(loc="outside right upper", fontsize=8, handlelength=0, markerscale=0)
     return figure
+
+
+def _exported(run: Run, mnist: Mnist) -> _Opened:
+    network = run.network()
+    return _Opened(_name(run), network.count_params(), export(network, mnist, int8=run.int8).session)
+
+
+def _as_released(bundle: Bundle[DigitsManifest]) -> _Opened:
+    manifest, model = bundle
+    return _Opened(manifest.label, manifest.parameters, opened(model, labels=manifest.labels))
 
 
 def _misread(candidate: Candidate) -> float:
@@ -90,8 +114,3 @@ def _name(run: Run) -> str:
         "int8": run.int8,
     }
     return ", ".join([run.record.architecture, *(said for said, wanted in details.items() if wanted)])
-
-
-def _accuracy(session: Classifier, mnist: Mnist) -> float:
-    answers = evaluate.predict(session, mnist.validation.images)
-    return float((answers[:, :ENERGY].argmax(axis=1) == mnist.validation.labels).mean())

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from training import run as runs
 from training.architectures import ARCHITECTURES, FRAME, Architecture
 from training.data import Mnist
 from training.errors import BadOption, TrainingError
+from training.evaluate import right_by_source
 from training.hands import digits as hands
 from training.mixture import is_of_others, others, sha256_of
 from training.network import load
@@ -56,7 +58,9 @@ def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, fold
         parts = {"training": mnist.train, "validation": mnist.validation}
         of_others = others(len(mnist.train.labels), recipe, seed)
         network, history = fit(chosen, recipe, **parts, seed=seed, others=of_others, teacher=teacher)
-        return Fitted(network, history, {"hands": _right(network)} if is_of_others(told) else {})
+        if not is_of_others(told):
+            return Fitted(network, history)
+        return Fitted(network, history, {"hands": right_by_source(partial(logits, network), hands.validation())})
 
     told = recipe.model_dump(mode="json")
     if recipe.teacher is not None:
@@ -173,14 +177,6 @@ def _keep(folder: Path, record: Record, network: keras.Model, mnist: Mnist) -> R
     run = runs.create(folder, record)  # last: what is broken off before leaves no run
     run.keep_answers("validation", calibrate.scores(scores))
     return run
-
-
-def _right(network: keras.Model) -> dict[str, float]:
-    """Part of the digits of other hands to choose by that are read right, by source."""
-    return {
-        source: float((logits(network, digits.images).argmax(axis=1) == digits.labels).mean())
-        for source, digits in hands.validation().items()
-    }
 
 
 def _named(network: keras.Model, name: str) -> keras.Model:

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from app.inference import bundle
+from app.inference.bundle import Bundle
 from app.tasks.digits.classifier import Scores
-from app.tasks.digits.manifest import Provenance, read_bundle
+from app.tasks.digits.manifest import DigitsManifest, Provenance, read_bundle
+from training.data import VALIDATION_IMAGES
 from training.errors import BadOption, RunError
 from training.recipe import Recipe
 
@@ -67,6 +69,9 @@ class Run(NamedTuple):
             if (path := self.folder / f"{part}.npy").is_file():
                 return part, np.load(path)
         raise RunError(f"{self.folder}: holds no answers ({' or '.join(f'{part}.npy' for part in PARTS)})")
+
+
+Trained = Run | Bundle[DigitsManifest]
 
 
 class Teacher(NamedTuple):
@@ -134,6 +139,17 @@ def under(folder: Path) -> Iterator[Run]:
     for path in sorted(folder.glob("*"), reverse=True):
         with suppress(RunError):
             yield load(path)
+
+
+def load_either(folder: Path) -> Trained:
+    """What is in a run's or a bundle's folder. Raises RunError, BundleError."""
+    return load(folder) if (folder / RECORD_FILE).is_file() else read_bundle(folder.resolve())
+
+
+def held_out(*trained: Trained) -> int:
+    """How many validation images none was trained on: a smaller validation set is a part of a larger one."""
+    trainings = [one.record.training if isinstance(one, Run) else one.manifest.training for one in trained]
+    return min(training.split["validation"] if training else VALIDATION_IMAGES for training in trainings)
 
 
 def load(folder: Path) -> Run:

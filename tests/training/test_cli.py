@@ -9,6 +9,7 @@ import pytest
 from app.errors import BundleError
 from tests.conftest import MLP, ROOT
 from training.errors import BadOption
+from training.hands import digits as hands
 from training.options import check_export, check_picture
 from training.quiet import native_stderr_off
 
@@ -64,7 +65,10 @@ def test_a_seed_that_cannot_be_is_refused(seed: str) -> None:
 def test_evaluate_prints_the_metrics_as_json() -> None:
     done = training("evaluate", str(MLP))
     manifest = json.loads((MLP / "manifest.json").read_text())
-    assert json.loads(done.stdout)["confusion_matrix"] == manifest["metrics"]["confusion_matrix"]
+    metrics = json.loads(done.stdout)
+    assert metrics["confusion_matrix"] == manifest["metrics"]["confusion_matrix"]
+    assert metrics["hands"].keys() == hands.validation().keys()
+    assert all(0.7 < right < 1 for right in metrics["hands"].values())
     assert done.stderr == ""
 
 

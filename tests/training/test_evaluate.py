@@ -3,8 +3,11 @@ import pytest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
+from app.tasks.digits.arrays import Frames
+from app.tasks.digits.classifier import Scores
 from training import evaluate
 from training.calibrate import softmax
+from training.data import Digits
 
 RANDOM = np.random.default_rng(0)
 LABELS = RANDOM.integers(0, 10, 3_000)
@@ -40,3 +43,15 @@ def test_the_calibration_error_is_the_weighted_gap_of_scikit_learns_curve() -> N
 
 def test_certainty_that_is_always_right_has_no_calibration_error() -> None:
     assert evaluate.expected_calibration_error(np.eye(10, dtype=np.float32), np.arange(10)) == 0
+
+
+def test_each_source_is_read_by_itself_whatever_the_energy() -> None:
+    def answer(frames: Frames) -> Scores:
+        """What the first pixel says, with an energy that is above all else, or is none."""
+        read = np.eye(10, dtype=np.float32)[frames[:, 0, 0]]
+        return np.column_stack([read, np.where(frames[:, 0, 1] > 0, 99, np.nan)]).astype(np.float32)
+
+    images = np.zeros((4, 28, 28), np.uint8)
+    images[:, 0, :2] = [[7, 0], [1, 1], [2, 0], [3, 1]]
+    sources = {"right": Digits(images, np.array([7, 1, 2, 3])), "half": Digits(images, np.array([7, 1, 3, 2]))}
+    assert evaluate.right_by_source(answer, sources) == {"right": 1, "half": 0.5}

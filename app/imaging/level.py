@@ -120,7 +120,7 @@ def _side(start: Point, end: Point, width: float, pale: Mask) -> Line | None:
 
 
 def _clearest(runs: Runs, pale: Mask) -> Line | None:
-    """The line on which the most runs have their middles, where it is thin, even and unbroken enough for a printed one."""
+    """The line on which the most runs have their middles, where it is thin, even and unbroken enough to be printed."""
     slope, start = _guess(runs, pale.shape)
     for tolerance in TOLERANCES:
         own = runs.near(slope, start, tolerance)
@@ -155,7 +155,7 @@ def _guess(runs: Runs, shape: tuple[int, ...]) -> tuple[float, float]:
 
 
 def _longest(inked: NDArray[np.intp], own: NDArray[np.intp], gap: float) -> tuple[int, int]:
-    """Where the stretch of a line that holds the most of its own columns begins and ends, with gaps that are no wider."""
+    """Where the stretch of a line that holds the most of its own columns begins and ends; no gap in it is wider."""
     stretches = np.split(inked, np.flatnonzero(np.diff(inked) > gap) + 1)
     held = [own[(own >= stretch[0]) & (own <= stretch[-1])] for stretch in stretches]
     longest = max(held, key=len)

@@ -111,13 +111,8 @@ def test_runs() -> None:
 
 def test_the_stage() -> None:
     mask = underlined()
-    picture = after(
-        FIND_LEVEL_LINES,
-        bar(),
-        separated=separated(mask),
-        ink=mask.astype(np.float32),
-        lines=[Line((0, 9), (399, 9), 2)],
-    )
+    ink: dict[str, Any] = {"separated": separated(mask), "ink": mask.astype(np.float32)}
+    picture = after(FIND_LEVEL_LINES, bar(), lines=[Line((0, 9), (399, 9), 2)], **ink)
     assert len(picture.lines) == 2
     assert 1.0 - picture.budget.left > FIND_LEVEL_LINES.seconds(picture)  # what it finds while it runs is charged, too
     assert seconds(FIND_LEVEL_LINES, 50) < seconds(FIND_LEVEL_LINES, 500)

@@ -18,6 +18,7 @@ SINGLE = 1.3  # of the digits' height: no digit is wider
 FARTHEST = 3.5  # of the digits' height: what stands farther from the next is not of its number, whatever the spacing
 EVEN = 0.25  # of the usual distance: by so much distances between digits of one number differ
 FEWEST = 3  # whose distances say something
+PRINT = 0.5  # of the digits' height: a row of which nothing is higher is small print
 UNEVEN = 0.45  # of the digits' height: by so much digits of one line stand higher or lower than it
 
 FIXED_SECONDS, PAIR_SECONDS = 0.2e-3, 0.4e-6
@@ -34,6 +35,11 @@ def rows_of(components: list[Component], height: float) -> list[list[Component]]
             rows = [row for row in rows if neighbours.isdisjoint(row)]
         rows.append([place, *(one for row in beside for one in row)])
     return [sorted((components[place] for place in row), key=lambda component: component.box.left) for row in rows]
+
+
+def without_small_print(rows: list[list[Component]], height: float) -> list[list[Component]]:
+    """Those that are as high as what most of the ink is; words in small print around them say what they are for."""
+    return [row for row in rows if max(component.box.height for component in row) > PRINT * height]
 
 
 def in_reading_order(rows: list[list[Component]], height: float) -> list[list[list[Component]]]:
@@ -103,7 +109,8 @@ def _seconds(picture: Picture) -> float:
 
 def _run(picture: Picture) -> None:
     height = picture.height
-    lines = in_reading_order(rows_of(picture.components.found, height), height)
+    rows = without_small_print(rows_of(picture.components.found, height), height)
+    lines = in_reading_order(rows, height)
     lines = [joined_if_even(line, height) for line in lines]
     picture.rows = [row for line in lines for row in line]
     picture.levels = [level for level, line in enumerate(lines) for _ in line]

@@ -7,7 +7,14 @@ from app.imaging.arrays import Pixels
 from app.imaging.boxes import Box
 from app.imaging.components import Component, Components
 from app.imaging.numbers import find_numbers
-from app.imaging.rows import FIND_ROWS, in_reading_order, joined_if_even, lines_through, rows_of
+from app.imaging.rows import (
+    FIND_ROWS,
+    in_reading_order,
+    joined_if_even,
+    lines_through,
+    rows_of,
+    without_small_print,
+)
 from app.tasks.digits import strokes
 from tests.imaging.drawn import after, bar, component, seconds
 from training.constants import PREPARATION
@@ -45,6 +52,12 @@ def test_a_late_one_joins_two_rows() -> None:
 
 def test_a_row_may_rise() -> None:
     assert len(rows_of([at(40 * place, 15 * place) for place in range(6)], HEIGHT)) == 1
+
+
+def test_small_print_is_no_number() -> None:
+    print_ = [component(10 * place, 0, 10 * place + 8, 15) for place in range(5)]
+    low, point = component(0, 30, 20, 60), component(30, 66, 34, 70)
+    assert without_small_print([print_, [at(0, 30), point], [low]], HEIGHT) == [[at(0, 30), point], [low]]
 
 
 def test_rows_are_read_from_top_to_bottom() -> None:

@@ -30,7 +30,8 @@ def two_shades(grey: Grey) -> Shades:
     low, dark, high = _percentiles(darker)
     low_bright, bright, high_bright = (threshold + 1 + shade for shade in _percentiles(brighter))
     spread = high - low if darker.sum() > brighter.sum() else high_bright - low_bright
-    return Shades(threshold, dark, bright, flat=spread < FLAT * (bright - dark) or min(grey.shape) < TINY)
+    one_shade, tiny = spread < FLAT * (bright - dark), min(grey.shape) < TINY
+    return Shades(threshold, dark, bright, flat=one_shade or tiny, unsure=tiny and not one_shade)
 
 
 def _percentiles(counts: NDArray[np.float32]) -> tuple[int, int, int]:

@@ -73,7 +73,8 @@ def _digit(hand: Hand, random: Random) -> Line:
 def _cut(place: Place, shape: tuple[int, ...], random: Random) -> Box:
     box, height, width = place.box, *shape
     left, top, right, bottom = (round(place.tall * random.uniform(*AROUND)) for _ in range(4))
-    return Box(max(0, box.left - left), max(0, box.top - top), min(width, box.right + right), min(height, box.bottom + bottom))
+    right, bottom = min(width, box.right + right), min(height, box.bottom + bottom)
+    return Box(max(0, box.left - left), max(0, box.top - top), right, bottom)
 
 
 # Troubles. Each draws on a scene.
@@ -202,7 +203,8 @@ def _thick(scene: Scene, random: Random) -> int:
 def _paste(layer: Mask, ink: Mask, left: int, top: int) -> None:
     """As far as there is room for it."""
     height, width = layer.shape
-    rows, columns = slice(max(0, top), min(height, top + len(ink))), slice(max(0, left), min(width, left + ink.shape[1]))
+    rows = slice(max(0, top), min(height, top + len(ink)))
+    columns = slice(max(0, left), min(width, left + ink.shape[1]))
     if rows.start < rows.stop and columns.start < columns.stop:
         at = layer[rows, columns]
         part = ink[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]

@@ -2,7 +2,7 @@
 
 import cv2
 
-from app.imaging.arrays import Pixels
+from app.imaging.arrays import Grey
 from app.imaging.picture import Picture, Stage, by_area
 
 ENOUGH = 48  # pixels of the shorter side
@@ -11,18 +11,18 @@ MOST = 4  # times as long as wide: what is longer is no digit, and stays as it i
 FIXED_SECONDS, PIXEL_SECONDS = 0.03e-3, 0.1e-6  # for a pixel of what is made larger
 
 
-def enlarge(pixels: Pixels) -> Pixels:
+def enlarge(grey: Grey) -> Grey:
     """With `ENOUGH` pixels on the shorter side at least, smoothly."""
-    shorter, longer = sorted(pixels.shape[:2])
+    shorter, longer = sorted(grey.shape)
     scale = ENOUGH / shorter
     if scale <= 1 or longer > MOST * shorter:
-        return pixels
-    larger: Pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+        return grey
+    larger: Grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     return larger
 
 
 def _run(picture: Picture) -> None:
-    picture.pixels = enlarge(picture.pixels)
+    picture.pixels = picture.grey = enlarge(picture.grey)
     picture.steps += ("enlarge",)
 
 

@@ -84,7 +84,8 @@ def _run(picture: Picture) -> None:
     ink = picture.soft
     scale = LARGEST / max(ink.shape)
     if scale < 1:
-        ink = cv2.resize(ink, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        height, width = (max(1, round(size * scale)) for size in ink.shape)
+        ink = cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA)
     picture.soft = bridged(ink)
     picture.steps += ("bridge gaps",)
 

@@ -76,7 +76,7 @@ def normalise(pixels: Pixels, preparation: Preparation, budget: Budget = UNLIMIT
     frame = _framed(best, MAKING_FRAME)
     if broken is None and not paper.shades.unsure:
         return frame
-    return frame._replace(others=tuple(_other_frames(pixels, paper, broken)))
+    return frame._replace(others=tuple(_other_frames(paper, broken)))
 
 
 def is_frame(pixels: Pixels, side: int) -> bool:
@@ -94,7 +94,7 @@ def _framed(picture: Picture, stages: tuple[Stage, ...]) -> Frame:
     return Frame(picture.frame, picture.steps, picture.judgement)
 
 
-def _other_frames(pixels: Pixels, paper: Picture, broken: Picture | None) -> Iterator[Frame]:
+def _other_frames(paper: Picture, broken: Picture | None) -> Iterator[Frame]:
     """A digit in parts taken whole; a small picture looked at in even light, and its digit taken whole, too.
 
     As far as the budget reaches: without them the picture is read as well as any that nothing is unsure of.
@@ -104,8 +104,8 @@ def _other_frames(pixels: Pixels, paper: Picture, broken: Picture | None) -> Ite
             yield _framed(broken, MENDING)
         if not paper.shades.unsure:
             return
-        large = Picture(pixels, paper.preparation, paper.budget)
-        run((ENLARGE, *FINDING_PAPER), large)
+        large = paper.before_ink()
+        run((ENLARGE, TWO_SHADES, POLARITY), large)
         if (other := _look(large, LOOK)) is None:
             return
         broken = copy(other) if is_broken(other) else None

@@ -1,16 +1,23 @@
 """Single digits as a segmenter cuts them out of forms and cheques, each with a trouble of its kind around or in it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from app.errors import NoInk
 from app.imaging.arrays import Pixels
 from app.imaging.boxes import Box
+from app.imaging.normalise import normalise
+from app.imaging.preparation import Preparation
+from app.inference.bundle import Bundle
+from app.tasks.digits.classifier import ENERGY, Classifier, opened
+from app.tasks.digits.decisions import choose
+from app.tasks.digits.manifest import DigitsManifest
 from training.lines.cameras import Mask, Random, clouds, photographed, scanned
-from training.lines.compose import Line, compose
+from training.lines.compose import HEIGHT, Line, compose
 from training.lines.hands import Hand, Hands
 from training.lines.pages import PENS, laid
 from training.lines.prints import GUILLOCHES, INKS, Place, guilloche, inked
@@ -77,6 +84,41 @@ def _cut(place: Place, shape: tuple[int, ...], random: Random) -> Box:
     return Box(max(0, box.left - left), max(0, box.top - top), right, bottom)
 
 
+class Read(NamedTuple):
+    """Whether one was read right."""
+
+    trouble: str
+    first: bool
+    """By imaging's first frame of it,"""
+    chosen: bool
+    """and by the one that the model took."""
+    frames: int
+
+
+def read(crop: Crop, classifier: Classifier, preparation: Preparation) -> Read:
+    """As the service does; where nothing is found, it is read wrong."""
+    try:
+        frame = normalise(crop.pixels, preparation)
+    except NoInk:
+        return Read(crop.trouble, first=False, chosen=False, frames=0)
+    scores = classifier.scores(np.stack([frame.pixels, *(other.pixels for other in frame.others)]))
+    right = (scores[:, :ENERGY].argmax(axis=1) == crop.digit).tolist()
+    return Read(crop.trouble, right[0], right[choose(scores, preparation.margin)], len(right))
+
+
+def table(crops: Iterable[Crop], bundle: Bundle[DigitsManifest]) -> str:
+    """How many of each trouble are read right, by first frames and by chosen ones, and of how many frames."""
+    manifest, model = bundle
+    classifier = opened(model, labels=manifest.labels)
+    seen = [read(crop, classifier, manifest.preparation) for crop in crops]
+    rows = [f"{len(seen):,} crops     first  chosen  frames"]
+    for name in (*TROUBLES, "all"):
+        some = [one for one in seen if name in {one.trouble, "all"}]
+        first, chosen, frames = (np.mean(column) for column in list(zip(*some, strict=True))[1:])
+        rows.append(f"{name:13} {first:6.1%}  {chosen:6.1%}  {frames:6.2f}")
+    return "\n".join(rows)
+
+
 # Troubles. Each draws on a scene.
 
 
@@ -123,8 +165,8 @@ def _box_sides(scene: Scene, random: Random) -> None:
 def _mark(scene: Scene, random: Random) -> None:
     """A point or a comma at the foot, at either side."""
     box, tall = scene.place.box, scene.place.tall
-    glyph = scene.hand.write(str(random.choice([".", ","])), 48 * np.eye(2), random).ink
-    side = max(2, round(len(glyph) * tall / 48)), max(2, round(glyph.shape[1] * tall / 48))
+    glyph = scene.hand.write(str(random.choice([".", ","])), HEIGHT * np.eye(2), random).ink
+    side = max(2, round(len(glyph) * tall / HEIGHT)), max(2, round(glyph.shape[1] * tall / HEIGHT))
     away = round(tall * random.uniform(0.04, 0.22))
     left = box.left - away - side[1] if random.random() < 0.5 else box.right + away
     top = box.bottom - round(tall * random.uniform(0.02, 0.12))

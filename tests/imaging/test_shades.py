@@ -35,7 +35,13 @@ def test_uneven_light_is_told_from_even() -> None:
 
 
 def test_too_few_pixels_cannot_be_uneven() -> None:
-    assert two_shades(lit(TINY - 1)).flat
+    shades = two_shades(lit(TINY - 1))
+    assert shades.flat
+    assert shades.unsure
+
+
+def test_what_is_of_one_shade_or_large_is_sure() -> None:
+    assert not any(two_shades(grey).unsure for grey in (bar(TINY - 1, TINY - 1), bar(), lit(TINY)))
 
 
 def test_a_little_grain_is_still_one_shade() -> None:

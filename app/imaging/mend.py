@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from app.imaging.arrays import Ink, Mask, window
 from app.imaging.boxes import box_around
 from app.imaging.components import AREA, components_of
-from app.imaging.digit import LEAST
 from app.imaging.picture import Picture, Stage
 
+LEAST = 0.03  # of the main part's area: what has less is a speck
 MOST_PARTS = 12  # of a digit, however broken; more are something else
 LARGEST = 80  # pixels of the longer side: what is larger is made smaller before gaps are looked for
 REACH = 0.15  # of the longer side: the widest gap

@@ -8,7 +8,7 @@ from app.imaging.picture import Picture, Stage, by_area
 ENOUGH = 48  # pixels of the shorter side
 MOST = 4  # times as long as wide: what is longer is no digit, and stays as it is
 
-FIXED_SECONDS, PIXEL_SECONDS = 0.13e-3, 0.1e-6  # with the frame's run through the model, and for a pixel of the small one
+FIXED_SECONDS, PIXEL_SECONDS = 0.13e-3, 0.1e-6  # with the frame's run through the model; for a pixel of the small one
 
 
 def enlarge(grey: Grey) -> Grey:

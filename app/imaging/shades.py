@@ -31,8 +31,9 @@ def two_shades(grey: Grey) -> Shades:
     low, dark, high = _percentiles(darker)
     low_bright, bright, high_bright = (threshold + 1 + shade for shade in _percentiles(brighter))
     spread = high - low if darker.sum() > brighter.sum() else high_bright - low_bright
-    one_shade, tiny = spread < FLAT * (bright - dark), min(grey.shape) < TINY
-    return Shades(threshold, dark, bright, flat=one_shade or tiny, unsure=TINIEST <= min(grey.shape) < TINY and not one_shade)
+    one_shade, side = spread < FLAT * (bright - dark), min(grey.shape)
+    unsure = TINIEST <= side < TINY and not one_shade
+    return Shades(threshold, dark, bright, flat=one_shade or side < TINY, unsure=unsure)
 
 
 def _percentiles(counts: NDArray[np.float32]) -> tuple[int, int, int]:

@@ -346,7 +346,7 @@ def read_crops(
     from training.lines.hands import held_out_hands
 
     bundle = read_bundle(folder.resolve())
-    hands = held_out_hands(_load_for_bundle(data, bundle).validation)
+    hands = held_out_hands(_load_for(data, bundle).validation)
     typer.echo(cut.table(cut.composed(hands, crops, seed), bundle))
 
 

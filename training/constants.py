@@ -24,15 +24,15 @@ PREPARATION = Preparation(
     doubt=Doubt(clear=-2.0, faint=-7.0, alone=14.0, fading=-25.0, sign=-9.0),
 )
 NUMBERS = NumberWeights(
-    skip=-7.07,
-    cut=0.465,
-    cut_ink=7.29,
-    usual_energy=-10.7,
-    energy_step=1.41,
-    low=0.628,
-    too_low=68.0,
-    wide=0.478,
-    too_wide=4.16,
+    skip=-6.34,
+    cut=0.421,
+    cut_ink=8.74,
+    usual_energy=-10.1,
+    energy_step=1.37,
+    low=0.621,
+    too_low=76.3,
+    wide=0.518,
+    too_wide=3.41,
 )
 LEAST_RIGHT = 8  # of the ten golden digits: a model that reads fewer is broken
 

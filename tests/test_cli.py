@@ -15,7 +15,7 @@ from app.cli import cli
 from app.config import ApiKey, Settings
 from app.inference import bundle
 from app.tasks.digits.manifest import read_bundle
-from tests.conftest import DIGITS, MLP, MODELS
+from tests.conftest import DIGITS, MLP, MODELS, NUMBERS
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -31,6 +31,7 @@ def test_models_are_listed_and_verified(tmp_path: Path) -> None:
     assert [line.split()[:2] for line in output.splitlines()] == [
         [f"digits/{DIGITS.name}", "cnn"],
         [f"mlp-128-64/{MLP.name}", "mlp-128-64"],
+        [f"numbers/{NUMBERS.name}", "lines"],
     ]
     broken = tmp_path / "digits" / DIGITS.name
     bundle.write(broken.parent, read_bundle(DIGITS))

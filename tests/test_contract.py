@@ -107,7 +107,7 @@ def test_an_item_that_fails(call: Call, digits: Digits) -> None:
 
 def test_another_model(call: Call, digits: Digits) -> None:
     assert call("predict", digits[2], model="mlp-128-64", version=MLP.name).model.name == "mlp-128-64"
-    assert {model.name for model in call("models")} == {"digits", "mlp-128-64"}
+    assert {model.name for model in call("models")} == {"digits", "mlp-128-64", "numbers"}
     assert call("ready") is True
 
 

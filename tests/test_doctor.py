@@ -32,7 +32,7 @@ def test_it_measures_this_machine(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert f"digits/{DIGITS.name} on {CPU}" in done.stdout
     assert f"mlp-128-64/{MLP.name} on {CPU}" in done.stdout
-    assert len(re.findall(r"images a run: +[\d.]+ us", done.stdout)) == 14  # 1, 2, 4 ... 64 of each
+    assert len(re.findall(r"images a run: +[\d.]+ us", done.stdout)) == 21  # 1, 2, 4 ... 64 of each
     served = re.search(r"served ([\d,]+) requests/s", done.stdout)
     assert served
     assert int(served[1].replace(",", "")) > 500

@@ -71,7 +71,7 @@ def train(
         )
         history = trained.fit(
             batches,
-            validation_data=((validation.images, _whole(validation.images)), expected),
+            validation_data=((validation.images, whole(validation.images)), expected),
             validation_batch_size=PREDICT_BATCH,
             epochs=recipe.epochs,
             callbacks=[Progress(), *_stopping(recipe), *callbacks],
@@ -185,18 +185,19 @@ class Rate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[mis
 
 def _examples(digits: Digits, others: Digits | None, recipe: Recipe, seed: int) -> Examples:
     """What to learn from: the digits, those of other hands, and as many non-digits as the recipe wants."""
-    turns = _whole(digits.images)
+    turns = whole(digits.images)
     if others is not None:
-        turns = np.concatenate([turns, recipe.others_turned * _whole(others.images)])
+        turns = np.concatenate([turns, recipe.others_turned * whole(others.images)])
         digits = joined([digits, others])
     wrong = non_digits.draw(round(recipe.non_digits * len(digits.labels)), digits, non_digits.TRAINING, seed)
     labels = np.concatenate([digits.labels, np.full(len(wrong), DIGITS)])
     return Examples(
-        np.concatenate([digits.images, wrong]), _one_hot(labels, recipe), np.concatenate([turns, _whole(wrong)])
+        np.concatenate([digits.images, wrong]), _one_hot(labels, recipe), np.concatenate([turns, whole(wrong)])
     )
 
 
-def _whole(images: Frames) -> Turns:
+def whole(images: Frames) -> Turns:
+    """That each may be turned by all of the rotation."""
     return np.ones(len(images), np.float32)
 
 
@@ -224,7 +225,7 @@ def lessons(teacher: keras.Model, batches: Batches, distort: Distort, recipe: Re
             targets[start:end, :classes] = expected
             targets[start:end, classes:] = teacher.predict_on_batch(images[start:end])
         batches.on_epoch_end()
-    return Examples(images, targets, _whole(images))
+    return Examples(images, targets, whole(images))
 
 
 def _objective(recipe: Recipe, *, taught: bool) -> Callable[[Any, Any], Any]:

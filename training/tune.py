@@ -209,13 +209,14 @@ def _trial(search: Search, trial: Trial) -> float:
 
     from training.architectures import architecture
     from training.pipeline import load_teacher
-    from training.train import logits, train
+    from training.train import logits, train, whole
 
-    def figures(network: keras.Model) -> tuple[float, float]:
-        return measure(logits(network, search.validation.images), search.validation.labels)
+    def figures(network: keras.Model, *turns: object) -> tuple[float, float]:
+        images, labels = search.validation
+        return measure(logits(network, (images, *turns) if turns else images), labels)
 
     def after_epoch(epoch: int, logs: dict[str, float]) -> None:  # noqa: ARG001 Keras passes it by name
-        loss, _ = figures(watch.model)
+        loss, _ = figures(watch.model, whole(search.validation.images))  # what trains is told how far to turn each
         trial.report(loss, epoch + 1)
         if trial.should_prune() or math.isinf(loss):
             raise optuna.TrialPruned(f"after epoch {epoch + 1}, at {loss:.4f}")

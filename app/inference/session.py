@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -120,9 +120,9 @@ def _options(threads: int) -> Any:
     return options
 
 
-@cache
+@lru_cache(1)  # another bound, as tests have, is for the sessions that are opened next
 def _bound(run_bytes: int) -> None:
-    """Let this process' sessions that share an arena have so much; said once, as ONNX Runtime wants it."""
+    """Let this process' sessions that share an arena, and are opened from now on, have so much."""
     memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )

@@ -73,7 +73,7 @@ def counted(report: str) -> dict[str, int]:
         ("add", "", 1),
         ("add", "-b 7", 7),
         ("digits", "-b 4", 4),
-        ("digits", "-x 2", 1),
+        ("digits", "-x 3", 1),
         ("centred", "--shape x:3,2", 1),
         ("doubled", "--shape x:5 -b 3", 3),
         ("texts", "--shape x:2 --string-length 8", 1),

@@ -35,7 +35,7 @@ from training import data
 ROOT = Path(__file__).parent.parent
 
 
-SERVED = {"digits": "2", "mlp-128-64": "1"}
+SERVED = {"digits": "3", "mlp-128-64": "1", "numbers": "1"}
 
 
 def committed_bundles() -> Path:
@@ -49,7 +49,7 @@ def committed_bundles() -> Path:
 
 
 MODELS = committed_bundles()
-DIGITS, MLP = (MODELS / name / version for name, version in SERVED.items())
+DIGITS, MLP, NUMBERS = (MODELS / name / version for name, version in SERVED.items())
 
 
 def linked_models(folder: Path) -> Path:

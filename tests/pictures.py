@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from app.tasks.digits import strokes
+
 
 def encoded(pixels: NDArray[np.uint8] | Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
@@ -44,3 +46,18 @@ def tiled_tiff(side: int, tile: int) -> bytes:
     directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
     start = struct.pack("<2sHI", b"II", 42, 8 + len(data))
     return start + data + struct.pack("<H", len(tags)) + directory + bytes(4)
+
+
+def broken(digit: int) -> NDArray[np.uint8]:
+    """A digit of the project's own on white paper, with a gap from top to bottom as of a line that was taken out."""
+    paper = 255 - strokes.render(digit, size=140)
+    paper[:, 66:74] = 255
+    return paper
+
+
+def half_in_shadow(digit: int) -> NDArray[np.uint8]:
+    """One of 36 x 36 pixels, of which the right half lies in a shadow that is darker than the ink at the left."""
+    ink = strokes.render(digit, size=36) / 255
+    light = np.where(np.arange(36) < 18, 1.0, 0.45)
+    shown: NDArray[np.uint8] = np.rint((230 - 150 * ink) * light).astype(np.uint8)
+    return shown

@@ -335,6 +335,22 @@ def read(
 
 
 @app.command()
+def read_crops(
+    folder: BundleFolder,
+    data: Data = None,
+    crops: Annotated[int, typer.Option(min=11, help="How many.")] = 1_650,
+    seed: Annotated[int, typer.Option(min=0, help="Of the crops.")] = 0,
+) -> None:
+    """Read single digits cut out of composed forms and cheques, by hands that nothing was trained on."""
+    from training.lines import crops as cut
+    from training.lines.hands import held_out_hands
+
+    bundle = read_bundle(folder.resolve())
+    hands = held_out_hands(_load_for(data, bundle).validation)
+    typer.echo(cut.table(cut.composed(hands, crops, seed), bundle))
+
+
+@app.command()
 def fit_numbers(
     folder: BundleFolder,
     data: Data = None,

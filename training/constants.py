@@ -24,15 +24,15 @@ PREPARATION = Preparation(
     doubt=Doubt(clear=-2.0, faint=-7.0, alone=14.0, fading=-25.0, sign=-9.0),
 )
 NUMBERS = NumberWeights(
-    skip=-8.0,
-    cut=0.6,
-    cut_ink=8.0,
-    usual_energy=-13.0,
-    energy_step=2.3,
-    low=0.55,
-    too_low=45.0,
-    wide=0.46,
-    too_wide=5.0,
+    skip=-6.34,
+    cut=0.421,
+    cut_ink=8.74,
+    usual_energy=-10.1,
+    energy_step=1.37,
+    low=0.621,
+    too_low=76.3,
+    wide=0.518,
+    too_wide=3.41,
 )
 LEAST_RIGHT = 8  # of the ten golden digits: a model that reads fewer is broken
 

@@ -34,6 +34,11 @@ class Box(NamedTuple):
         outside = self.left <= other.left and self.top <= other.top
         return outside and self.right >= other.right and self.bottom >= other.bottom
 
+    def meets(self, other: "Box") -> bool:
+        """Whether there are pixels in both."""
+        across = max(self.left, other.left) < min(self.right, other.right)
+        return across and max(self.top, other.top) < min(self.bottom, other.bottom)
+
 
 def box_around(boxes: Sequence[Box]) -> Box:
     """The smallest box around all of them."""

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import NoInk
+from app.imaging.broken import mended
 from app.imaging.components import AREA, HEIGHT, WIDTH, Components
 from app.imaging.limits import MOST_COMPONENTS, MOST_LAYERS, check
 from app.imaging.picture import Picture, Stage
@@ -42,6 +43,9 @@ def _run(picture: Picture) -> None:
         raise NoInk(f"what is written is {height:.0f} pixels high; digits need {LOWEST} or more. Send it larger.")
     components = picture.components.only(may_be_digits(picture.components, height))
     check(len(components.names), MOST_COMPONENTS, "parts that may be digits")
+    joined = mended(components, picture.budget)
+    if joined is not components:
+        components, height = joined, usual_height(joined)
     boxed = (components.stats[:, WIDTH] * components.stats[:, HEIGHT]).sum(dtype=np.int64)
     check(int(boxed) // picture.soft.size, MOST_LAYERS, "layers of ink")
     picture.height, picture.components = height, components

@@ -5,12 +5,13 @@ then shift the centre of mass to the middle of 28x28.
 """
 
 from collections.abc import Iterator
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
 
 from app.budget import UNLIMITED, Budget
-from app.errors import NoInk
+from app.errors import NoInk, TooMuchWork
 from app.imaging.arrays import Grey, Pixels
 from app.imaging.centre import CENTRE
 from app.imaging.channel import CHANNEL
@@ -19,10 +20,12 @@ from app.imaging.connect import CONNECT
 from app.imaging.crop import CROP
 from app.imaging.digit import DIGIT
 from app.imaging.doubt import DOUBT
+from app.imaging.enlarge import ENLARGE
 from app.imaging.fit import FIT
 from app.imaging.judge import JUDGE
 from app.imaging.largest import KEEP_LARGEST
 from app.imaging.light import LIGHT, LIGHT_ON_NARROW_STROKES
+from app.imaging.mend import BRIDGE_GAPS, TAKE_PARTS, is_broken
 from app.imaging.picture import Picture, Stage, run
 from app.imaging.polarity import POLARITY
 from app.imaging.preparation import Preparation
@@ -39,6 +42,7 @@ from app.imaging.verdicts import NO_INK, Judgement
 FINDING_PAPER = (SHRINK, PAINT_AROUND, CHANNEL, TWO_SHADES, POLARITY)
 FINDING_DIGIT = (SEPARATE, FIND_LINES, REMOVE_LINES, CONNECT, KEEP_LARGEST, REMOVE_REMAINS, SOFTEN, DIGIT, DOUBT)
 MAKING_FRAME = (JUDGE, CROP, FIT, CENTRE)
+MENDING = (TAKE_PARTS, JUDGE, CROP, BRIDGE_GAPS, FIT, CENTRE)
 LOOK, LOOK_FOR_NARROW_STROKES, LOOK_AT_COLOUR = (
     (ink, *FINDING_DIGIT) for ink in (LIGHT, LIGHT_ON_NARROW_STROKES, COLOUR)
 )
@@ -53,6 +57,8 @@ class Frame(NamedTuple):
     pixels: Grey
     steps: tuple[str, ...]
     judgement: Judgement = Judgement()
+    others: tuple["Frame", ...] = ()
+    """What else it may be, where imaging is unsure: three frames at most, among which the model is to choose."""
 
 
 def normalise(pixels: Pixels, preparation: Preparation, budget: Budget = UNLIMITED) -> Frame:
@@ -66,8 +72,11 @@ def normalise(pixels: Pixels, preparation: Preparation, budget: Budget = UNLIMIT
     best = _best_look(paper)
     if best is None:
         raise NoInk(NO_INK)
-    run(MAKING_FRAME, best)
-    return Frame(best.frame, best.steps, best.judgement)
+    broken = copy(best) if is_broken(best) else None
+    frame = _framed(best, MAKING_FRAME)
+    if broken is None and not paper.shades.unsure:
+        return frame
+    return frame._replace(others=tuple(_other_frames(paper, broken)))
 
 
 def is_frame(pixels: Pixels, side: int) -> bool:
@@ -77,6 +86,34 @@ def is_frame(pixels: Pixels, side: int) -> bool:
     grey = pixels.tobytes()  # for so few, bytes are quicker than arrays
     border = grey[:side] + grey[-side:] + grey[side:-side:side] + grey[2 * side - 1 : -side : side]
     return 2 * len(border.translate(None, delete=NEAR_BLACK)) < len(border)
+
+
+def _framed(picture: Picture, stages: tuple[Stage, ...]) -> Frame:
+    """Raises TooMuchWork."""
+    run(stages, picture)
+    return Frame(picture.frame, picture.steps, picture.judgement)
+
+
+def _other_frames(paper: Picture, broken: Picture | None) -> Iterator[Frame]:
+    """A digit in parts taken whole; a small picture looked at in even light, and its digit taken whole, too.
+
+    As far as the budget reaches: without them the picture is read as well as any that nothing is unsure of.
+    """
+    try:
+        if broken is not None:
+            yield _framed(broken, MENDING)
+        if not paper.shades.unsure:
+            return
+        large = paper.before_ink()
+        run((ENLARGE, TWO_SHADES, POLARITY), large)
+        if (other := _look(large, LOOK)) is None:
+            return
+        broken = copy(other) if is_broken(other) else None
+        yield _framed(other, MAKING_FRAME)
+        if broken is not None:
+            yield _framed(broken, MENDING)
+    except TooMuchWork:
+        return
 
 
 def _best_look(paper: Picture) -> Picture | None:

@@ -12,6 +12,7 @@ from app.imaging.candidates import FIND_CANDIDATES
 from app.imaging.channel import CHANNEL
 from app.imaging.connect import CONNECT
 from app.imaging.height import FIND_HEIGHT
+from app.imaging.level import FIND_LEVEL_LINES
 from app.imaging.light import LIGHT
 from app.imaging.picture import Candidate, Picture, run
 from app.imaging.pieces import CUT
@@ -28,7 +29,7 @@ from app.imaging.soften import SOFTEN
 from app.imaging.strips import Strip, StripShape, strips_of
 
 FINDING_INK = (PAINT_AROUND, CHANNEL, TWO_SHADES, POLARITY, LIGHT)
-FINDING_WRITING = (SEPARATE, FIND_LINES, REMOVE_LINES, CONNECT, REMOVE_REMAINS, SOFTEN)
+FINDING_WRITING = (SEPARATE, FIND_LINES, FIND_LEVEL_LINES, REMOVE_LINES, CONNECT, REMOVE_REMAINS, SOFTEN)
 FINDING_DIGITS = (FIND_HEIGHT, FIND_ROWS, CUT, FIND_CANDIDATES)
 
 

@@ -23,6 +23,8 @@ class Shades(NamedTuple):
     """The median of either side."""
     flat: bool
     """Whether the larger side is all of one shade, as in drawings and in scans."""
+    unsure: bool = False
+    """Whether it is not, but is taken for so, as too few pixels tell light from ink."""
 
 
 class Separated(NamedTuple):

@@ -35,3 +35,5 @@ class Preparation:
     thickest: float
     """Pixels of the frame: wider strokes are thinned to it."""
     doubt: Doubt
+    margin: float = 1.0
+    """By how much another frame of a picture has to have less energy than the first to be taken for it."""

@@ -14,6 +14,11 @@ APART = 1.6  # of the digits' height: so far apart two may stand
 NEAREST = 0.3  # of the digits' height: so far to the right a digit's middle lies from that of the one before
 STEEPEST = 0.2  # by which lines may fall or rise, a part of their length: 11 degrees
 SLOPES = np.array(sorted(np.linspace(-STEEPEST, STEEPEST, 41), key=abs))  # that are tried, the flattest first
+SINGLE = 1.3  # of the digits' height: no digit is wider
+FARTHEST = 3.5  # of the digits' height: what stands farther from the next is not of its number, whatever the spacing
+EVEN = 0.25  # of the usual distance: by so much distances between digits of one number differ
+FEWEST = 3  # whose distances say something
+PRINT = 0.5  # of the digits' height: a row of which nothing is higher is small print
 UNEVEN = 0.45  # of the digits' height: by so much digits of one line stand higher or lower than it
 
 FIXED_SECONDS, PAIR_SECONDS = 0.2e-3, 0.4e-6
@@ -30,6 +35,11 @@ def rows_of(components: list[Component], height: float) -> list[list[Component]]
             rows = [row for row in rows if neighbours.isdisjoint(row)]
         rows.append([place, *(one for row in beside for one in row)])
     return [sorted((components[place] for place in row), key=lambda component: component.box.left) for row in rows]
+
+
+def without_small_print(rows: list[list[Component]], height: float) -> list[list[Component]]:
+    """Those that are as high as what most of the ink is; words in small print around them say what they are for."""
+    return [row for row in rows if max(component.box.height for component in row) > PRINT * height]
 
 
 def in_reading_order(rows: list[list[Component]], height: float) -> list[list[list[Component]]]:
@@ -49,6 +59,18 @@ def in_reading_order(rows: list[list[Component]], height: float) -> list[list[li
         else:
             levels.append((level, line))
     return [[rows[place] for place in sorted(line, key=lambda place: boxes[place].left)] for _, line in levels]
+
+
+def joined_if_even(line: list[list[Component]], height: float) -> list[list[Component]]:
+    """Digits far apart are one number where they stand as far from each other all along, as in the cells of a form."""
+    boxes = [box_around([component.box for component in row]) for row in line]
+    if len(line) < FEWEST or max(box.width for box in boxes) > SINGLE * height:
+        return line
+    steps = np.diff([(box.left + box.right) / 2 for box in boxes])
+    usual = float(np.median(steps))
+    if usual > FARTHEST * height or np.abs(steps - usual).max() > EVEN * usual:
+        return line
+    return [[component for row in line for component in row]]
 
 
 def lines_through(boxes: list[Box], height: float) -> tuple[float, NDArray[np.bool_]]:
@@ -86,7 +108,10 @@ def _seconds(picture: Picture) -> float:
 
 
 def _run(picture: Picture) -> None:
-    lines = in_reading_order(rows_of(picture.components.found, picture.height), picture.height)
+    height = picture.height
+    rows = without_small_print(rows_of(picture.components.found, height), height)
+    lines = in_reading_order(rows, height)
+    lines = [joined_if_even(line, height) for line in lines]
     picture.rows = [row for line in lines for row in line]
     picture.levels = [level for level, line in enumerate(lines) for _ in line]
 

@@ -10,6 +10,7 @@ from app.imaging.picture import Picture, Shades, Stage, by_area
 SHADES = 256
 FLAT = 0.15  # of the contrast; a shade that varies less is one shade
 TINY = 40  # pixels a side; too few to tell light from ink
+TINIEST = 12  # pixels a side; with fewer, strokes are as soft as shadows, and there is but one way to see them
 LOW, MIDDLE, HIGH = (
     0.1,
     0.5,
@@ -30,7 +31,9 @@ def two_shades(grey: Grey) -> Shades:
     low, dark, high = _percentiles(darker)
     low_bright, bright, high_bright = (threshold + 1 + shade for shade in _percentiles(brighter))
     spread = high - low if darker.sum() > brighter.sum() else high_bright - low_bright
-    return Shades(threshold, dark, bright, flat=spread < FLAT * (bright - dark) or min(grey.shape) < TINY)
+    one_shade, side = spread < FLAT * (bright - dark), min(grey.shape)
+    unsure = TINIEST <= side < TINY and not one_shade
+    return Shades(threshold, dark, bright, flat=one_shade or side < TINY, unsure=unsure)
 
 
 def _percentiles(counts: NDArray[np.float32]) -> tuple[int, int, int]:

@@ -11,10 +11,10 @@ from app.imaging.arrays import Grey, Ink, Mask, window
 from app.imaging.boxes import Box, box_around
 from app.imaging.components import Component
 from app.imaging.picture import Picture
-from app.imaging.rows import STEEPEST
 
 INKED = 0.5  # of full ink: where a row's ink ends
 LONG = 2.0  # of its height: a row that is not so long says nothing of its slope
+STEEPEST = 0.2  # a slope, up or down, of what people write; more is laid as level as that
 FLAT = 0.03  # a slope that is left as it is
 EDGE = 3  # pixels: a window by which one pixel around a component is its edge
 

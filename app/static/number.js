@@ -23,14 +23,14 @@ export function showNothing() {
 
 /** The answer in a sentence. */
 export function sentence({ numbers }) {
-  return numbers.length ? `Read as ${numbers.map(({ text }) => text).join(", ")}.` : NONE;
+  return numbers.length ? `Read as ${numbers.map(({ raw }) => raw).join(", ")}.` : NONE;
 }
 
-function entry({ text, confidence, decision, alternatives }) {
+function entry({ raw, confidence, decision, alternatives }) {
   const said = make("p", { class: "decision" });
   showDecision(said, decision);
   const sure = make("p", { class: "sure" }, `${percent(confidence)} sure`);
-  const item = make("li", {}, make("p", { class: "text" }, text), sure, said);
+  const item = make("li", {}, make("p", { class: "text" }, raw), sure, said);
   const likely = alternatives.filter((other) => other.confidence >= WORTH_SAYING);
   if (likely.length) item.append(make("p", { class: "else" }, "Otherwise ", ...likely.flatMap(between)));
   return item;

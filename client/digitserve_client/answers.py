@@ -182,6 +182,7 @@ def _number(found: Mapping[str, Any], model: ModelVersion, response: httpx.Respo
         model=model,
         alternatives=tuple((str(one["text"]), float(one["confidence"])) for one in found.get("alternatives", ())),
         line=int(found.get("line", 0)),
+        raw=str(found.get("raw", "")),
         request_id=request_id(response),
         server_timing=server_timing(response.headers.get("Server-Timing", "")),
     )

@@ -88,7 +88,7 @@ class Number:
     """A whole number in a picture. `box` is left, top, width and height in the picture's own pixels, upright.
 
     `alternatives` are the next most likely readings with their confidences, the best first; `line` is on which of the
-    picture's lines it stands, 0 being the first.
+    picture's lines it stands, 0 being the first. `text` are its digits; `raw` is how they are written, as "$1,250.00".
     """
 
     text: str
@@ -99,6 +99,7 @@ class Number:
     model: ModelVersion
     alternatives: tuple[tuple[str, float], ...] = ()
     line: int = 0
+    raw: str = ""
     request_id: str | None = None
     server_timing: Mapping[str, float] = field(default_factory=dict)
 

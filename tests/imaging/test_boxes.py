@@ -29,3 +29,9 @@ def test_the_box_around_surrounds_all_and_no_more(boxes: list[Box]) -> None:
 
 def test_a_box_does_not_surround_what_sticks_out() -> None:
     assert not Box(0, 0, 10, 10).surrounds(Box(5, 5, 11, 10))
+
+
+def test_boxes_meet_where_they_share_a_pixel() -> None:
+    assert Box(0, 0, 10, 10).meets(Box(9, 9, 20, 20))
+    assert not Box(0, 0, 10, 10).meets(Box(10, 0, 20, 10))
+    assert not Box(0, 0, 10, 10).meets(Box(0, 10, 10, 20))

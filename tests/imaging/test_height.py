@@ -49,6 +49,12 @@ def test_the_stage_keeps_what_may_be_digits() -> None:
     assert picture.height == pytest.approx(42, abs=2)
 
 
+def test_a_digit_that_is_broken_across_is_as_high_as_both_halves() -> None:
+    picture = after(FIND_HEIGHT, bar(), **found(of((80, 40, 110, 68), (84, 71, 112, 100))))
+    assert picture.height == 60
+    assert len(picture.components.names) == 1
+
+
 def test_what_is_too_low_to_read() -> None:
     with pytest.raises(NoInk, match=f"is 4 pixels high; digits need {LOWEST} or more"):
         after(FIND_HEIGHT, bar(), **found(of((10, 10, 14, 14))))

@@ -1,16 +1,20 @@
 """Pictures to frames, on the project's own digits."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from app.budget import Budget
 from app.errors import NoInk
-from app.imaging.normalise import is_frame, normalise
+from app.imaging.normalise import Frame, is_frame, normalise
 from app.tasks.digits import strokes
 from app.tasks.digits.classifier import ENERGY, Classifier, opened
 from app.tasks.digits.manifest import read_bundle
 from tests.conftest import DIGITS
+from tests.pictures import broken, half_in_shadow
 from training.constants import PREPARATION
 
 Grey = NDArray[np.uint8]
@@ -35,6 +39,7 @@ def test_a_frame_passes_untouched(digit: int) -> None:
     frame = strokes.render(digit)
     made = normalise(frame, PREPARATION)
     assert made.steps == ("untouched",)
+    assert made.others == ()
     assert np.array_equal(made.pixels, frame)
 
 
@@ -92,6 +97,46 @@ def test_faint_ink_that_a_shadow_hides_is_seen_by_its_colour(session: Classifier
     assert frame.steps[0] == "colour alone"
     assert (frame.judgement.verdict, frame.judgement.doubted) == ("faint", "blank")
     assert read(session, picture) == 3
+
+
+def read_of(session: Classifier, frames: Iterable[Frame]) -> list[int]:
+    return [int(session.scores(frame.pixels[None])[0, :ENERGY].argmax()) for frame in frames]
+
+
+@pytest.mark.parametrize("size", [28, 45, 140, 600])
+def test_what_is_written_clearly_is_one_frame(size: int) -> None:
+    assert [normalise(on_paper(digit, size, 235, 40), PREPARATION).others for digit in range(10)] == [()] * 10
+
+
+@pytest.mark.parametrize("digit", [0, 5, 8])
+def test_a_digit_in_parts_is_taken_whole_in_another_frame(session: Classifier, digit: int) -> None:
+    frame = normalise(broken(digit), PREPARATION)
+    assert read(session, broken(digit)) != digit
+    assert read_of(session, frame.others) == [digit]
+    assert "bridge gaps" in frame.others[0].steps
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_a_small_picture_half_in_shadow_is_looked_at_in_even_light_too(session: Classifier, digit: int) -> None:
+    frame = normalise(half_in_shadow(digit), PREPARATION)
+    assert read(session, half_in_shadow(digit)) != digit or digit == 1
+    assert digit in read_of(session, frame.others)
+    assert any("enlarge" in other.steps for other in frame.others)
+
+
+def test_there_are_never_more_than_four_frames() -> None:
+    noise = np.random.default_rng(0)
+    pictures = [noise.integers(0, 256, noise.integers(8, 64, 2), dtype=np.uint8) for _ in range(200)]
+    assert max(len(normalise(picture, PREPARATION).others) for picture in pictures) == 3
+
+
+def test_what_the_budget_does_not_reach_is_left_out() -> None:
+    ample = Budget(1.0)
+    assert normalise(half_in_shadow(3), PREPARATION, ample).others
+    spent = ample.whole - ample.left
+    first = normalise(half_in_shadow(3), PREPARATION, Budget(spent / 2))
+    assert first.others == ()
+    assert np.array_equal(first.pixels, normalise(half_in_shadow(3), PREPARATION).pixels)
 
 
 def with_a_block(shape: tuple[int, int]) -> Grey:

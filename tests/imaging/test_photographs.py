@@ -16,6 +16,7 @@ from app.imaging.shrink import WORKING
 from app.imaging.verdicts import Verdict
 from app.tasks.digits.beam import beam_search
 from app.tasks.digits.classifier import ENERGY, opened
+from app.tasks.digits.decisions import choose
 from app.tasks.digits.manifest import read_bundle
 from tests import photographs
 from tests.conftest import DIGITS
@@ -56,7 +57,10 @@ class Reader:
             frame = normalise(decode(open_image(data, max_pixels=MANY), WORKING), self._manifest.preparation)
         except NoInk:
             return Seen("blank", None)
-        row = self._session.scores(frame.pixels[None])[0]
+        frames = (frame, *frame.others)
+        scores = self._session.scores(np.stack([one.pixels for one in frames]))
+        best = choose(scores, self._manifest.preparation.margin)
+        frame, row = frames[best], scores[best]
         digit = int(row[:ENERGY].argmax())
         verdict = frame.judgement.confirmed(float(row[ENERGY]), self._manifest.thresholds.energy)
         return Seen(verdict, digit, float(row[digit]))

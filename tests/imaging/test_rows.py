@@ -7,7 +7,14 @@ from app.imaging.arrays import Pixels
 from app.imaging.boxes import Box
 from app.imaging.components import Component, Components
 from app.imaging.numbers import find_numbers
-from app.imaging.rows import FIND_ROWS, in_reading_order, lines_through, rows_of
+from app.imaging.rows import (
+    FIND_ROWS,
+    in_reading_order,
+    joined_if_even,
+    lines_through,
+    rows_of,
+    without_small_print,
+)
 from app.tasks.digits import strokes
 from tests.imaging.drawn import after, bar, component, seconds
 from training.constants import PREPARATION
@@ -47,6 +54,12 @@ def test_a_row_may_rise() -> None:
     assert len(rows_of([at(40 * place, 15 * place) for place in range(6)], HEIGHT)) == 1
 
 
+def test_small_print_is_no_number() -> None:
+    print_ = [component(10 * place, 0, 10 * place + 8, 15) for place in range(5)]
+    low, point = component(0, 30, 20, 60), component(30, 66, 34, 70)
+    assert without_small_print([print_, [at(0, 30), point], [low]], HEIGHT) == [[at(0, 30), point], [low]]
+
+
 def test_rows_are_read_from_top_to_bottom() -> None:
     rows = [[at(300, 100)], [at(0, 110)], [at(150, 0)]]
     assert lefts(in_order(rows)) == [[150], [0], [300]]
@@ -62,6 +75,18 @@ def test_lines_that_slope_are_read_one_after_the_other() -> None:
     lines = [[[at(90 * place, 200 + 70 * line - 10 * place)] for place in range(8)] for line in range(3)]
     mixed = sorted((row for line in lines for row in line), key=lambda row: row[0].box.top)
     assert in_reading_order(mixed, HEIGHT) == lines
+
+
+def test_far_digits_in_even_steps_are_one_number() -> None:
+    evenly = [[at(100 * place, 200)] for place in range(5)]
+    assert joined_if_even(evenly, HEIGHT) == [[row[0] for row in evenly]]
+    assert joined_if_even(evenly[:2], HEIGHT) == evenly[:2]  # too few to say
+    uneven = [*evenly, [at(560, 200)]]
+    assert joined_if_even(uneven, HEIGHT) == uneven
+    columns = [[at(5 * HEIGHT * place, 200)] for place in range(5)]
+    assert joined_if_even(columns, HEIGHT) == columns
+    numbers = [[at(200 * place, 200), at(200 * place + 50, 200)] for place in range(5)]
+    assert joined_if_even(numbers, HEIGHT) == numbers
 
 
 def test_what_stands_alone_tells_of_no_slope() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.imaging.shades import TINY, TWO_SHADES, two_shades
+from app.imaging.shades import TINIEST, TINY, TWO_SHADES, two_shades
 from tests.imaging.drawn import INK, PAPER, after, bar, paper, seconds
 
 
@@ -35,7 +35,17 @@ def test_uneven_light_is_told_from_even() -> None:
 
 
 def test_too_few_pixels_cannot_be_uneven() -> None:
-    assert two_shades(lit(TINY - 1)).flat
+    shades = two_shades(lit(TINY - 1))
+    assert shades.flat
+    assert shades.unsure
+
+
+def test_what_is_of_one_shade_or_large_is_sure() -> None:
+    assert not any(two_shades(grey).unsure for grey in (bar(TINY - 1, TINY - 1), bar(), lit(TINY)))
+
+
+def test_of_the_fewest_pixels_there_is_one_way_to_see_them() -> None:
+    assert [two_shades(lit(side)).unsure for side in (TINIEST - 1, TINIEST)] == [False, True]
 
 
 def test_a_little_grain_is_still_one_shade() -> None:

@@ -23,6 +23,7 @@ from app.imaging.numbers import find_numbers
 from app.imaging.shrink import WORKING
 from tests.pictures import encoded, one_colour_png, png_chunk
 from training.constants import PREPARATION
+from training.lines.network import SHAPE
 
 MANY = 64_000_000
 SLACK = 2  # a machine that does other things besides takes so much longer for the same work
@@ -207,7 +208,10 @@ def looked_at(data: bytes, numbers: bool, budget: Budget) -> None:
     with suppress(ImageTooLarge, Undecodable):
         enough = ENOUGH if numbers else WORKING
         pixels = decode(open_image(data, max_pixels=MANY, budget=budget), enough, budget)
-        (find_numbers if numbers else normalise)(pixels, PREPARATION, budget)
+        if numbers:
+            find_numbers(pixels, PREPARATION, budget, SHAPE)
+        else:
+            normalise(pixels, PREPARATION, budget)
 
 
 def budget_of(seconds: float) -> Budget:

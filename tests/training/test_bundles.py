@@ -14,6 +14,7 @@ from training.train import logits
 
 # Here without what `make train` has added since; with the least accuracy and the most bytes.
 COMMITTED = {
+    "digits/3": (0.994, 1e6),
     "digits/2": (0.996, 1e6),
     "digits/1": (0.994, 1e6),
     "cnn-large/1": (0.997, 5e6),
@@ -32,7 +33,7 @@ def test_a_bundle_is_what_its_manifest_says(folder: Path) -> None:
     assert manifest.parity.images == manifest.metrics.images == 10_000
     assert manifest.int8 or manifest.parity.max_abs_difference <= 1e-4
     assert manifest.parity.same_digit >= (0.999 if manifest.int8 else 1) * 10_000
-    assert manifest.training.data_sha256 == data.SHA256
+    assert manifest.training.data_sha256.items() >= data.SHA256.items()
 
 
 @committed

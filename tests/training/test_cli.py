@@ -24,7 +24,7 @@ def test_help_names_the_commands_without_importing_tensorflow() -> None:
     done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.split() == ["False", "False"]
     shown = training("--help").stdout
-    assert all(command in shown for command in ("train", "export", "evaluate", "report"))
+    assert all(command in shown for command in ("train", "export", "evaluate", "report", "read", "fit-numbers"))
 
 
 def test_what_a_person_can_put_right_comes_without_a_traceback(tmp_path: Path) -> None:

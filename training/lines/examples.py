@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.errors import NoInk, Undecodable
+from app.errors import Undecodable
 from app.imaging.arrays import Grey, Ink
 from app.imaging.decode import decode
 from app.imaging.numbers import find_numbers
@@ -61,7 +61,7 @@ def seen_on_page(line: Line, random: Random) -> Example | None:
     kind = str(random.choice(pages.KINDS))
     try:
         numbers = find_numbers(decode(Image.fromarray(pages.page(line, kind, random))), PREPARATION, shape=SHAPE)
-    except (NoInk, Undecodable):
+    except Undecodable:  # NoInk is one
         return None
     strip = numbers[0].strip if len(numbers) == 1 else None
     return None if strip is None else Example(strip.pixels, line.raw)

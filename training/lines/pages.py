@@ -35,7 +35,7 @@ class Look(NamedTuple):
 def page(line: Line, kind: str, random: Random) -> Pixels:
     """uint8 [H, W, 3]; `kind` is one of KINDS. Nothing on it is written by hand but the line."""
     tall = float(np.exp(random.uniform(np.log(SMALLEST), np.log(LARGEST))))
-    ink, box = _laid(line, tall, random)
+    ink, box = laid(line, tall, random)
     look = _on_screen(random) if kind == "screen" else _on_paper(kind, random)
     sheet = _paper(ink.shape, look, kind, random)
     sheet = PRINTS[kind](sheet, Place(box, tall), random)
@@ -47,7 +47,7 @@ def page(line: Line, kind: str, random: Random) -> Pixels:
     return (scanned if by_scanner else photographed)(sheet, tall, random)
 
 
-def _laid(line: Line, tall: float, random: Random) -> tuple[Mask, Box]:
+def laid(line: Line, tall: float, random: Random) -> tuple[Mask, Box]:
     """The ink so large that digits are `tall` pixels high, with paper around it, [H, W], and the number's box there."""
     scale = tall / HEIGHT
     size = [max(1, round(side * scale)) for side in line.ink.shape[::-1]]

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from app.imaging.boxes import Box
 from training.lines.cameras import Mask, Random, Sheet
 
-FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSansMono", "STIXGeneral", "cmr10")  # Matplotlib's own
+FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSansMono", "STIXGeneral")  # Matplotlib's own
 CURRENCIES = ("EUR", "CHF", "USD", "GBP", "Fr.", "$", "€", "£")
 WORDS = ("Amount", "Montant", "Betrag", "Total", "Date", "No.", "Ref.", "Pay to", "Konto", "Importe", "Bank", "Name")
 INKS = ((40, 40, 40), (110, 110, 120), (190, 90, 80), (80, 120, 190), (90, 140, 110))
@@ -97,7 +97,7 @@ def _cheque(sheet: Sheet, place: Place, random: Random) -> Sheet:
     """Tinted, with a pattern against forgery, a line at the number's feet, and a word or a currency beside it."""
     for _ in range(random.integers(1, 3)):
         colour = GUILLOCHES[random.integers(len(GUILLOCHES))]
-        sheet = inked(sheet, _guilloche(sheet.shape[:2], place.tall, random), colour, random.uniform(0.15, 0.7))
+        sheet = inked(sheet, guilloche(sheet.shape[:2], place.tall, random), colour, random.uniform(0.15, 0.7))
     layer = np.zeros(sheet.shape[:2], np.float32)
     if random.random() < 0.8:
         _base_line(layer, place, random)
@@ -132,7 +132,7 @@ def _rules(length: int, pitch: float, line: float, random: Random) -> Mask:
     return rules
 
 
-def _guilloche(shape: tuple[int, ...], tall: float, random: Random) -> Mask:
+def guilloche(shape: tuple[int, ...], tall: float, random: Random) -> Mask:
     """Fine wavy lines side by side, whose waves swell and shrink."""
     down, across = (np.arange(size, dtype=np.float32) / np.float32(tall) for size in shape)  # in heights of digits
     first, second = random.uniform(0.5, 3, 2)

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from app.errors import NoInk, Undecodable
+from app.errors import Undecodable
 from app.imaging.arrays import Pixels
 from app.imaging.decode import decode
 from app.imaging.numbers import Number, find_numbers
@@ -99,7 +99,7 @@ class Eyes(NamedTuple):
         """Nothing is found where the service would answer with an error."""
         try:
             numbers = find_numbers(decode(Image.fromarray(page.pixels)), self.preparation, shape=self.shape)
-        except (NoInk, Undecodable):
+        except Undecodable:  # NoInk is one
             numbers = []
         frames = [candidate.frame for number in numbers for candidate in number.candidates]
         scores = self.classifier.scores(np.stack(frames)) if frames else NO_SCORES

@@ -14,6 +14,7 @@ from training.lines.reading import BEST, Seen
 
 START = np.log([0.3, 1.0, 4.0])  # of the logarithms of the search: cut, line, minus other
 UNCUT = -30.0  # about what the worst ways of cutting are below the best
+BOUNDS = -6, 4  # of these logarithms
 PRECISION = 0.995  # of the numbers that are accepted
 DIGITS = 3  # that are kept of each
 
@@ -58,7 +59,7 @@ def thresholds(known: Sequence[Case], trust: Trust) -> tuple[float, float]:
 
 
 def _trust(logarithms: np.ndarray) -> Trust:
-    cut, line, other = np.exp(logarithms).tolist()
+    cut, line, other = np.exp(logarithms.clip(*BOUNDS)).tolist()
     return Trust(cut=cut, uncut=UNCUT, line=line, other=-other)
 
 

@@ -40,6 +40,15 @@ def decide_frame(thresholds: Thresholds, frame: Frame, confidence: float, energy
     return "review" if verdict != "ok" and decision == "accept" else decision, verdict
 
 
+def choose(scores: Scores, margin: float) -> int:
+    """Which of the frames that a picture may be is taken, by their scores, float32 [N, 11]: the one with the least
+    energy, but the first one unless another has less by more than the margin. The first one where there is none.
+    """
+    energies = scores[:, ENERGY].tolist()
+    energies[0] -= margin
+    return min(range(len(energies)), key=energies.__getitem__)  # nothing is less than a NaN
+
+
 def least_sure(decisions: list[Decision]) -> Decision:
     """Of a whole, by those of its parts."""
     return max(decisions, key=DECISIONS.index)

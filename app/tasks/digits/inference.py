@@ -14,7 +14,7 @@ from app.serving.tensors import Array, InferenceRequest, InferenceResult, Output
 from app.tasks.digits.arrays import SIDE, Frames
 from app.tasks.digits.classifier import ENERGY
 from app.tasks.digits.operations import manifest_of
-from app.tasks.digits.preprocessor import Preprocessor
+from app.tasks.digits.preprocessor import Batch, Preprocessor
 from app.tasks.digits.task import IMAGE, OF_ENERGY, PROBABILITIES
 from app.tasks.digits.work import LENGTH, BatchRequest, cut_by_lengths
 from app.tasks.tensors.operations import conclude_outputs, take_wanted
@@ -27,8 +27,10 @@ FORMS = (
 
 
 class PreparedFrames(NamedTuple):
-    inputs: tuple[Frames]
+    inputs: Tensors
     wanted: list[Wanted]
+    pictures: Batch | None = None
+    """What came as encoded pictures, which may be several frames each."""
 
     @property
     def rows(self) -> int:
@@ -36,7 +38,7 @@ class PreparedFrames(NamedTuple):
 
     @property
     def images(self) -> int:
-        return self.rows
+        return self.rows if self.pictures is None else self.pictures.images
 
 
 class InferDigits:
@@ -68,6 +70,8 @@ class InferDigits:
         self, model: LiveModel, prepared: PreparedFrames, outputs: Tensors, __: RequestContext
     ) -> InferenceResult | Coroutine[Any, Any, InferenceResult]:
         (scores,) = outputs
+        if prepared.pictures is not None:
+            _, scores = prepared.pictures.chosen(scores, manifest_of(model).preparation.margin)
         given = {
             PROBABILITIES.name: Output(PROBABILITIES, scores[:, :ENERGY]),
             OF_ENERGY.name: Output(OF_ENERGY, scores[:, ENERGY]),
@@ -81,7 +85,7 @@ class InferDigits:
         body = b"".join(LENGTH.pack(len(one)) + one for one in request.inputs[IMAGE.name].tolist())
         pictures = BatchRequest(body, cut_by_lengths, sent_bytes=context.sent_bytes, all_or_none=True)
         batch = await self._preprocessor.many(pictures, manifest_of(model), context)
-        return PreparedFrames((batch.frames,), wanted)
+        return PreparedFrames(batch.inputs, wanted, batch)
 
 
 async def _from_many_fractions(values: Array, wanted: list[Wanted]) -> PreparedFrames:

@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.errors import WrongTask
 from app.imaging.boxes import box_around
@@ -14,7 +15,7 @@ from app.inference.session import Tensors
 from app.serving.context import RequestContext
 from app.serving.repository import LiveModel
 from app.tasks.digits.classifier import ENERGY, NO_SCORES, Scores
-from app.tasks.digits.decisions import Decision, decide, decide_frame, decide_rows, least_sure
+from app.tasks.digits.decisions import Decision, choose, decide, decide_frame, decide_rows, least_sure
 from app.tasks.digits.manifest import DigitsManifest, Thresholds
 from app.tasks.digits.occlusion import Occlusion, heat, occlude
 from app.tasks.digits.preprocessor import Batch, Preprocessor
@@ -50,26 +51,41 @@ class Predict:
         manifest = manifest_of(model)
         seen = self._preprocessor.see_here(request, manifest, context)
         if isinstance(seen, Unfinished):
-            return self._prepare_elsewhere(seen, manifest, request, context)
+            return self._prepare_elsewhere(seen, model, request, context)
+        if request.explain and seen.frame.others:
+            return self._prepare_to_explain(seen, model, request, context)
         return _prepared(seen, request)
 
     async def _prepare_elsewhere(
-        self, begun: Unfinished, manifest: DigitsManifest, request: ImageRequest, context: RequestContext
+        self, begun: Unfinished, model: LiveModel, request: ImageRequest, context: RequestContext
     ) -> PreparedImage:
-        return _prepared(await self._preprocessor.see(begun, request, manifest, context), request)
+        seen = await self._preprocessor.see(begun, request, manifest_of(model), context)
+        if request.explain and seen.frame.others:
+            return await self._prepare_to_explain(seen, model, request, context)
+        return _prepared(seen, request)
+
+    async def _prepare_to_explain(
+        self, seen: Seen, model: LiveModel, request: ImageRequest, context: RequestContext
+    ) -> PreparedImage:
+        """What is explained is one frame: the model is asked first which it is."""
+        done = await model.batcher.submit(_rows_of(seen.frame), context.deadline, context.is_gone)
+        context.ran(done.queued, done.ran, done.largest_run)
+        return _prepared(seen._replace(frame=_chosen(manifest_of(model), seen.frame, done.outputs[0])[0]), request)
 
     def conclude(
         self, model: LiveModel, prepared: PreparedImage, outputs: Tensors, context: RequestContext
     ) -> Prediction:
         manifest = manifest_of(model)
-        scores = outputs[0]
+        scores, frame = outputs[0], prepared.frame
         row = scores[0]
+        if frame.others:
+            frame, row = _chosen(manifest, frame, scores)
         digit = int(row[:ENERGY].argmax())
-        decision, verdict = decide_frame(manifest.thresholds, prepared.frame, float(row[digit]), float(row[ENERGY]))
+        decision, verdict = decide_frame(manifest.thresholds, frame, float(row[digit]), float(row[ENERGY]))
         context.decision = decision
         self._metrics.images_read(manifest.name, manifest.version, decision)
         explanation = None if prepared.occlusion is None else _explained(prepared.occlusion, scores)
-        return Prediction(digit, row, decision, prepared.frame, verdict, explanation)
+        return Prediction(digit, row, decision, frame, verdict, explanation)
 
 
 class PredictBatch:
@@ -84,7 +100,7 @@ class PredictBatch:
 
     def conclude(self, model: LiveModel, prepared: Batch, outputs: Tensors, _: RequestContext) -> Predictions:
         manifest = manifest_of(model)
-        scores = outputs[0] if outputs else NO_SCORES
+        prepared, scores = prepared.chosen(outputs[0] if outputs else NO_SCORES, manifest.preparation.margin)
         decisions, verdicts = decide_rows(manifest.thresholds, scores), {}
         for row, place in enumerate(prepared.good()):
             if frame := prepared.made.get(place):
@@ -166,11 +182,24 @@ def manifest_of(model: LiveModel) -> DigitsManifest:
     return model.manifest
 
 
+def _rows_of(frame: Frame) -> Tensors:
+    """The frame, and what else it may be."""
+    if not frame.others:
+        return (frame.pixels[np.newaxis],)
+    return (np.stack([frame.pixels, *(other.pixels for other in frame.others)]),)
+
+
+def _chosen(manifest: DigitsManifest, frame: Frame, scores: Scores) -> tuple[Frame, NDArray[np.float32]]:
+    """Of a frame and what else it may be, and their scores, float32 [N, 11]: the one that is taken, and its own."""
+    best = choose(scores, manifest.preparation.margin)
+    return (frame, *frame.others)[best]._replace(others=()), scores[best]
+
+
 def _prepared(seen: Seen, request: ImageRequest) -> PreparedImage:
     """Raises TooMuchWork."""
     frame, _, budget = seen
     if not request.explain:
-        return PreparedImage((frame.pixels[np.newaxis],), frame)
+        return PreparedImage(_rows_of(frame), frame, 1 + len(frame.others))
     occlusion = occlude(frame.pixels)
     frames = len(occlusion.frames)
     budget.charge(occlusion.seconds, "covering the picture in {} places", frames - 1)

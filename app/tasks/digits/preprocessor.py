@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from app.serving.pool import Pool, run_for
 from app.tasks.digits import work
 from app.tasks.digits.arrays import SIDE, Frames
 from app.tasks.digits.beam import Scores
+from app.tasks.digits.decisions import choose
 from app.tasks.digits.manifest import DigitsManifest
 from app.tasks.digits.readings import Ranking
 from app.tasks.digits.work import (
@@ -50,14 +51,16 @@ class Batch:
     made: dict[int, Frame] = field(default_factory=dict)
     """The frames that were made of images, as those that came as pixels were not."""
     names: dict[int, str] = field(default_factory=dict)
+    others: Frames = field(default_factory=lambda: NO_FRAMES)
+    """uint8 [M, 28, 28]: what else the images may be, one after the other."""
 
     @property
     def inputs(self) -> Tensors:
-        return (self.frames,)
+        return (np.concatenate((self.frames, self.others)) if len(self.others) else self.frames,)
 
     @property
     def rows(self) -> int:
-        return len(self.frames)
+        return len(self.frames) + len(self.others)
 
     @property
     def images(self) -> int:
@@ -69,20 +72,41 @@ class Batch:
 
     def slices(self, rows: int) -> Iterator["Batch"]:
         """The same batch in consecutive pieces of up to so many items."""
-        taken = 0
+        taken = passed = 0
         for start in range(0, self.count, rows):
             stop = min(start + rows, self.count)
             errors = _between(self.errors, start, stop)
             good = stop - start - len(errors)
             frames = self.frames[taken : taken + good]
             taken += good
-            yield Batch(
-                stop - start,
-                frames,
-                errors,
-                _between(self.made, start, stop),
-                _between(self.names, start, stop),
-            )
+            made = _between(self.made, start, stop)
+            others = self.others[passed : passed + sum(len(frame.others) for frame in made.values())]
+            passed += len(others)
+            yield Batch(stop - start, frames, errors, made, _between(self.names, start, stop), others)
+
+    def chosen(self, scores: Scores, margin: float) -> tuple["Batch", Scores]:
+        """The batch with one frame for each image, that which the model takes, and its scores.
+
+        `scores` are those of all rows, float32 [N, 11].
+        """
+        if not len(self.others):
+            return self, scores
+        rows, at, made = np.arange(len(self.frames)), len(self.frames), dict(self.made)
+        for row, place in enumerate(self.good()):
+            frame = self.made.get(place)
+            if frame is None or not frame.others:
+                continue
+            own = [row, *range(at, at + len(frame.others))]
+            at += len(frame.others)
+            best = choose(scores[own], margin)
+            rows[row], made[place] = own[best], (frame, *frame.others)[best]
+        frames = self.inputs[0][rows]
+        return replace(self, frames=frames, made=made, others=NO_FRAMES), scores[rows]
+
+    def with_first_alone(self) -> "Batch":
+        """The batch without what else its images may be."""
+        made = {place: frame._replace(others=()) for place, frame in self.made.items()}
+        return replace(self, made=made, others=NO_FRAMES)
 
 
 class Preprocessor:
@@ -90,6 +114,7 @@ class Preprocessor:
 
     def __init__(self, settings: Settings, pool: Pool) -> None:
         self._limits = Limits(settings.max_image_pixels, settings.max_batch_pixels)
+        self._most_rows = settings.max_batch_images
         self._pool = pool
         self._numbers = count()
 
@@ -147,16 +172,17 @@ class Preprocessor:
         if request.frames is not None:
             return _batch_of_frames(request.frames)
         how = self._how(manifest)
-        batch, frames = Batch(0, NO_FRAMES), [NO_FRAMES]
+        batch, frames, others = Batch(0, NO_FRAMES), [NO_FRAMES], [NO_FRAMES]
         async for portion in (self._steps_here if request.is_quick else self._steps)(request, how, context):
             frames.append(portion.frames)
+            others.append(portion.others)
             batch.count += portion.count
             batch.errors |= portion.errors
             batch.made |= portion.made
             batch.names |= portion.names
             context.spend_all(portion.spent)
-        batch.frames = np.concatenate(frames)
-        return batch
+        batch.frames, batch.others = np.concatenate(frames), np.concatenate(others)
+        return batch if batch.rows <= self._most_rows else batch.with_first_alone()
 
     async def _steps_here(self, request: BatchRequest, how: How, context: RequestContext) -> AsyncIterator[Portion]:
         """Numbers in JSON, a few milliseconds at a time on the event loop itself: they weigh more than their frames."""

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from app.imaging.boxes import Box, box_around
 from app.imaging.numbers import Number
-from app.imaging.strips import Strip
 from app.tasks.digits import beam
 from app.tasks.digits.beam import Cuts, Hypothesis, NumberWeights, Scores
 from app.tasks.lines import ctc
@@ -71,7 +70,7 @@ def with_line(
     number: Number, scores: Scores, weights: NumberWeights, best: int, columns: Columns, reader: Reader
 ) -> Ranking | None:
     """The same by a line reader's columns, [columns, classes], as well."""
-    digits_only = _without_marks(columns)
+    columns, places = ctc.condensed(columns)
     likely = likely_texts(number, scores, weights, best, columns)
     texts, ways = likely.texts, likely.ways
     scored = likely.scores(reader.trust)
@@ -79,15 +78,19 @@ def with_line(
     if not (text := texts[order[0]]):
         return None
     sure = confidences(scored, reader.trust)
-    digits = _read_digits(number, ways[order[0]], text, digits_only, reader.column, float(sure[order[0]]))
+    spans = ctc.spans(_without_marks(columns), _classes(text))
     shown = [place for place in order if texts[place]][:best]
-    written = ["".join(map(str, texts[place])) for place in shown]
-    return Ranking(written, sure[shown].tolist(), digits, _raw(columns, text, reader.alphabet))
+    return Ranking(
+        ["".join(map(str, texts[place])) for place in shown],
+        sure[shown].tolist(),
+        _read_digits(number, ways[order[0]], text, columns, spans, places * reader.column, float(sure[order[0]])),
+        _raw(columns, text, spans, reader.alphabet),
+    )
 
 
 def likely_texts(number: Number, scores: Scores, weights: NumberWeights, best: int, columns: Columns) -> Likely:
     """The `best` of either way of reading it, and perhaps the empty one."""
-    cuts, digits_only = Cuts(number, scores, weights), _without_marks(columns)
+    cuts, digits_only = Cuts(number, scores, weights), _without_marks(ctc.condensed(columns)[0])
     ways: dict[tuple[int, ...], Hypothesis | None] = {way.digits: way for way in cuts.likely(best)[: best + 1]}
     for text in map(_digits, ctc.likely_texts(digits_only, best)):
         if text not in ways:
@@ -105,32 +108,33 @@ def confidences(scores: NDArray[np.float64], trust: Trust) -> NDArray[np.float64
 
 
 def _read_digits(
-    number: Number, way: Hypothesis | None, text: tuple[int, ...], columns: Columns, column: int, sure: float
+    number: Number,
+    way: Hypothesis | None,
+    text: tuple[int, ...],
+    columns: Columns,
+    spans: Sequence[tuple[int, int]],
+    pixels: NDArray[np.intp],
+    sure: float,
 ) -> list[ReadDigit]:
-    """Each is at least as sure as the whole."""
-    spans = ctc.spans(columns, _classes(text))
+    """Each is at least as sure as the whole. `pixels` is where in the strip each of the columns is."""
     peaks = [float(columns[start:end, digit + 1].max()) for (start, end), digit in zip(spans, text, strict=True)]
-    boxes = [number.candidates[one].box for one in way.chosen] if way else _boxes(number, spans, column)
+    middles = [float(pixels[start:end].mean()) for start, end in spans]
+    boxes = [number.candidates[one].box for one in way.chosen] if way else _boxes(number, middles)
     return [ReadDigit(digit, max(peak, sure), box) for digit, peak, box in zip(text, peaks, boxes, strict=True)]
 
 
-def _boxes(number: Number, spans: Sequence[tuple[int, int]], column: int) -> list[Box]:
-    """As high as the number, and as wide as it is to halfway between neighbours."""
+def _boxes(number: Number, middles: Sequence[float]) -> list[Box]:
+    """As high as the number, and as wide as to halfway between neighbours; `middles` are in the strip's pixels."""
     whole, strip = box_around([one.box for one in number.candidates]), number.strip
     assert strip is not None  # where there are columns, they are of one
-    middles = [_in_picture(strip, (start + end) / 2 * column) for start, end in spans]
-    between = [round((left + right) / 2) for left, right in pairwise(middles)]
-    edges = [min(whole.left, round(middles[0])), *between, max(whole.right, round(middles[-1]))]
+    at = [strip.left + middle / strip.scale for middle in middles]
+    between = [round((left + right) / 2) for left, right in pairwise(at)]
+    edges = [min(whole.left, round(at[0])), *between, max(whole.right, round(at[-1]))]
     return [Box(left, whole.top, max(right, left + 1), whole.bottom) for left, right in pairwise(edges)]
 
 
-def _in_picture(strip: Strip, x: float) -> float:
-    return strip.left + x / strip.scale
-
-
-def _raw(columns: Columns, text: tuple[int, ...], alphabet: str) -> str:
+def _raw(columns: Columns, text: tuple[int, ...], spans: Sequence[tuple[int, int]], alphabet: str) -> str:
     """The digits with the marks that are seen before, between and after them."""
-    spans = ctc.spans(_without_marks(columns), _classes(text))
     written = [_marks(columns[: spans[0][0]], alphabet)]
     for digit, (_, end), (start, _) in zip(text, spans, [*spans[1:], (len(columns), 0)], strict=True):
         written += [str(digit), _marks(columns[end:start], alphabet)]

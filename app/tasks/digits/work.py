@@ -132,6 +132,8 @@ class Portion:
     frames: Frames = field(
         default_factory=lambda: np.empty((0, SIDE, SIDE), np.uint8)
     )  # uint8 [count - len(errors), 28, 28]
+    others: Frames = field(default_factory=lambda: np.empty((0, SIDE, SIDE), np.uint8))
+    """uint8 [M, 28, 28]: what else the items may be, one after the other."""
     errors: dict[int, ServiceError] = field(default_factory=dict)
     made: dict[int, Frame] = field(default_factory=dict)
     """The frames that were made of images, as those that came as pixels were not."""
@@ -257,18 +259,18 @@ class Begun:
 
     def step(self, seconds: float) -> Portion:
         """As many of the next items as take so many seconds, one at least. Raises ServiceError."""
-        portion, frames, started = Portion(is_last=True), list[Frames](), perf_counter()
+        portion, frames, others, started = Portion(is_last=True), list[Frames](), list[Frames](), perf_counter()
         for item in self._items:
-            self._see(item, portion, frames)
+            self._see(item, portion, frames, others)
             portion.count += 1
             self.place += 1
             if perf_counter() - started > seconds:
                 portion.is_last = False
                 break
-        portion.frames = np.stack([*frames, NOTHING])[:-1]
+        portion.frames, portion.others = np.stack([*frames, NOTHING])[:-1], np.stack([*others, NOTHING])[:-1]
         return portion
 
-    def _see(self, item: Item, portion: Portion, frames: list[Frames]) -> None:
+    def _see(self, item: Item, portion: Portion, frames: list[Frames], others: list[Frames]) -> None:
         if item.name is not None:
             portion.names[self.place] = item.name
         try:
@@ -284,7 +286,8 @@ class Begun:
             return
         frames.append(frame.pixels)
         if frame.steps:
-            portion.made[self.place] = frame._replace(pixels=NOTHING)  # they are among the portion's frames
+            others += [other.pixels for other in frame.others]
+            portion.made[self.place] = _without_pixels(frame)  # they are among the portion's frames
 
     def _count(self, image: Image.Image) -> None:
         self._pixels += pixels_of(image)
@@ -333,6 +336,10 @@ def forget(_: bytes, number: int) -> None:
 def _bare(number: Number) -> Number:
     candidates = [candidate._replace(frame=NOTHING) for candidate in number.candidates]
     return number._replace(candidates=candidates, strip=number.strip and number.strip._replace(pixels=NOTHING))
+
+
+def _without_pixels(frame: Frame) -> Frame:
+    return frame._replace(pixels=NOTHING, others=tuple(other._replace(pixels=NOTHING) for other in frame.others))
 
 
 def blank() -> NoInk:

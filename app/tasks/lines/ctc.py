@@ -16,15 +16,24 @@ Text = tuple[int, ...]  # of classes
 
 NONE = 0
 LEAST = 1e-3  # of a column: classes below are not followed
-CERTAIN = 1 - 1e-4  # of no character: such a column tells texts apart no further
+CERTAIN = 1 - 1e-4  # of no character
 SMALLEST = 1e-30  # a probability, so that its logarithm is finite
+
+
+def condensed(columns: Columns) -> tuple[Columns, NDArray[np.intp]]:
+    """Most columns are certain to hold no character: of those in a row, one alone, for it says as much; and which of
+    the columns these are.
+    """
+    certain = columns[:, NONE] >= CERTAIN
+    kept = np.flatnonzero(~certain | ~np.append(False, certain[:-1]))
+    return columns[kept], kept
 
 
 def likely_texts(columns: Columns, best: int) -> list[Text]:
     """The most likely texts, about in that order, by a beam search; the empty one may be among them."""
     texts: dict[Text, tuple[float, float]] = {(): (1.0, 0.0)}  # how likely each ends in none, and in its last character
     width = 2 * best
-    for row in columns[columns[:, NONE] < CERTAIN].tolist():
+    for row in columns.tolist():
         classes = [one for one in range(1, len(row)) if row[one] > LEAST]
         after: dict[Text, tuple[float, float]] = {}
         for text, (ends_in_none, ends_in_last) in texts.items():
@@ -88,10 +97,13 @@ def spans(columns: Columns, text: Text) -> list[tuple[int, int]]:
         path.append(state)
         state -= int(moves[state])
     stands = np.array(path[::-1])
-    return [
-        (int(own[0]), int(own[-1]) + 1) if len(own := np.flatnonzero(stands == 2 * one + 1)) else (0, 0)
-        for one in range(len(text))
-    ]
+    found: list[tuple[int, int]] = []
+    for one in range(len(text)):
+        own = np.flatnonzero(stands == 2 * one + 1)
+        if not len(own):  # there is no way: too few columns
+            own = np.array([min(found[-1][1] if found else 0, len(columns) - 1)])
+        found.append((int(own[0]), int(own[-1]) + 1))
+    return found
 
 
 def _states(texts: Sequence[Text]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

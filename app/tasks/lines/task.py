@@ -4,51 +4,36 @@ import numpy as np
 
 from app.errors import BundleError
 from app.inference.bundle import Manifest
-from app.inference.contract import ANY, Contract, Tensor
-from app.inference.datatypes import BY_NAME
+from app.inference.contract import ANY
 from app.inference.session import Session, Tensors
 from app.tasks.lines.manifest import LinesManifest
+from app.tasks.tensors.manifest import SaidTensor, TensorsManifest
+from app.tasks.tensors.task import TensorsRunner
 
 STRIPS, COLUMNS = "strips", "columns"
+SAMPLE_STEPS = 4  # of the widths that strips have
 
 
-class LineReader:
-    """A line reader whose contract has been checked."""
-
-    batched = True
+class LineReader(TensorsRunner):
+    """Strips uint8 [N, height, W] -> probabilities float32 [N, W / column, classes]."""
 
     def __init__(self, session: Session, manifest: LinesManifest) -> None:
         """Raises BundleError where it breaks its contract."""
-        self._session = session
-        self._strip = manifest.strip
         classes = ["", *manifest.alphabet]
-        self.labels = {COLUMNS: classes}
-        self.contract = Contract(
-            (Tensor(STRIPS, BY_NAME["UINT8"], (ANY, manifest.strip.height, ANY)),),
-            (Tensor(COLUMNS, BY_NAME["FP32"], (ANY, ANY, len(classes))),),
-        )
-        found = Contract.of(session.inputs, session.outputs)
-        if [one.name for one in (*found.inputs, *found.outputs)] != [STRIPS, COLUMNS]:
-            raise BundleError(f"expected an input `{STRIPS}` and an output `{COLUMNS}`; the model has {found}")
-        try:
-            (columns,) = self.run(self.sample(2))
-        except Exception as error:  # ONNX Runtime's exceptions share no base
-            raise BundleError(f"ONNX Runtime cannot run the model: {error}") from error
-        expected = (2, self._sample_width // manifest.column, len(classes))
-        if columns.shape != expected or not np.allclose(columns.sum(axis=2), 1, atol=1e-3):
-            raise BundleError(f"expected `{COLUMNS}` to be probabilities {expected}; the model gives {columns.shape}")
-
-    @property
-    def _sample_width(self) -> int:
-        return 4 * self._strip.step
-
-    def run(self, inputs: Tensors) -> Tensors:
-        """Strips uint8 [N, height, W] -> probabilities float32 [N, W / column, classes]."""
-        return self._session.run(inputs)
+        strips = SaidTensor(name=STRIPS, datatype="UINT8", shape=[ANY, manifest.strip.height, ANY])
+        columns = SaidTensor(name=COLUMNS, datatype="FP32", shape=[ANY, ANY, len(classes)])
+        of_all = manifest.model_dump(include={*Manifest.model_fields} - {"task"})
+        told = TensorsManifest(**of_all, batched=True, inputs=[strips], outputs=[columns], labels={COLUMNS: classes})
+        super().__init__(session, told)
+        self._bare = (manifest.strip.height, SAMPLE_STEPS * manifest.strip.step)
+        (found,) = self.run(self.sample(2))
+        expected = (2, self._bare[1] // manifest.column, len(classes))
+        if found.shape != expected or not np.allclose(found.sum(axis=2), 1, atol=1e-3):
+            raise BundleError(f"expected `{COLUMNS}` to be probabilities {expected}; the model gives {found.shape}")
 
     def sample(self, rows: int) -> Tensors:
         """Bare paper."""
-        return (np.zeros((rows, self._strip.height, self._sample_width), np.uint8),)
+        return (np.zeros((rows, *self._bare), np.uint8),)
 
     def probe(self) -> Tensors:
         return self.sample(1)
@@ -58,7 +43,7 @@ class LinesTask:
     """Opens line readers."""
 
     manifest = LinesManifest
-    any_size = False
+    any_size = True
 
     def open(self, manifest: Manifest, session: Session) -> LineReader:
         """Raises BundleError."""

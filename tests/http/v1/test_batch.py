@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.conftest import DIGITS, Process, Serve
-from tests.pictures import encoded, npy
+from tests.pictures import broken, encoded, half_in_shadow, npy
 
 Digits = NDArray[np.uint8]
 BATCH = "/v1/predict/batch"
@@ -99,6 +99,16 @@ def test_probabilities_alone(client: httpx.Client, digits: Digits) -> None:
     assert rows.dtype == np.float32
     assert rows[:10].argmax(axis=1).tolist() == list(range(10))
     assert np.isnan(rows[10]).all()
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/x-ndjson"])
+def test_where_imaging_is_unsure_the_model_chooses(client: httpx.Client, digits: Digits, accept: str) -> None:
+    made = [255 - digits[3], broken(5), np.zeros((28, 28), np.uint8), half_in_shadow(9), broken(8), digits[7]]
+    pictures = zipped({f"{place}.png": encoded(picture) for place, picture in enumerate(made)})
+    headers = {"Content-Type": "application/zip", "Accept": accept}
+    answer = client.post(f"{BATCH}?include=seen", content=pictures, headers=headers)
+    lines = answer.json()["predictions"] if accept == "application/json" else map(json.loads, answer.iter_lines())
+    assert [line.get("digit") for line in lines] == [3, 5, None, 9, 8, 7]
 
 
 def test_a_stream_of_lines(client: httpx.Client, digits: Digits) -> None:

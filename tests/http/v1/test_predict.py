@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.conftest import DIGITS, MLP, Serve
-from tests.pictures import encoded, npy
+from tests.pictures import broken, encoded, half_in_shadow, npy
 
 Digits = NDArray[np.uint8]
 KINDS = ["png", "jpeg", "webp", "bmp", "gif", "tiff"]
@@ -36,6 +37,20 @@ def test_every_image_format(client: httpx.Client, digits: Digits, kind: str) -> 
     answer = post(client, encoded(on_paper, kind), f"image/{kind}").json()
     assert answer["digit"] == 5
     assert answer["input"]["steps"] == ["invert", "crop", "fit", "centre"]
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+@pytest.mark.parametrize("path", ["/v1/predict", "/v1/explain"])
+@pytest.mark.parametrize(("draw", "step"), [(broken, "bridge gaps"), (half_in_shadow, "enlarge")])
+def test_where_imaging_is_unsure_the_model_chooses(
+    client: httpx.Client, path: str, kind: str, draw: Callable[[int], Digits], step: str
+) -> None:
+    """On the event loop, and in a process."""
+    headers = {"Content-Type": f"image/{kind}"}
+    answers = [client.post(path, content=encoded(draw(digit), kind), headers=headers).json() for digit in (5, 8)]
+    assert [answer["digit"] for answer in answers] == [5, 8]
+    assert all(step in answer["input"]["steps"] for answer in answers)
+    assert all(answer["input"]["verdict"] == "ok" for answer in answers)
 
 
 @pytest.mark.parametrize("digit", range(10))

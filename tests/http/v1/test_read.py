@@ -1,13 +1,15 @@
 """/v1/read: whole numbers in pictures, and where they stand."""
 
 import io
+from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from tests import photographs
+from tests.conftest import DIGITS, Serve
 from tests.photographs import of_strokes
 from tests.pictures import encoded
 
@@ -34,6 +36,31 @@ def test_a_number(client: httpx.Client, text: str) -> None:
     assert "".join(str(one["digit"]) for one in number["digits"]) == text
     assert 0.5 < number["confidence"] <= min(one["confidence"] for one in number["digits"])
     assert number["decision"] in {"accept", "review"}
+
+
+def test_what_stands_between_digits_is_shown_and_not_read(client: httpx.Client) -> None:
+    sheet = row("125000", gap=0)
+    draw = ImageDraw.Draw(sheet)
+    draw.line([(524, 138), (514, 164)], fill=0, width=9)  # a comma after the fourth digit
+    (number,) = post(client, encoded(sheet)).json()["numbers"]
+    assert (number["text"], number["raw"]) == ("125000", "1250,00")
+    assert [digit["digit"] for digit in number["digits"]] == [1, 2, 5, 0, 0, 0]
+
+
+def test_zeros_that_are_joined(client: httpx.Client) -> None:
+    """There is no good cut between them: the line reader knows."""
+    sheet = row("4000", gap=0)
+    draw = ImageDraw.Draw(sheet)
+    for place in (1, 2):
+        draw.line([(100 + 120 * place, 58), (165 + 120 * place, 58)], fill=0, width=9)
+    assert [number["text"] for number in post(client, encoded(sheet)).json()["numbers"]] == ["4000"]
+
+
+def test_without_a_line_reader_numbers_are_cut_alone(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "digits").symlink_to(DIGITS.parent)
+    with serve(models=tmp_path) as alone:
+        answer = post(alone, encoded(row("2026"))).json()
+    assert [(number["text"], number["raw"]) for number in answer["numbers"]] == [("2026", "2026")]
 
 
 def test_the_other_readings_are_less_likely(client: httpx.Client) -> None:

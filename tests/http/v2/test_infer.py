@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from app.inference.datatypes import DATATYPES
+from app.tasks.digits import strokes
 from tests import models
 from tests.conftest import linked_models, serving
-from tests.pictures import encoded
+from tests.pictures import broken, encoded, half_in_shadow
 
 Document = dict[str, Any]
 
@@ -217,6 +218,12 @@ class TestDigits:
         answer = infer(client, "digits", one)
         assert answer.status_code == 422
         assert answer.json()["error"]
+
+    def test_where_imaging_is_unsure_of_a_picture_the_model_chooses(self, client: httpx.Client) -> None:
+        files = [encoded(one) for one in (broken(5), 255 - strokes.render(7, size=90), half_in_shadow(2))]
+        answers = outputs(binary(client, "digits", *pictures(files)))
+        assert answers["probabilities"].argmax(axis=1).tolist() == [5, 7, 2]
+        assert answers["energy"].shape == (3,)
 
     def test_a_foreign_model_reads_no_digits_on_v1(self, client: httpx.Client, digits: NDArray[np.uint8]) -> None:
         raw = {"Content-Type": "application/octet-stream"}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from app.tasks.digits.decisions import decide_rows
+from app.tasks.digits.decisions import choose, decide_rows
 from app.tasks.digits.manifest import Thresholds, read_bundle
 from tests.conftest import DIGITS
 
@@ -21,3 +21,16 @@ def test_what_is_no_digit_by_its_energy_is_rejected_whatever_the_confidence() ->
     rows = np.zeros((3, 11), np.float32)
     rows[:, 3], rows[:, 10] = 1.0, (1.9, 2.1, np.nan)
     assert decide_rows(Thresholds(accept=0.9, review=0.5, energy=2.0), rows) == ["accept", "reject", "accept"]
+
+
+def test_the_first_frame_is_taken_unless_another_has_clearly_less_energy() -> None:
+    def chosen(*energies: float) -> int:
+        rows = np.zeros((len(energies), 11), np.float32)
+        rows[:, 10] = energies
+        return choose(rows, margin=1.0)
+
+    assert chosen(-5.0) == 0
+    assert chosen(-5.0, -5.9, -6.0) == 0
+    assert chosen(-5.0, -6.1, -7.0) == 2
+    assert chosen(np.nan, np.nan, np.nan) == 0
+    assert chosen(-5.0, np.nan, -7.0) == 2

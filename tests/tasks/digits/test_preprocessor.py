@@ -26,7 +26,7 @@ from app.tasks.digits.manifest import read_bundle
 from app.tasks.digits.preprocessor import Batch, Preprocessor
 from app.tasks.digits.work import Cut, How, Item, Limits, Seen, Unfinished, see_here
 from tests.conftest import DIGITS, MODELS, Serve
-from tests.pictures import encoded
+from tests.pictures import broken, encoded
 
 ABORT: tuple[Callable[..., Any], bytes] = eval, b"__import__('os').abort()"
 
@@ -210,3 +210,43 @@ def test_what_was_done_in_vain_is_of_the_same_budget() -> None:
     assert work.see(drawing, cut(), HOW, Unfinished()).frame.steps
     with pytest.raises(TooMuchWork):
         work.see(drawing, cut(), HOW, Unfinished(allowed - 0.003))
+
+
+def packed(*files: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as made:
+        for place, content in enumerate(files):
+            made.writestr(f"{place}.png", content)
+    return file.getvalue()
+
+
+UNSURE = packed(*map(encoded, (255 - strokes.render(1, size=140), broken(5), np.full((9, 9), 7, np.uint8), broken(8))))
+
+
+def energies(*values: float) -> NDArray[np.float32]:
+    scores = np.zeros((len(values), 11), np.float32)
+    scores[:, 10] = values
+    return scores
+
+
+def test_the_model_takes_one_of_the_frames_that_each_picture_of_a_batch_may_be() -> None:
+    batch: Batch = framed(lambda preprocessor: many(preprocessor, UNSURE))
+    assert (batch.count, list(batch.errors), batch.rows, len(batch.frames), len(batch.others)) == (4, [2], 5, 3, 2)
+    chosen, scores = batch.chosen(energies(-9, -9, -1, -5, -8), margin=1.0)
+    assert scores[:, 10].tolist() == [-9, -9, -8]
+    assert np.array_equal(chosen.frames, batch.inputs[0][[0, 1, 4]])
+    assert ["bridge gaps" in chosen.made[place].steps for place in chosen.good()] == [False, False, True]
+    assert chosen.rows == 3
+
+
+def test_slices_of_a_batch_take_their_pictures_other_frames_with_them() -> None:
+    batch: Batch = framed(lambda preprocessor: many(preprocessor, UNSURE))
+    first, second = batch.slices(2)
+    assert np.array_equal(first.inputs[0], batch.inputs[0][[0, 1, 3]])
+    assert np.array_equal(second.inputs[0], batch.inputs[0][[2, 4]])
+    assert second.chosen(energies(-1, -8), margin=1.0)[1][:, 10].tolist() == [-8]
+
+
+def test_where_a_batch_would_have_too_many_rows_first_frames_stand_alone() -> None:
+    batch: Batch = framed(lambda preprocessor: many(preprocessor, UNSURE), max_batch_images=4)
+    assert (batch.rows, [frame.others for frame in batch.made.values()]) == (3, [()] * 3)

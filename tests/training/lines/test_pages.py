@@ -118,11 +118,11 @@ def test_what_has_no_room_is_not_printed() -> None:
 
 def test_a_photographed_number_stays_in_its_picture() -> None:
     sheet = white(60, 800)
-    sheet[20:40, 20:30] = sheet[20:40, -30:-20] = 0
+    sheet[20:40, 20:30] = sheet[20:40, -30:-20] = 0  # 200 pixels each
     for seed in range(30):
         seen = cameras.photographed(sheet.copy(), 20, np.random.default_rng(seed)).mean(axis=2)
         for end in (seen[:, :60], seen[:, -60:]):
-            assert end.min() < 0.6 * np.median(end)
+            assert (end < 0.75 * np.median(end)).sum() > 120
 
 
 def test_light_falls_unevenly_and_never_goes_out() -> None:

@@ -29,7 +29,7 @@ def test_a_folder_is_a_runs_or_a_bundles(tmp_path: Path) -> None:
     assert run.load_either(tmp_path) == left
     found = run.load_either(DIGITS)
     assert isinstance(found, Bundle)
-    assert found.manifest.label == "digits/3"
+    assert found.manifest.label == f"digits/{DIGITS.name}"
     with pytest.raises(BundleError):
         run.load_either(tmp_path / "nowhere")
 

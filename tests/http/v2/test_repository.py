@@ -46,7 +46,7 @@ def test_the_index(client: httpx.Client) -> None:
     assert "sequence" in refused["reason"]
     ready = client.post(INDEX, json={"ready": True}).json()
     assert {(one["name"], one["state"], one["reason"]) for one in ready} == {
-        (name, "READY", "") for name in ("add", "digits", "mlp-128-64")
+        (name, "READY", "") for name in ("add", "digits", "mlp-128-64", "numbers")
     }
 
 

@@ -7,15 +7,35 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.inference import bundle
+from training.data import Mnist, find, load
 from training.errors import BadOption
 from training.recipe import Augmentation, Recipe
 
+if TYPE_CHECKING:
+    from training.run import Trained
+
 PICTURES = ("svg", "png", "pdf")
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder of MNIST's IDX files (plain or .gz) or of mnist.npz. "
+        "Default: $DIGITSERVE_DATA, else ~/.cache/digitserve/mnist, where it is downloaded to.",
+    ),
+]
+OUT_HELP = "The model's folder, named as the model is: gets the next version."
+Out = typer.Option(metavar="DIR", help=OUT_HELP)
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `train` left under runs/.")]
+RunFolders = Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders that `train` left under runs/.")]
+EitherFolders = Annotated[
+    list[Path], typer.Argument(metavar="RUN|BUNDLE", help="Runs' folders, bundles' such as models/digits/1, or both.")
+]
+BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="One version, such as models/digits/1.")]
 LAST_SEED = 2**31 - 1  # members take the seeds that follow, and Keras takes none above 2**32
 
 
@@ -76,3 +96,10 @@ def check_backend() -> None:
         raise BadOption(
             "ONNX is made by TensorFlow alone: on another backend train without --out, and `export` the run on that"
         )
+
+
+def load_for(data: Path | None, *trained: "Trained") -> Mnist:
+    """MNIST, with what none of them was trained on held out."""
+    from training import run
+
+    return load(find(data), held_out=run.held_out(*trained))

@@ -3,13 +3,15 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
+from app.inference import bundle
 from app.tasks.digits.manifest import Provenance
-from training import provenance
+from app.tasks.lines.manifest import LinesManifest
+from training import network, provenance
 from training import run as runs
 from training.data import Mnist
 from training.hands import sources
@@ -33,23 +35,36 @@ class Read(NamedTuple):
     raw: float
 
 
-def train(recipe: Recipe, mnist: Mnist, *, lines: int, seed: int, folder: Path, start: Run | None = None) -> Run:
-    """Train on so many composed lines and leave a run folder under `folder`; `start` is a run to go on from.
+class Start(NamedTuple):
+    """A line reader to go on from, and how it was trained."""
 
-    Raises DataError.
-    """
+    network: keras.Model
+    told: dict[str, Any]
+
+
+def load_start(folder: Path) -> Start:
+    """A run's, or the one that a bundle keeps. Raises RunError, BundleError."""
+    if (folder / runs.RECORD_FILE).is_file():
+        run = runs.load(folder)
+        return Start(run.network(), run.record.model_dump(mode="json", include={"recipe", "training", "seconds"}))
+    manifest = bundle.read(folder.resolve(), LinesManifest).manifest
+    return Start(network.load(folder / bundle.NETWORK_FILE), {"bundle": manifest.label, "training": manifest.training})
+
+
+def train(recipe: Recipe, mnist: Mnist, *, lines: int, seed: int, folder: Path, start: Start | None = None) -> Run:
+    """Train on so many composed lines and leave a run folder under `folder`. Raises DataError."""
     keras.utils.set_random_seed(seed)
-    network = build(recipe) if start is None else start.network()
+    reader = build(recipe) if start is None else start.network
     left = runs.make_folder(folder, NAME)  # before the hours of training, not after them
     began = time.monotonic()
     examples = made.draw(training_hands(mnist.train), lines, seed)
     others = made.draw(held_out_hands(mnist.validation), TO_CHOOSE_BY, seed + 1)
-    history = fit(network, recipe, examples, seed)
-    network.save(left / runs.MODEL_FILE)
-    read = read_right(network, others)
+    history = fit(reader, recipe, examples, seed)
+    reader.save(left / runs.MODEL_FILE)
+    read = read_right(reader, others)
     record = Record(
         architecture=NAME,
-        recipe=recipe.model_dump(mode="json") | {"lines": lines, "start": _told(start)},
+        recipe=recipe.model_dump(mode="json") | {"lines": lines, "start": start and start.told},
         training=Provenance(
             data_sha256={**mnist.sha256, **{one.file: one.sha256 for one in (sources.SWISS, sources.PENDIGITS)}},
             split=mnist.split,
@@ -71,30 +86,26 @@ def summarise(run: Run) -> str:
     return f"of {TO_CHOOSE_BY:,} lines {read.digits:.1%} have all digits right, {read.raw:.1%} all characters"
 
 
-def _told(start: Run | None) -> dict[str, object] | None:
-    return None if start is None else start.record.model_dump(mode="json", include={"recipe", "training", "seconds"})
-
-
-def fit(network: keras.Model, recipe: Recipe, examples: list[Example], seed: int) -> History:
+def fit(reader: keras.Model, recipe: Recipe, examples: list[Example], seed: int) -> History:
     batches = Batches(examples, recipe.batch_size, seed)
-    network.compile(
+    reader.compile(
         optimizer=optimizer_of(recipe, len(batches)),
         loss=keras.losses.CTC(),
         jit_compile=keras.backend.backend() == "jax",
     )
-    history = network.fit(batches, epochs=recipe.epochs, callbacks=[Progress()], verbose=0)
+    history = reader.fit(batches, epochs=recipe.epochs, callbacks=[Progress()], verbose=0)
     return {name: list(map(float, values)) for name, values in history.history.items()}
 
 
-def read_right(network: keras.Model, examples: Sequence[Example]) -> Read:
-    pairs = list(zip(read(network, examples), (example.raw for example in examples), strict=True))
+def read_right(reader: keras.Model, examples: Sequence[Example]) -> Read:
+    pairs = list(zip(read(reader, examples), (example.raw for example in examples), strict=True))
     return Read(
         float(np.mean([found.translate(MARKS) == raw.translate(MARKS) for found, raw in pairs])),
         float(np.mean([found == raw for found, raw in pairs])),
     )
 
 
-def read(network: keras.Model, examples: Sequence[Example]) -> list[str]:
+def read(reader: keras.Model, examples: Sequence[Example]) -> list[str]:
     """The most likely character of each column, each once where it fills several in a row."""
     found = [""] * len(examples)
     for width in WIDTHS:
@@ -102,7 +113,7 @@ def read(network: keras.Model, examples: Sequence[Example]) -> list[str]:
         strips = np.zeros((len(places), SHAPE.height, width), np.uint8)
         for strip, place in zip(strips, places, strict=True):
             strip[:, : examples[place].strip.shape[1]] = examples[place].strip
-        columns = network.predict(strips, batch_size=64, verbose=0).argmax(axis=2) if places else strips
+        columns = reader.predict(strips, batch_size=64, verbose=0).argmax(axis=2) if places else strips
         for place, own in zip(places, columns, strict=True):
             kept = own[np.diff(own, prepend=0) != 0]
             found[place] = "".join(ALPHABET[one - 1] for one in kept if one)

@@ -1,0 +1,63 @@
+"""From composed lines to a bundle that the service takes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.inference import bundle
+from app.inference.session import Session
+from app.tasks.digits.manifest import read_bundle
+from app.tasks.lines.manifest import LinesManifest
+from app.tasks.lines.task import LinesTask
+from tests.conftest import DIGITS, ROOT
+from tests.training.lines.test_examples import GENERATED
+from training.data import Mnist
+from training.lines import compose, release, training
+from training.lines.network import ALPHABET, RECIPE
+from training.run import Run, load
+
+
+@pytest.fixture(scope="module")
+def run(small_mnist: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Of one epoch, by hands that are everybody's to have."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("training_hands", "held_out_hands"):
+            patched.setattr(training, name, lambda _: GENERATED)
+        patched.setattr(training, "TO_CHOOSE_BY", 40)
+        recipe = RECIPE.changed({"epochs": 1, "batch_size": 16})
+        return training.train(recipe, small_mnist, lines=120, seed=0, folder=tmp_path_factory.mktemp("runs"))
+
+
+def test_a_run_says_how_it_was_trained(run: Run) -> None:
+    record = load(run.folder).record
+    assert (record.architecture, record.recipe["lines"], record.training.epochs) == ("lines", 120, 1)
+    assert 0 <= record.training.model_extra["validation"]["digits"] <= 1
+    assert "lines have all digits right" in training.summarise(run)
+
+
+def test_a_released_reader_is_one_that_the_service_takes(
+    run: Run, small_mnist: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "held_out_hands", lambda _: GENERATED)
+    for name in ("FITTED_TO", "READ"):
+        monkeypatch.setattr(release, name, 40)
+    folder = release.release(run, read_bundle(DIGITS.resolve()), small_mnist, tmp_path / "numbers")
+    manifest, model = bundle.read(folder, LinesManifest)
+    assert (manifest.label, manifest.alphabet, manifest.metrics.numbers) == ("numbers/1", ALPHABET, 40)
+    assert manifest.metrics.right.keys() == {*compose.KINDS, "cheque", "all"}
+    assert 0 <= manifest.review <= manifest.accept <= 1
+    LinesTask().open(manifest, Session(model))
+
+    again = training.load_start(folder)
+    assert again.told["bundle"] == "numbers/1"
+    strips = np.random.default_rng(0).integers(0, 256, (2, 32, 64)).astype(np.float32)
+    np.testing.assert_allclose(again.network(strips), run.network()(strips), atol=0.05)  # 16 bits are kept
+    assert training.load_start(run.folder).told["recipe"]["lines"] == 120
+
+
+def test_the_committed_reader_is_what_its_manifest_says() -> None:
+    manifest, model = bundle.read(ROOT / "models/numbers/1", LinesManifest)
+    assert manifest.metrics.right["all"] > manifest.metrics.right_by_cutting["all"] + 0.2
+    assert len(model) < 3e6
+    LinesTask().open(manifest, Session(model))

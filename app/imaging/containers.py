@@ -29,6 +29,9 @@ READ_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 TAG, TAG_BYTES = "HHI4s", 12
 SHORT, LONG = 3, 4
 
+CANVAS_SECONDS = 0.6e-9  # for a pixel of a WebP, whose canvas is cleared before anything of it is asked
+FOURTEEN_BITS = (1 << 14) - 1
+
 
 class Contents(NamedTuple):
     seconds: float = 0.0
@@ -48,9 +51,24 @@ def walk(data: bytes) -> Contents:
             return _gif(data)
         if data[:2] in {b"II", b"MM"}:
             return _tiff(data)
+        if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+            return _webp(data)
     except (struct.error, IndexError):  # it ends early
         pass
     return Contents()
+
+
+def _webp(data: bytes) -> Contents:
+    """Source: RFC 9649, WebP image format, sections 2.5 to 2.7."""
+    kind = data[12:16]
+    if kind == b"VP8X":
+        width, height = (1 + int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
+    elif kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, 21)
+        width, height = 1 + (bits & FOURTEEN_BITS), 1 + (bits >> 14 & FOURTEEN_BITS)
+    else:
+        width, height = (size & FOURTEEN_BITS for size in struct.unpack_from("<HH", data, 26))
+    return Contents(CANVAS_SECONDS * width * height)
 
 
 def is_plain_png(data: bytes) -> bool:

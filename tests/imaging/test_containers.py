@@ -1,5 +1,7 @@
 """What files hold besides pixels, counted before a decoder sees them."""
 
+from typing import Any
+
 import pytest
 from PIL import Image
 
@@ -65,3 +67,15 @@ def test_a_plain_png_is_small_and_has_nothing_else() -> None:
     assert not is_plain_png(with_chunks(1))
     assert not is_plain_png(encoded(bar(400, 400)))
     assert not is_plain_png(PNG[:-12])
+
+
+@pytest.mark.parametrize(
+    "options", [{"lossless": True}, {"quality": 10}, {"quality": 10, "exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}]
+)
+def test_a_webps_canvas_is_paid_for_before_it_is_opened(options: dict[str, Any]) -> None:
+    """It is cleared first: 34 bytes took 15 ms."""
+    small, large = (encoded(Image.new("RGB", (side, side + 40)), "WEBP", **options) for side in (100, 2000))
+    seconds = [walk(data).seconds for data in (small, large)]
+    assert seconds[1] / seconds[0] == pytest.approx(2000 * 2040 / (100 * 140))
+    for length in range(len(small)):
+        walk(small[:length])

@@ -102,7 +102,7 @@ def finish(graph: Any, temperature: float) -> bytes:
     """
     proto = copy.deepcopy(graph)
     _add_answers(proto.graph, temperature)
-    return _tidy(proto)
+    return tidy(proto)
 
 
 def _add_answers(graph: Any, temperature: float) -> None:
@@ -125,7 +125,7 @@ def _add_answers(graph: Any, temperature: float) -> None:
     )
 
 
-def _tidy(proto: Any) -> bytes:
+def tidy(proto: Any) -> bytes:
     """Name the batch axis as the contract does, drop the operator sets that no node uses, check the whole."""
     proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
     used = {node.domain for node in proto.graph.node}

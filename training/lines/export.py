@@ -6,12 +6,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import onnx
 from onnx import TensorProto, helper
 
 from app.inference.session import Session
 from training.errors import ParityError
-from training.export import OPSET
+from training.export import OPSET, tidy
 from training.lines.network import CLASSES, SHAPE
 from training.quiet import native_stderr_off
 
@@ -46,15 +45,8 @@ def _finished(graph: Any) -> bytes:
     proto.graph.node.append(helper.make_node("Softmax", ["logits"], ["columns"], axis=2))
     del proto.graph.output[:]
     proto.graph.output.append(helper.make_tensor_value_info("columns", TensorProto.FLOAT, ["N", "T", CLASSES]))
-    for axis, name in ((0, "N"), (2, "W")):
-        proto.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
-    used = {node.domain for node in proto.graph.node}
-    kept = [entry for entry in proto.opset_import if entry.domain in used]
-    del proto.opset_import[:]
-    proto.opset_import.extend(kept)
-    onnx.checker.check_model(proto, full_check=True)
-    model: bytes = proto.SerializeToString()
-    return model
+    proto.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "W"
+    return tidy(proto)
 
 
 def _check_parity(network: keras.Model, model: bytes) -> None:

@@ -90,7 +90,7 @@ def serving(**settings: Any) -> Iterator[httpx.Client]:
 def clients(name: str) -> Path:
     """The folder of the protocol's clients, which are no part of the environment; skips where one is not there."""
     folder = Path(sys.prefix) / "clients"
-    if not (folder / name).exists():
+    if not (folder / name).exists():  # 300 MB and more that no other test needs; `make test` installs them
         pytest.skip(f"{name} is not in {folder}; `make .venv/clients` installs it")
     return folder
 

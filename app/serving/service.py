@@ -82,8 +82,8 @@ class Service:
         if isinstance(prepared, CoroutineType):
             prepared = await prepared
             context.check_deadline()
-        # mypy takes P for what may be a coroutine too; `cast` would be a call for each image.
-        ready: P = prepared  # type: ignore[assignment]
+        # `cast` would be a call for each image.
+        ready: P = prepared  # type: ignore[assignment]  # mypy takes P for what may be a coroutine too
         if ready.rows > self._most_rows:
             raise BatchTooLarge(f"a request holds at most {self._most_rows:,} rows; {ready.rows:,} came. Send several.")
         if ready.images > 1:
@@ -95,8 +95,9 @@ class Service:
             outputs = done.outputs
         context.rows += ready.rows
         result = operation.conclude(model, ready, outputs, context)
-        # mypy takes Result for what may be a coroutine too.
-        return await result if isinstance(result, CoroutineType) else result  # type: ignore[return-value]
+        if isinstance(result, CoroutineType):
+            result = await result
+        return result  # type: ignore[return-value]  # mypy takes Result for what may be a coroutine too
 
     async def stream(
         self,
@@ -110,8 +111,7 @@ class Service:
         prepared = operation.prepare(model, request, context)
         if isinstance(prepared, CoroutineType):
             prepared = await prepared
-        # mypy takes S for what may be a coroutine too.
-        ready: S = prepared  # type: ignore[assignment]
+        ready: S = prepared  # type: ignore[assignment]  # mypy takes S for what may be a coroutine too
         begun = _Begun(operation)
         for part in ready.slices(rows):
             yield await self.infer(begun, model, part, context)

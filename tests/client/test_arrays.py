@@ -70,7 +70,7 @@ def test_one_picture_is_no_batch(shape: tuple[int, ...]) -> None:
 
 def test_an_array_interface_is_enough() -> None:
     class Frame:
-        __array_interface__ = {"shape": (28, 28), "typestr": "|u1", "version": 3}  # noqa: RUF012 NumPy's protocol, not shared state
+        __array_interface__ = {"shape": (28, 28), "typestr": "|u1", "version": 3}  # noqa: RUF012  # NumPy's protocol, not shared state
 
         def tobytes(self) -> bytes:
             return bytes(784)

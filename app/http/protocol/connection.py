@@ -164,8 +164,7 @@ class Connection(asyncio.Protocol):
             return len(data)
 
     def _await_end_of_head(self, data: bytes | bytearray) -> int:
-        # The pattern matches where there is no empty line, too: `match` is never None.
-        if empty := EMPTY_LINES.match(data).end():  # type: ignore[union-attr]
+        if empty := EMPTY_LINES.match(data).end():  # type: ignore[union-attr]  # it matches nothing, too: never None
             return empty
         if len(data) > MOST_BYTES:
             raise too_large()

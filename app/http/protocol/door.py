@@ -99,7 +99,7 @@ class Door:
 def connections_allowed() -> int:
     """As many as three quarters of the file descriptors that are left to this process."""
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    left = allowed - len(os.listdir("/dev/fd"))  # noqa: PTH208 (their number alone: no paths)
+    left = allowed - len(os.listdir("/dev/fd"))  # noqa: PTH208  # their number alone: no paths
     return MOST_CONNECTIONS if allowed == resource.RLIM_INFINITY else max(1, min(left * 3 // 4, MOST_CONNECTIONS))
 
 

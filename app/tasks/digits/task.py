@@ -20,7 +20,7 @@ class GoldenClassifier(Classifier):
     """A classifier that has read its golden digits."""
 
     batched = True
-    labels = {PROBABILITIES.name: list(DIGITS)}  # noqa: RUF012 (read, never written)
+    labels = {PROBABILITIES.name: list(DIGITS)}  # noqa: RUF012  # read, never written
 
     def __init__(self, session: Session, manifest: DigitsManifest) -> None:
         """Raises BundleError where it breaks its contract or reads too few of them."""

@@ -27,12 +27,12 @@ class Digits(litserve.LitAPI):
         super().__init__(max_batch_size=16, batch_timeout=0.005)
         self.model = model
 
-    def setup(self, device: str) -> None:  # noqa: ARG002  (LitServe's signature)
+    def setup(self, device: str) -> None:  # noqa: ARG002  # LitServe's signature
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(self.model, options, providers=["CPUExecutionProvider"])
 
-    def decode_request(self, request) -> Any:  # noqa: ANN001  (LitServe takes an annotation for the body's own type)
+    def decode_request(self, request) -> Any:  # noqa: ANN001  # LitServe takes one for the body's own type
         return np.frombuffer(base64.b64decode(request["image"]), np.uint8).reshape(28, 28)
 
     def predict(self, frames: Any) -> Any:

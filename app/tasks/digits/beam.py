@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from app.imaging.numbers import Number
 
+MOST_SPELLED = 10_000  # digits times candidates, some milliseconds; twelve digits in sixty pieces are a third of it
+
 
 @dataclass(frozen=True)
 class NumberWeights:
@@ -79,7 +81,9 @@ class Cuts:
         return _unlike(ways[-1])
 
     def spelling(self, digits: tuple[int, ...]) -> Hypothesis | None:
-        """The most likely way that reads so, if there is one."""
+        """The most likely way that reads so, if there is one; none is looked for where that would take long."""
+        if len(digits) * len(self._number.candidates) > MOST_SPELLED:
+            return None
         rest = len(digits) + 1
         ways: list[dict[int, tuple[float, tuple[int, ...]]]] = [{} for _ in range(len(self._number.cuts) + 1)]
         ways[0][0] = 0.0, ()  # by the digits that are read

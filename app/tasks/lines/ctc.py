@@ -15,7 +15,7 @@ Columns = NDArray[np.float32]  # [columns, classes], probabilities; the first cl
 Text = tuple[int, ...]  # of classes
 
 NONE = 0
-LEAST = 1e-3  # of a column: classes below are not followed
+LEAST, FOLLOWED = 1e-3, 3  # of a column: classes below are not followed, nor more than so many
 CERTAIN = 1 - 1e-4  # of no character
 SMALLEST = 1e-30  # a probability, so that its logarithm is finite
 
@@ -34,7 +34,7 @@ def likely_texts(columns: Columns, best: int) -> list[Text]:
     texts: dict[Text, tuple[float, float]] = {(): (1.0, 0.0)}  # how likely each ends in none, and in its last character
     width = 2 * best
     for row in columns.tolist():
-        classes = [one for one in range(1, len(row)) if row[one] > LEAST]
+        classes = sorted((one for one in range(1, len(row)) if row[one] > LEAST), key=lambda one: -row[one])[:FOLLOWED]
         after: dict[Text, tuple[float, float]] = {}
         for text, (ends_in_none, ends_in_last) in texts.items():
             whole = ends_in_none + ends_in_last

@@ -1,5 +1,6 @@
 """What a number says, by cutting and by a line reader together."""
 
+import time
 from dataclasses import replace
 from itertools import pairwise
 
@@ -7,9 +8,10 @@ import numpy as np
 import pytest
 
 from app.imaging.boxes import Box
+from app.imaging.candidates import CANDIDATE, MOST_PIECES
 from app.imaging.numbers import Number
 from app.imaging.picture import Candidate
-from app.imaging.strips import Strip
+from app.imaging.strips import READ_COLUMN, Strip
 from app.tasks.digits import readings
 from app.tasks.digits.beam import Scores
 from app.tasks.digits.readings import by_cutting, with_line
@@ -117,3 +119,23 @@ def test_a_way_of_cutting_is_found_for_a_text_that_it_takes_for_unlikely() -> No
     assert ways[0].score > ways[1].score
     assert ways[1].chosen == ways[0].chosen == (0, 3)
     assert likely.by_line[places[1]] > likely.by_line[places[0]]
+
+
+@pytest.mark.parametrize("pieces", [60, 600])
+def test_what_imaging_charges_covers_the_readings_of_grain(pieces: int) -> None:
+    """Where a reader sees something in every column, and every piece may be a digit: this took twice as long."""
+    random = np.random.default_rng(0)
+    candidates = [
+        Candidate(first, end, Box(5 * first, 0, 5 * end, 20), FRAME)
+        for first in range(pieces)
+        for end in range(first + 1, min(first + MOST_PIECES, pieces) + 1)
+    ]
+    grain = Number([-1.0] * pieces, 20, candidates, 0, Strip(FRAME, 0, 1.0))
+    scores = np.hstack([random.dirichlet(np.ones(10), len(candidates)), random.normal(-8, 3, (len(candidates), 1))])
+    seen = random.dirichlet(np.full(1 + len(ALPHABET), 0.3), 512).astype(np.float32)
+    taken = []
+    for _ in range(3):
+        started = time.process_time()
+        with_line(grain, scores.astype(np.float32), NUMBERS, 5, seen, READER)
+        taken.append(time.process_time() - started)
+    assert min(taken) < 1.5 * (CANDIDATE * len(candidates) + READ_COLUMN * READER.column * len(seen))

@@ -167,9 +167,10 @@ class ReadNumbers:
         for number, seen, ranking in zip(found.numbers, columns, rankings, strict=True):
             if ranking is None:
                 continue
-            decision = _decided(ranking, manifest.thresholds)
-            if lines is not None and seen is not None:
-                decision = decide(Thresholds(accept=lines[1].accept, review=lines[1].review), ranking.confidences[0])
+            if lines is None or seen is None:
+                decision = _decided(ranking, manifest.thresholds)
+            else:
+                decision = decide(lines[1].thresholds, ranking.confidences[0])
             numbers.append(_number(number, ranking, decision))
             self._metrics.images_read(manifest.name, manifest.version, decision)
         return Numbers(numbers, found.scale)

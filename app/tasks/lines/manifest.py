@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from app.imaging.strips import StripShape
 from app.inference.bundle import Manifest, Record
+from app.tasks.digits.manifest import Thresholds
 from app.tasks.lines.trust import DIGITS, Reader, Trust
 
 TASK = "lines"
@@ -46,6 +47,11 @@ class LinesManifest(Manifest):
     @property
     def reader(self) -> Reader:
         return Reader(self.alphabet, self.column, self.trust)
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Of a whole number's confidence."""
+        return Thresholds(accept=self.accept, review=self.review)
 
     def summary(self) -> str:
         right = f"{self.metrics.right['all']:.1%} of numbers read whole" if self.metrics else "unmeasured"

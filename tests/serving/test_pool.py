@@ -85,7 +85,7 @@ def test_what_waits_past_its_deadline_is_not_begun_and_what_runs_is_counted_to_i
         started = loop.time()
         with pytest.raises(TimeoutError):
             await process.run(EVALUATE, body=SLEEP, deadline=started + 0.1)
-        assert process.wait_seconds >= 0.1  # it goes on, and is as old as that
+        assert process.wait_seconds >= 0.09  # it goes on, and is as old as that, less the moment in which it was begun
         waiting = [
             process.run(
                 EVALUATE, body=b"__import__('app.tasks.digits.work').late.append(1)", deadline=loop.time() + 0.05

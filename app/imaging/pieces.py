@@ -1,16 +1,18 @@
 """Rows of components -> pieces, cut wherever two digits may touch: more often than there are digits."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from app.imaging.arrays import window
+from app.budget import Budget
+from app.imaging.arrays import Ink, window
 from app.imaging.boxes import Box, box_around
 from app.imaging.components import Component
 from app.imaging.limits import MOST_CUTS, MOST_LAYERS, check
 from app.imaging.picture import Picture, Piece, Stage
-from app.imaging.seams import find_seams
+from app.imaging.seams import Seam, find_seams
 
 TALL = 0.7  # of the digits' height: so tall a component may be a digit of its own
 SHARED = 0.5  # of the narrower one's width: what shares more lies above the other
@@ -22,27 +24,43 @@ FIXED_SECONDS = 5e-6
 BLOB, BLOB_PIXEL = 100e-6, 15e-9  # seconds for what is taken out of the picture, and for a pixel of it
 
 
+class Blob(NamedTuple):
+    """Ink that may be one digit, or several that touch."""
+
+    box: Box
+    soft: Ink
+
+
 def pieces_of(row: list[Component], picture: Picture) -> Iterator[Piece]:
     """From left to right. Raises TooMuchWork."""
     height, budget = picture.height, picture.budget
-    for together in stacked(row, height):
-        box = box_around([component.box for component in together])
-        budget.charge(BLOB + BLOB_PIXEL * box.width * box.height, "taking parts out of the picture")
-        labels = [component.label for component in together]
-        own = np.isin(picture.components.labels[box.cut], labels).astype(np.uint8)
-        blob = picture.soft[box.cut] * cv2.dilate(own, window(EDGE))
-        may_touch = box.width > WIDEST * height and box.height > LOWEST * height
-        seams = find_seams(blob, height, budget) if may_touch else []
-        columns = np.arange(box.width)[None]
-        first, last = np.full(box.height, -BESIDE), np.full(box.height, box.width + BESIDE)
-        edges = [first, *(seam.columns for seam in seams), last]
-        cuts = [-1.0, *(seam.ink for seam in seams)]
-        for left, right, cut_ink in zip(edges, edges[1:], cuts, strict=False):
-            start, stop = max(0, int(left.min())), min(box.width, int(right.max()) + 1)
-            budget.charge(BLOB_PIXEL * (stop - start) * box.height, "cutting digits apart")
-            here = columns[:, start:stop]
-            own_ink = blob[:, start:stop] * ((here > left[:, None]) & (here <= right[:, None]))
-            yield Piece(box.left + start, box.top, own_ink, cut_ink)
+    blobs = [_taken_out(together, picture) for together in stacked(row, height)]
+    wide = [box.width > WIDEST * height and box.height > LOWEST * height for box, _ in blobs]
+    seams = find_seams([blob.soft for blob, may_touch in zip(blobs, wide, strict=True) if may_touch], height, budget)
+    for blob, may_touch in zip(blobs, wide, strict=True):
+        yield from _cut(blob, next(seams) if may_touch else [], budget)
+
+
+def _taken_out(together: list[Component], picture: Picture) -> Blob:
+    box = box_around([component.box for component in together])
+    picture.budget.charge(BLOB + BLOB_PIXEL * box.width * box.height, "taking parts out of the picture")
+    labels = [component.label for component in together]
+    own = np.isin(picture.components.labels[box.cut], labels).astype(np.uint8)
+    return Blob(box, picture.soft[box.cut] * cv2.dilate(own, window(EDGE)))
+
+
+def _cut(blob: Blob, seams: list[Seam], budget: Budget) -> Iterator[Piece]:
+    box, soft = blob
+    columns = np.arange(box.width)[None]
+    first, last = np.full(box.height, -BESIDE), np.full(box.height, box.width + BESIDE)
+    edges = [first, *(seam.columns for seam in seams), last]
+    cuts = [-1.0, *(seam.ink for seam in seams)]
+    for left, right, cut_ink in zip(edges, edges[1:], cuts, strict=False):
+        start, stop = max(0, int(left.min())), min(box.width, int(right.max()) + 1)
+        budget.charge(BLOB_PIXEL * (stop - start) * box.height, "cutting digits apart")
+        here = columns[:, start:stop]
+        own_ink = soft[:, start:stop] * ((here > left[:, None]) & (here <= right[:, None]))
+        yield Piece(box.left + start, box.top, own_ink, cut_ink)
 
 
 def stacked(row: list[Component], height: float) -> list[list[Component]]:

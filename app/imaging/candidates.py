@@ -6,7 +6,7 @@ import numpy as np
 
 from app.budget import Budget
 from app.imaging.arrays import Ink
-from app.imaging.boxes import Box
+from app.imaging.boxes import Box, box_of
 from app.imaging.centre import centre
 from app.imaging.fit import fit
 from app.imaging.height import SMALLEST
@@ -23,7 +23,7 @@ CANDIDATE, CANDIDATE_PIXEL = 250e-6, 20e-9  # seconds, with its run through the 
 
 
 def candidates_of(pieces: list[Piece], height: float, preparation: Preparation, budget: Budget) -> Iterator[Candidate]:
-    """Raises TooMuchWork."""
+    """Their boxes, and how high digits are, are in the pieces' pixels. Raises TooMuchWork."""
     for first in range(len(pieces)):
         for end in range(first + 1, min(first + MOST_PIECES, len(pieces)) + 1):
             pixels = sum(piece.soft.size for piece in pieces[first:end])
@@ -46,15 +46,8 @@ def joined(pieces: list[Piece]) -> tuple[Box, Ink]:
         rows, columns = piece.soft.shape
         at = whole[piece.top - top : piece.top - top + rows, piece.left - left : piece.left - left + columns]
         np.maximum(at, piece.soft, out=at)
-    inked = whole > INKED
-    rows_, columns_ = (np.flatnonzero(inked.any(axis=axis)) for axis in (1, 0))
-    if not len(rows_):
-        return Box(left, top, left, top), whole
-    cut = slice(rows_[0], rows_[-1] + 1), slice(columns_[0], columns_[-1] + 1)
-    return (
-        Box(left + int(columns_[0]), top + int(rows_[0]), left + int(columns_[-1]) + 1, top + int(rows_[-1]) + 1),
-        whole[cut],
-    )
+    inked = box_of(whole > INKED)
+    return inked.moved(left, top), whole[inked.cut]
 
 
 def _seconds(_: Picture) -> float:
@@ -63,8 +56,13 @@ def _seconds(_: Picture) -> float:
 
 def _run(picture: Picture) -> None:
     """Raises TooMuchWork."""
+    height, preparation, budget = picture.height / picture.coarser, picture.preparation, picture.budget
     picture.candidates = [
-        list(candidates_of(pieces, picture.height, picture.preparation, picture.budget)) for pieces in picture.pieces
+        [
+            candidate._replace(box=candidate.box.times(picture.coarser))
+            for candidate in candidates_of(pieces, height, preparation, budget)
+        ]
+        for pieces in picture.pieces
     ]
 
 

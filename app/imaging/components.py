@@ -8,12 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.imaging.arrays import Ink, Mask
+from app.imaging.arrays import Ink, Mask, Outline
 from app.imaging.boxes import Box
 
 WIDTH, HEIGHT, AREA = 2, 3, 4  # the columns of OpenCV's statistics that hold them
 NEIGHBOURS = 8  # of a pixel, with which it is connected
-FEW = 4  # outlines for each row of pixels, a few microseconds each
+FEW = 4  # outlines for each row or column of pixels, a few microseconds each
+SINGLY = 64  # components whose pixels are counted one by one
+NO_STATS = (0,) * 5
 
 
 class Component(NamedTuple):
@@ -75,18 +77,31 @@ def components_of(mask: Mask) -> Components:
 
 
 def labelled(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Labels [H, W], and for each of them left, top, width, height and area; the first is the background.
+    """Labels [H, W], and for each of them left, top, width, height and area, which the first, the background, may lack.
 
-    Many a picture has one component alone, which its outline says sooner. Grana's algorithm took a third of the
-    default's time.
+    Statistics take several times as long as labels, so those of a few components are taken from their outlines.
+    Grana's algorithm took a third of the default's time.
     """
-    if has_few(mask):
-        outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        if len(outlines) == 1:
-            one = [*cv2.boundingRect(outlines[0]), cv2.countNonZero(mask)]
-            return mask.astype(np.int32), np.array([[0] * len(one), one], np.int32)
-    _, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(mask, NEIGHBOURS, cv2.CV_32S, cv2.CCL_GRANA)
+    outlines = outer_outlines(mask) if has_few(mask) else []
+    boxes = [cv2.boundingRect(outline) for outline in outlines]
+    if not 0 < len(boxes) <= SINGLY or sum(width * height for _, _, width, height in boxes) > mask.size:
+        _, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(mask, NEIGHBOURS, cv2.CV_32S, cv2.CCL_GRANA)
+        return labels, stats
+    if len(boxes) == 1:
+        return mask.astype(np.int32), np.array([NO_STATS, (*boxes[0], cv2.countNonZero(mask))], np.int32)
+    _, labels = cv2.connectedComponentsWithAlgorithm(mask, NEIGHBOURS, cv2.CV_32S, cv2.CCL_GRANA)
+    stats = np.array([NO_STATS] * (1 + len(boxes)), np.int32)
+    for outline, (x, y, width, height) in zip(outlines, boxes, strict=True):
+        label = labels[outline[0, 0, 1], outline[0, 0, 0]]
+        area = np.count_nonzero(labels[y : y + height, x : x + width] == label)
+        stats[label] = x, y, width, height, area
     return labels, stats
+
+
+def outer_outlines(mask: Mask) -> list[Outline]:
+    """One for each component, those within others' holes too."""
+    outlines, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    return [outline for outline, (*_, around) in zip(outlines, tree[0], strict=True) if around < 0] if outlines else []
 
 
 def has_few(mask: Mask) -> bool:
@@ -94,4 +109,4 @@ def has_few(mask: Mask) -> bool:
     are no more of them than there are pixels where ink begins from the left.
     """
     begins = cv2.countNonZero(cv2.subtract(mask[:, 1:], mask[:, :-1])) if mask.shape[1] > 1 else 0
-    return bool(begins + np.count_nonzero(mask[:, 0]) <= FEW * len(mask))
+    return bool(begins + np.count_nonzero(mask[:, 0]) <= FEW * max(mask.shape))

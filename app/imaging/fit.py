@@ -5,6 +5,7 @@ import numpy as np
 
 from app.budget import UNLIMITED, Budget
 from app.imaging.arrays import Ink
+from app.imaging.boxes import box_of
 from app.imaging.picture import Picture, Stage, by_area
 from app.imaging.preparation import Preparation
 
@@ -33,8 +34,7 @@ def fit(ink: Ink, preparation: Preparation, budget: Budget = UNLIMITED) -> tuple
         thin = cv2.erode(fine, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2))
         if thinned := bool(thin.max() > EDGE):
             fine = thin
-    rows, columns = (np.flatnonzero((fine > EDGE).any(axis=axis)) for axis in (1, 0))
-    fine = fine[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    fine = fine[box_of(fine > EDGE).cut]
     small = cv2.resize(fine, _size(fine, preparation.box), interpolation=cv2.INTER_AREA)
     return small * (255 / small.max()), thinned
 
@@ -48,15 +48,15 @@ def _enlarged(ink: Ink, box: int, budget: Budget) -> Ink:
     if scale > LARGE_PIXELS:
         budget.charge(SMOOTHED * fine.size * scale, "smoothing a few large pixels")
         fine = cv2.GaussianBlur(fine, (0, 0), SMOOTH * scale)
-    enlarged: Ink = (fine / max(float(fine.max()), NOT_ZERO)).clip(0, 1)
-    return enlarged
+    fine /= max(float(fine.max()), NOT_ZERO)
+    return np.clip(fine, 0, 1, out=fine)
 
 
 def _stroke_width(fine: Ink) -> float:
     """In pixels of a frame: across a stroke, the distance to its edge averages a quarter of its width."""
-    mask = (fine > STROKE).astype(np.uint8)
+    mask = (fine > STROKE).view(np.uint8)
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-    return 4 * float(distance[mask > 0].mean()) / FINE
+    return 4 * cv2.sumElems(distance)[0] / max(cv2.countNonZero(mask), 1) / FINE
 
 
 def _size(ink: Ink, longer: int) -> tuple[int, int]:

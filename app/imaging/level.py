@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,10 +66,8 @@ def level_lines(mask: Mask, pale: Mask, budget: Budget) -> list[Line]:
 
     Raises TooMuchWork.
     """
-    runs = runs_of(mask)
     lines: list[Line] = []
-    if len(runs.x) > MOST_RUNS * mask.shape[1]:
-        return lines
+    runs = runs_of(mask, MOST_RUNS * mask.shape[1])
     runs = runs.only(runs.long <= mask.shape[1] / THINNEST)
     while len(runs.x) and len(lines) < MOST_LINES:
         budget.charge(LINE + RUN * len(runs.x) + LINE_PIXEL * mask.size, NAME)
@@ -82,14 +81,22 @@ def level_lines(mask: Mask, pale: Mask, budget: Budget) -> list[Line]:
     return lines
 
 
-def runs_of(mask: Mask) -> Runs:
-    """All of them, from left to right."""
-    columns = np.zeros((mask.shape[1], mask.shape[0] + 1), np.int8)  # one more, in which the last run ends
-    columns[:, :-1] = mask.T
-    changes = np.flatnonzero(np.diff(columns.ravel(), prepend=np.int8(0)))
-    begins, ends = changes[::2], changes[1::2]
-    x, top = np.divmod(begins, columns.shape[1])
-    return Runs(x, top + (ends - begins - 1) / 2, ends - begins)
+def runs_of(mask: Mask, most: int) -> Runs:
+    """All of them, from left to right; none where there are more than `most`."""
+    bare = cv2.copyMakeBorder(mask, 1, 1, 0, 0, cv2.BORDER_CONSTANT)
+    begins, ends = cv2.subtract(bare[1:], bare[:-1]), cv2.subtract(bare[:-1], bare[1:])
+    if not 0 < cv2.countNonZero(begins) <= most:
+        return Runs(np.empty(0, np.intp), np.empty(0), np.empty(0, np.intp))
+    x, top = _by_columns(begins)
+    long = _by_columns(ends)[1] - top
+    return Runs(x, top + (long - 1) / 2, long)
+
+
+def _by_columns(mask: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """x and y of what is in it, from left to right, and of one column from top to bottom."""
+    y, x = np.divmod(np.flatnonzero(mask.view(np.bool_)), mask.shape[1])
+    order = np.argsort(x, kind="stable")
+    return x[order], y[order]
 
 
 def sides_between(lines: list[Line], pale: Mask, budget: Budget) -> Iterator[Line]:

@@ -38,7 +38,7 @@ class Separated(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A part of a number that a cut may have parted from the next."""
+    """A part of a number that a cut may have parted from the next, in pixels that may be coarser than the picture's."""
 
     left: int
     top: int
@@ -103,6 +103,8 @@ class Picture:
     levels: list[int] = field(init=False)  # rows
     """Of each row, on which of the lines it stands, from above."""
     pieces: list[list[Piece]] = field(init=False)  # pieces
+    coarser: int = field(init=False)  # pieces
+    """A piece's pixel is so many of the picture's a side."""
     candidates: list[list[Candidate]] = field(init=False)  # candidates
 
     @property

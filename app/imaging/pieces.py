@@ -19,6 +19,7 @@ SHARED = 0.5  # of the narrower one's width: what shares more lies above the oth
 EDGE = 3  # pixels: a window by which one pixel around a component is kept, for its edges
 WIDEST, LOWEST = 0.55, 0.4  # of the digits' height: what is wider and as high may be two digits that touch
 BESIDE = 1.0  # pixels beyond a blob, where its first and last edge lie
+ENOUGH = 80  # pixels: as high as digits are while their strokes are thinned, and higher ones tell no more
 
 FIXED_SECONDS = 5e-6
 BLOB, BLOB_PIXEL = 100e-6, 15e-9  # seconds for what is taken out of the picture, and for a pixel of it
@@ -28,13 +29,14 @@ class Blob(NamedTuple):
     """Ink that may be one digit, or several that touch."""
 
     box: Box
+    """In its own pixels."""
     soft: Ink
 
 
 def pieces_of(row: list[Component], picture: Picture) -> Iterator[Piece]:
     """From left to right. Raises TooMuchWork."""
-    height, budget = picture.height, picture.budget
-    blobs = [_taken_out(together, picture) for together in stacked(row, height)]
+    height, budget = picture.height / picture.coarser, picture.budget
+    blobs = [_taken_out(together, picture) for together in stacked(row, picture.height)]
     wide = [box.width > WIDEST * height and box.height > LOWEST * height for box, _ in blobs]
     seams = find_seams([blob.soft for blob, may_touch in zip(blobs, wide, strict=True) if may_touch], height, budget)
     for blob, may_touch in zip(blobs, wide, strict=True):
@@ -45,8 +47,21 @@ def _taken_out(together: list[Component], picture: Picture) -> Blob:
     box = box_around([component.box for component in together])
     picture.budget.charge(BLOB + BLOB_PIXEL * box.width * box.height, "taking parts out of the picture")
     labels = [component.label for component in together]
+    coarser = picture.coarser
+    box = Box(box.left - box.left % coarser, box.top - box.top % coarser, box.right, box.bottom)
     own = np.isin(picture.components.labels[box.cut], labels).astype(np.uint8)
-    return Blob(box, picture.soft[box.cut] * cv2.dilate(own, window(EDGE)))
+    soft = picture.soft[box.cut] * cv2.dilate(own, window(EDGE))
+    return Blob(box, soft) if coarser == 1 else _smaller(Blob(box, soft), coarser)
+
+
+def _smaller(blob: Blob, factor: int) -> Blob:
+    """By a whole factor, of which its left and top are multiples."""
+    (left, top, *_), soft = blob
+    height, width = soft.shape
+    whole = cv2.copyMakeBorder(soft, 0, -height % factor, 0, -width % factor, cv2.BORDER_CONSTANT)
+    small = cv2.resize(whole, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+    left, top = left // factor, top // factor
+    return Blob(Box(left, top, left + small.shape[1], top + small.shape[0]), small)
 
 
 def _cut(blob: Blob, seams: list[Seam], budget: Budget) -> Iterator[Piece]:
@@ -93,7 +108,7 @@ def _seconds(_: Picture) -> float:
 
 def _run(picture: Picture) -> None:
     """Raises Undecodable where there are too many, TooMuchWork."""
-    picture.pieces = []
+    picture.pieces, picture.coarser = [], max(1, int(picture.height / ENOUGH))
     count = pixels = 0
     for row in picture.rows:
         picture.pieces.append([])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.imaging.arrays import Grey, Ink, Mask, window
-from app.imaging.boxes import Box, box_around
+from app.imaging.boxes import Box, box_around, box_of
 from app.imaging.components import Component
 from app.imaging.picture import Picture
 
@@ -73,10 +73,9 @@ def strip_of(own: Ink, around: Ink, shape: StripShape) -> Strip | None:
     """
     if (slope := _slope(own)) is not None:
         own, around = _levelled(own, slope), _levelled(around, slope)
-    rows, columns = (np.flatnonzero((own > INKED).any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
+    left, top, right, bottom = box_of(own > INKED)
+    if top == bottom:
         return None
-    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
     scale = shape.ink / (bottom - top)
     width = round((right - left) * scale) + 2 * shape.ends
     width += -width % shape.step

@@ -77,6 +77,12 @@ def test_each_costs() -> None:
 
 
 def test_the_stage() -> None:
-    picture = after(FIND_CANDIDATES, bar(), pieces=[[piece(0)], [piece(0, 3, height=3)]], height=HEIGHT)
+    pieces = [[piece(0)], [piece(0, 3, height=3)]]
+    picture = after(FIND_CANDIDATES, bar(), pieces=pieces, height=HEIGHT, coarser=1)
     assert [len(one) for one in picture.candidates] == [1, 0]
+    coarse = after(FIND_CANDIDATES, bar(), pieces=pieces, height=3 * HEIGHT, coarser=3)
+    (one,), _ = coarse.candidates
+    (fine,), _ = picture.candidates
+    assert one.box == fine.box.times(3)
+    assert np.array_equal(one.frame, fine.frame)
     assert seconds(FIND_CANDIDATES, 9) > 0

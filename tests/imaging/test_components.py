@@ -34,6 +34,13 @@ def test_one_component_is_labelled_as_many_are() -> None:
     assert np.array_equal(labelled(ring)[0], ring)
 
 
+def test_what_lies_in_a_hole_is_a_component_of_its_own() -> None:
+    around = blocks(20, 20, (3, 4, 15, 16)) - blocks(20, 20, (5, 6, 13, 14))
+    outer, inner = sorted(components_of(around + blocks(20, 20, (8, 8, 10, 11))).found, key=lambda one: one.box)
+    assert (outer.box, outer.area) == (Box(3, 4, 15, 16), int(around.sum()))
+    assert (inner.box, inner.area) == (Box(8, 8, 10, 11), 6)
+
+
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.6])
 def test_the_same_components_as_scipys(share: float) -> None:
     mask = (np.random.default_rng(0).random((40, 60)) < share).astype(np.uint8)

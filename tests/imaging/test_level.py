@@ -103,10 +103,13 @@ def test_the_rest_of_a_box() -> None:
 
 
 def test_runs() -> None:
-    runs = runs_of(blocks(20, 10, (2, 0, 3, 4), (2, 10, 4, 20)))
+    runs = runs_of(blocks(20, 10, (2, 0, 3, 4), (2, 10, 4, 20)), 3)
     assert runs.x.tolist() == [2, 2, 3]
     assert runs.y.tolist() == [1.5, 14.5, 14.5]
     assert runs.long.tolist() == [4, 10, 10]
+    grain = (np.arange(200).reshape(20, 10) % 2).astype(np.uint8)
+    assert len(runs_of(grain, 1000).x) == 5
+    assert len(runs_of(grain, 4).x) == len(runs_of(empty(9), 4).x) == 0
 
 
 def test_the_stage() -> None:

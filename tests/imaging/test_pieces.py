@@ -74,3 +74,19 @@ def test_too_many_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_piece_costs() -> None:
     one, two = cut(blocks(100, 100, LEFT)), cut(blocks(100, 100, LEFT, RIGHT))
     assert two.budget.left < one.budget.left < 1.0 - seconds(CUT, 9)
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_high_digits_are_cut_in_coarser_pixels(times: int) -> None:
+    """Which begin at whole ones, however far into one the ink begins."""
+    small = touching()[:, 1:-1]
+    mask = cv2.resize(small, None, fx=times, fy=times, interpolation=cv2.INTER_NEAREST)
+    components = components_of(mask)
+    found: dict[str, Any] = {"components": components, "soft": mask.astype(np.float32), "height": 81.0 * times}
+    high = after(CUT, bar(), rows=[components.found], **found)
+    found = {"components": components_of(small), "soft": small.astype(np.float32), "height": 81.0}
+    low = after(CUT, bar(), rows=[components_of(small).found], **found)
+    assert (low.coarser, high.coarser) == (1, times)
+    for one, other in zip(low.pieces[0], high.pieces[0], strict=True):
+        assert (one.left, one.top, one.cut) == pytest.approx((other.left, other.top, other.cut))
+        assert np.allclose(one.soft, other.soft, atol=1e-5)

@@ -58,10 +58,11 @@ class Cuts:
     """All the ways through a number's candidates, by their scores float32 [N, 11]."""
 
     def __init__(self, number: Number, scores: Scores, weights: NumberWeights) -> None:
-        self._number, self._weights = number, weights
-        self._logarithms = (
-            np.log(np.maximum(scores[:, :10], 1e-9)) - _costs(number, _energies(scores), weights)[:, None]
-        )
+        self._number, self._skip = number, weights.skip
+        logarithms = np.log(np.maximum(scores[:, :10], 1e-9)) - _costs(number, _energies(scores), weights)[:, None]
+        self._logarithms: list[list[float]] = logarithms.tolist()  # of which Python reads one ten times sooner
+        self._digits: list[list[int]] = np.argsort(-logarithms, axis=1).tolist()
+        self._costs = [weights.cut + weights.cut_ink * ink if ink >= 0 else 0.0 for ink in number.cuts]
         self._starting: list[list[int]] = [[] for _ in number.cuts]
         for index, candidate in enumerate(number.candidates):
             self._starting[candidate.first].append(index)
@@ -69,15 +70,17 @@ class Cuts:
     def likely(self, best: int = 1) -> list[Hypothesis]:
         """The most likely ways, the best first; no two read the same. One may read nothing: all is dirt."""
         ways: list[list[Hypothesis]] = [[Hypothesis(0.0, (), ())]] + [[] for _ in self._number.cuts]
-        for place in range(len(self._number.cuts)):
-            ways[place] = _unlike(ways[place])[:best]
-            for way in ways[place]:
-                ways[place + 1].append(way._replace(score=way.score + self._weights.skip))
-                for index in self._starting[place]:
-                    candidate, odds = self._number.candidates[index], self._logarithms[index]
-                    for digit in np.argsort(-odds)[: 2 if best > 1 else 1].tolist():
-                        score = way.score + float(odds[digit]) - self._cost(place)
-                        ways[candidate.end].append(Hypothesis(score, (*way.digits, digit), (*way.chosen, index)))
+        tried = 2 if best > 1 else 1
+        for place, cost in enumerate(self._costs):
+            steps = [
+                (index, digit, self._logarithms[index][digit] - cost, ways[self._number.candidates[index].end])
+                for index in self._starting[place]
+                for digit in self._digits[index][:tried]
+            ]
+            for score, digits, chosen in _unlike(ways[place])[:best]:
+                ways[place + 1].append(Hypothesis(score + self._skip, digits, chosen))
+                for index, digit, odds, after in steps:
+                    after.append(Hypothesis(score + odds, (*digits, digit), (*chosen, index)))
         return _unlike(ways[-1])
 
     def spelling(self, digits: tuple[int, ...]) -> Hypothesis | None:
@@ -87,21 +90,19 @@ class Cuts:
         rest = len(digits) + 1
         ways: list[dict[int, tuple[float, tuple[int, ...]]]] = [{} for _ in range(len(self._number.cuts) + 1)]
         ways[0][0] = 0.0, ()  # by the digits that are read
-        for place in range(len(self._number.cuts)):
+        for place, cost in enumerate(self._costs):
+            steps = [
+                (index, self._logarithms[index], ways[self._number.candidates[index].end])
+                for index in self._starting[place]
+            ]
             for read, (score, chosen) in ways[place].items():
-                _keep(ways[place + 1], read, score + self._weights.skip, chosen)
+                _keep(ways[place + 1], read, score + self._skip, chosen)
                 if read + 1 == rest:
                     continue
-                for index in self._starting[place]:
-                    odds = float(self._logarithms[index, digits[read]])
-                    end = self._number.candidates[index].end
-                    _keep(ways[end], read + 1, score + odds - self._cost(place), (*chosen, index))
+                for index, odds, after in steps:
+                    _keep(after, read + 1, score + odds[digits[read]] - cost, (*chosen, index))
         found = ways[-1].get(len(digits))
         return None if found is None else Hypothesis(found[0], digits, found[1])
-
-    def _cost(self, place: int) -> float:
-        ink = self._number.cuts[place]
-        return self._weights.cut + self._weights.cut_ink * ink if ink >= 0 else 0.0
 
 
 def beam_search(number: Number, scores: Scores, weights: NumberWeights, best: int = 1) -> list[Hypothesis]:

@@ -49,7 +49,8 @@ def _enlarged(ink: Ink, box: int, budget: Budget) -> Ink:
         budget.charge(SMOOTHED * fine.size * scale, "smoothing a few large pixels")
         fine = cv2.GaussianBlur(fine, (0, 0), SMOOTH * scale)
     fine /= max(float(fine.max()), NOT_ZERO)
-    return np.clip(fine, 0, 1, out=fine)
+    enlarged: Ink = np.clip(fine, 0, 1, out=fine)
+    return enlarged
 
 
 def _stroke_width(fine: Ink) -> float:

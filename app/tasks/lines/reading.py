@@ -11,8 +11,6 @@ from app.serving.repository import LiveModel, Repository
 from app.tasks.lines.ctc import Columns
 from app.tasks.lines.manifest import LinesManifest
 
-AT_ONCE = 4_096  # columns of strips: what a run takes in memory grows with the square of a strip's length
-
 
 class Lines:
     """The newest version of one model; without it, numbers are read by cutting them alone."""
@@ -39,12 +37,10 @@ async def read_strips(model: LiveModel, strips: Sequence[Grey | None], context: 
         if strip is not None:
             by_width.setdefault(strip.shape[1], []).append(place)
     found: list[Columns | None] = [None] * len(strips)
-    for width, alike in by_width.items():
-        most = max(1, AT_ONCE // width)
-        for places in (alike[start : start + most] for start in range(0, len(alike), most)):
-            together = np.stack([strip for place in places if (strip := strips[place]) is not None])
-            done = await model.batcher.submit((together,), context.deadline, context.is_gone)
-            context.ran(done.queued, done.ran, done.largest_run)
-            for place, columns in zip(places, done.outputs[0], strict=True):
-                found[place] = columns
+    for places in by_width.values():
+        together = np.stack([strip for place in places if (strip := strips[place]) is not None])
+        done = await model.batcher.submit((together,), context.deadline, context.is_gone)
+        context.ran(done.queued, done.ran, done.largest_run)
+        for place, columns in zip(places, done.outputs[0], strict=True):
+            found[place] = columns
     return found

@@ -59,6 +59,8 @@ class Frame(NamedTuple):
     judgement: Judgement = Judgement()
     others: tuple["Frame", ...] = ()
     """What else it may be, where imaging is unsure: three frames at most, among which the model is to choose."""
+    disputed: bool = False
+    """Whether the model has chosen it among others, not all of which are of the same digit."""
 
 
 def normalise(pixels: Pixels, preparation: Preparation, budget: Budget = UNLIMITED) -> Frame:

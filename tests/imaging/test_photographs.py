@@ -59,8 +59,8 @@ class Reader:
             return Seen("blank", None)
         frames = (frame, *frame.others)
         scores = self._session.scores(np.stack([one.pixels for one in frames]))
-        best = choose(scores, self._manifest.preparation.margin)
-        frame, row = frames[best], scores[best]
+        frame, best = choose(frame, scores, self._manifest.preparation.margin)
+        row = scores[best]
         digit = int(row[:ENERGY].argmax())
         verdict = frame.judgement.confirmed(float(row[ENERGY]), self._manifest.thresholds.energy)
         return Seen(verdict, digit, float(row[digit]))

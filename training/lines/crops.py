@@ -11,10 +11,9 @@ from app.errors import NoInk
 from app.imaging.arrays import Pixels
 from app.imaging.boxes import Box
 from app.imaging.normalise import normalise
-from app.imaging.preparation import Preparation
 from app.inference.bundle import Bundle
 from app.tasks.digits.classifier import ENERGY, Classifier, opened
-from app.tasks.digits.decisions import choose
+from app.tasks.digits.decisions import Decision, choose, decide_frame
 from app.tasks.digits.manifest import DigitsManifest
 from training.lines.cameras import Mask, Random, clouds, photographed, scanned
 from training.lines.compose import HEIGHT, Line, compose
@@ -93,29 +92,42 @@ class Read(NamedTuple):
     chosen: bool
     """and by the one that the model took."""
     frames: int
+    decision: Decision
 
 
-def read(crop: Crop, classifier: Classifier, preparation: Preparation) -> Read:
-    """As the service does; where nothing is found, it is read wrong."""
+def read(crop: Crop, classifier: Classifier, manifest: DigitsManifest) -> Read:
+    """As the service does; where nothing is found, it is read wrong, and refused."""
     try:
-        frame = normalise(crop.pixels, preparation)
+        frame = normalise(crop.pixels, manifest.preparation)
     except NoInk:
-        return Read(crop.trouble, first=False, chosen=False, frames=0)
-    scores = classifier.scores(np.stack([frame.pixels, *(other.pixels for other in frame.others)]))
+        return Read(crop.trouble, first=False, chosen=False, frames=0, decision="reject")
+    frames = frame, *frame.others
+    scores = classifier.scores(np.stack([one.pixels for one in frames]))
     right = (scores[:, :ENERGY].argmax(axis=1) == crop.digit).tolist()
-    return Read(crop.trouble, right[0], right[choose(scores, preparation.margin)], len(right))
+    taken, best = choose(frame, scores, manifest.preparation.margin)
+    confidence, energy = float(scores[best, :ENERGY].max()), float(scores[best, ENERGY])
+    decision, _ = decide_frame(manifest.thresholds, taken, confidence, energy)
+    return Read(crop.trouble, right[0], right[best], len(right), decision)
 
 
 def table(crops: Iterable[Crop], bundle: Bundle[DigitsManifest]) -> str:
-    """How many of each trouble are read right, by first frames and by chosen ones, and of how many frames."""
+    """How many of each trouble are read right, by first frames and by chosen ones, and of how many frames; how many are
+    accepted, how many of these are right, and how many are rejected.
+    """
     manifest, model = bundle
     classifier = opened(model, labels=manifest.labels)
-    seen = [read(crop, classifier, manifest.preparation) for crop in crops]
-    rows = [f"{len(seen):,} crops     first  chosen  frames"]
+    seen = [read(crop, classifier, manifest) for crop in crops]
+    rows = [f"{len(seen):,} crops     first  chosen  frames  accepted  right  rejected"]
     for name in (*TROUBLES, "all"):
         some = [one for one in seen if name in {one.trouble, "all"}]
-        first, chosen, frames = (np.mean(column) for column in list(zip(*some, strict=True))[1:])
-        rows.append(f"{name:13} {first:6.1%}  {chosen:6.1%}  {frames:6.2f}")
+        first, chosen, frames = (np.mean([one[place] for one in some]) for place in (1, 2, 3))
+        accepted = [one.chosen for one in some if one.decision == "accept"]
+        right = np.mean(accepted) if accepted else math.nan
+        rejected = np.mean([one.decision == "reject" for one in some])
+        rows.append(
+            f"{name:13} {first:6.1%}  {chosen:6.1%}  {frames:6.2f}  {len(accepted) / len(some):8.1%} {right:6.1%}"
+            f"  {rejected:8.1%}"
+        )
     return "\n".join(rows)
 
 

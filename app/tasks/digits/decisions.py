@@ -31,22 +31,26 @@ def decide_rows(thresholds: Thresholds, scores: Scores) -> list[Decision]:
 def decide_frame(thresholds: Thresholds, frame: Frame, confidence: float, energy: float) -> tuple[Decision, Verdict]:
     """With what may be wrong with the picture, of which the model has the last word by the energy.
 
-    Of a picture with something wrong nothing is accepted, and what is no digit is rejected.
+    Of a picture with something wrong, or that may be another digit, nothing is accepted; what is no digit is rejected.
     """
     decision = decide(thresholds, confidence, energy)
     verdict = frame.judgement.confirmed(energy, thresholds.energy)
     if verdict in REJECTED:
         return "reject", verdict
-    return "review" if verdict != "ok" and decision == "accept" else decision, verdict
+    doubtful = verdict != "ok" or frame.disputed
+    return "review" if doubtful and decision == "accept" else decision, verdict
 
 
-def choose(scores: Scores, margin: float) -> int:
-    """Which of the frames that a picture may be is taken, by their scores, float32 [N, 11]: the one with the least
-    energy, but the first one unless another has less by more than the margin. The first one where there is none.
+def choose(frame: Frame, scores: Scores, margin: float) -> tuple[Frame, int]:
+    """Which of a frame and what else the picture may be is taken, and its place among them, by their scores, float32
+    [N, 11]: the one with the least energy, but the first one unless another has less by more than the margin. The first
+    one where there is none.
     """
     energies = scores[:, ENERGY].tolist()
     energies[0] -= margin
-    return min(range(len(energies)), key=energies.__getitem__)  # nothing is less than a NaN
+    best = min(range(len(energies)), key=energies.__getitem__)  # nothing is less than a NaN
+    digits = scores[:, :ENERGY].argmax(axis=1)
+    return (frame, *frame.others)[best]._replace(others=(), disputed=bool((digits != digits[best]).any())), best
 
 
 def least_sure(decisions: list[Decision]) -> Decision:

@@ -192,8 +192,8 @@ def _rows_of(frame: Frame) -> Tensors:
 
 def _chosen(manifest: DigitsManifest, frame: Frame, scores: Scores) -> tuple[Frame, NDArray[np.float32]]:
     """Of a frame and what else it may be, and their scores, float32 [N, 11]: the one that is taken, and its own."""
-    best = choose(scores, manifest.preparation.margin)
-    return (frame, *frame.others)[best]._replace(others=()), scores[best]
+    taken, place = choose(frame, scores, manifest.preparation.margin)
+    return taken, scores[place]
 
 
 def _prepared(seen: Seen, request: ImageRequest) -> PreparedImage:

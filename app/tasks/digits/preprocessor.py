@@ -98,8 +98,8 @@ class Batch:
                 continue
             own = [row, *range(at, at + len(frame.others))]
             at += len(frame.others)
-            best = choose(scores[own], margin)
-            rows[row], made[place] = own[best], (frame, *frame.others)[best]
+            made[place], best = choose(frame, scores[own], margin)
+            rows[row] = own[best]
         frames = self.inputs[0][rows]
         return replace(self, frames=frames, made=made, others=NO_FRAMES), scores[rows]
 

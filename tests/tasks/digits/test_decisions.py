@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from app.tasks.digits.decisions import choose, decide_rows
+from app.imaging.normalise import Frame
+from app.tasks.digits.decisions import choose, decide_frame, decide_rows
 from app.tasks.digits.manifest import Thresholds, read_bundle
 from tests.conftest import DIGITS
 
@@ -27,10 +28,27 @@ def test_the_first_frame_is_taken_unless_another_has_clearly_less_energy() -> No
     def chosen(*energies: float) -> int:
         rows = np.zeros((len(energies), 11), np.float32)
         rows[:, 10] = energies
-        return choose(rows, margin=1.0)
+        frames = [Frame(np.full((2, 2), place, np.uint8), ()) for place in range(len(energies))]
+        frame, place = choose(frames[0]._replace(others=tuple(frames[1:])), rows, margin=1.0)
+        assert (frame.pixels[0, 0], frame.others) == (place, ())
+        return place
 
     assert chosen(-5.0) == 0
     assert chosen(-5.0, -5.9, -6.0) == 0
     assert chosen(-5.0, -6.1, -7.0) == 2
     assert chosen(np.nan, np.nan, np.nan) == 0
     assert chosen(-5.0, np.nan, -7.0) == 2
+
+
+def test_nothing_is_accepted_that_may_be_another_digit() -> None:
+    frame = Frame(np.zeros((2, 2), np.uint8), ())
+    unsure = frame._replace(others=(frame, frame))
+    rows = np.zeros((3, 11), np.float32)
+    rows[:, 3], rows[:, 10] = 1.0, (-9.0, -5.0, -9.5)
+    taken, _ = choose(unsure, rows, margin=1.0)
+    assert decide_frame(THRESHOLDS, taken, 1.0, -9.0) == ("accept", "ok")
+    rows[1, 3], rows[1, 8] = 0, 1
+    taken, place = choose(unsure, rows, margin=1.0)
+    assert (taken.disputed, place) == (True, 0)
+    assert decide_frame(THRESHOLDS, taken, 1.0, -9.0) == ("review", "ok")
+    assert decide_frame(THRESHOLDS, taken, 0.0, -9.0)[0] == "reject"

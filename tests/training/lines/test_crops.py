@@ -45,10 +45,14 @@ def test_a_trouble_changes_what_is_seen(trouble: str) -> None:
         assert scene.ink.sum() < ink.sum()
 
 
-def test_how_they_are_read_stands_in_a_table(crops: list[Crop]) -> None:
-    lines = table(crops, read_bundle(DIGITS)).splitlines()
-    assert lines[0].split() == ["22", "crops", "first", "chosen", "frames"]
-    assert [line.rsplit(maxsplit=3)[0] for line in lines[1:]] == [*TROUBLES, "all"]
-    first, chosen = (float(share.rstrip("%")) for share in lines[-1].split()[1:3])
+def test_how_they_are_read_stands_in_a_table() -> None:
+    lines = table(composed(HANDS, 20 * len(TROUBLES), seed=1), read_bundle(DIGITS)).splitlines()
+    assert lines[0].split() == ["220", "crops", "first", "chosen", "frames", "accepted", "right", "rejected"]
+    assert [line.rsplit(maxsplit=6)[0] for line in lines[1:]] == [*TROUBLES, "all"]
+    first, chosen, frames, accepted, right, rejected = (float(share.rstrip("%")) for share in lines[-1].split()[1:])
     assert 50 < first <= chosen <= 100
-    assert 1 <= float(lines[-1].split()[3]) <= 4
+    assert 1 <= frames <= 4
+    assert 10 < accepted < 100
+    assert chosen < 100
+    assert right > chosen  # what is accepted is read better than the rest
+    assert 0 <= rejected <= 100 - accepted

@@ -149,6 +149,18 @@ class Settings(BaseSettings):
         1.0, ge=0, le=300, description="After SIGTERM, how long to go on accepting while callers move away."
     )
     grace_seconds: int = Field(30, ge=1, description="After that, how long requests in flight may take to finish.")
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern="https?://.+",
+        description="URL of an OpenTelemetry collector (OTLP over HTTP, as http://127.0.0.1:4318) that traces are sent "
+        "to, with the extra `tracing`; unset: none are made.",
+    )
+    trace_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Part of the requests without a traceparent that are traced; of those with one, the sampled are.",
+    )
     access_lines: float = Field(
         5.0,
         ge=0,

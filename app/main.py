@@ -1,5 +1,6 @@
 """create_app(settings): wires the rooms."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -49,6 +50,7 @@ from app.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from app.grpc.server import GrpcServer
+    from app.telemetry.tracing import Tracing
 
 log = structlog.get_logger()
 
@@ -76,12 +78,15 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     digits = Digits(settings, service, preprocessor, Lines(repository, settings.line_reader), metrics)
     operations: Operations = {DIGITS: InferDigits(preprocessor), LINES: Infer(), TENSORS: Infer()}
     inference = Inference(settings, service, pool, held, operations)
+    tracing = _tracing(settings)
     grpc = None
     if with_grpc:
-        grpc = _grpc_server(settings, service, repository, pool, metrics, held, operations, keys, control, lifecycle)
+        grpc = _grpc_server(
+            settings, service, repository, pool, metrics, held, operations, keys, control, lifecycle, tracing
+        )
 
     model_repository = ModelRepository(control)
-    framework = _framework(_lifespan(repository, pool, metrics, lifecycle, control, parent, grpc))
+    framework = _framework(_lifespan(repository, pool, metrics, lifecycle, control, parent, grpc, tracing))
     routers = [
         document([*v1_documented(digits), *v2_documented(inference, model_repository)]),
         models.router(repository, settings.default_model),
@@ -104,7 +109,17 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
         metrics=metrics,
         access=AccessLog(settings.access_lines),
         lifecycle=lifecycle,
+        tracing=tracing,
     )
+
+
+def _tracing(settings: Settings) -> "Tracing | None":
+    """Raises StartError where the extra is not installed."""
+    if settings.otlp_endpoint is None:
+        return None
+    from app.telemetry.tracing import Tracing
+
+    return Tracing(settings.otlp_endpoint, settings.trace_share)
 
 
 def _grpc_server(
@@ -118,6 +133,7 @@ def _grpc_server(
     keys: Keys,
     control: Control,
     lifecycle: Lifecycle,
+    tracing: "Tracing | None",
 ) -> "GrpcServer":
     """Raises StartError where the extra is not installed."""
     try:
@@ -128,7 +144,7 @@ def _grpc_server(
     methods = Methods(
         settings, service, repository, pool, metrics, held, operations, control, lambda: lifecycle.draining
     )
-    return GrpcServer(settings, keys, metrics, held, methods.all())
+    return GrpcServer(settings, keys, metrics, held, methods.all(), tracing)
 
 
 def _framework(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
@@ -155,6 +171,7 @@ def _lifespan(
     control: Control,
     parent: Parent | None,
     grpc: "GrpcServer | None",
+    tracing: "Tracing | None",
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -181,6 +198,8 @@ def _lifespan(
         await pool.close()
         repository.close()
         metrics.flush()
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
 
     return lifespan
 

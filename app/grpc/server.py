@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from time import monotonic
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote
 
 import grpc
@@ -28,6 +28,9 @@ from app.serving.keys import Keys, sent_key
 from app.serving.unpacking import most_unpacked, unpack
 from app.telemetry.metrics import Metrics
 
+if TYPE_CHECKING:  # an extra
+    from app.telemetry.tracing import Tracing
+
 log = structlog.get_logger()
 
 SERVICE = f"{PACKAGE}.GRPCInferenceService"
@@ -39,6 +42,8 @@ MOST_BYTES = 4 * MIB  # of a message, also when it is unpacked: gRPC's own usual
 GZIP, ZLIB = 0x1F, 0x78
 LOOK_SECONDS = 1.0  # how often it is looked which messages arrive too slowly
 IDLE_SECONDS = 300
+TRACE_HEADERS = "traceparent", "tracestate"
+FAILURES = frozenset({StatusCode.UNKNOWN, StatusCode.INTERNAL, StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED})
 
 Context = Any  # grpc.ServicerContext
 Outcome = bytes | Exception
@@ -48,12 +53,19 @@ class GrpcServer:
     """Answers the protocol's calls over gRPC. `methods` are by name."""
 
     def __init__(
-        self, settings: Settings, keys: Keys, metrics: Metrics, held: HeldBytes, methods: dict[str, Method]
+        self,
+        settings: Settings,
+        keys: Keys,
+        metrics: Metrics,
+        held: HeldBytes,
+        methods: dict[str, Method],
+        tracing: "Tracing | None" = None,
     ) -> None:
         self._settings = settings
         self._keys = keys
         self._metrics = metrics
         self._held = held
+        self._tracing = tracing
         self._receiving: dict[Context, float] = {}  # calls whose message is on its way, and since when
         self._handlers = {
             # Of a stream, though one message comes: so that keys are looked at before it is received, and its time is
@@ -110,7 +122,12 @@ class GrpcServer:
         remaining = context.time_remaining()
         seconds = min(math.inf if remaining is None else remaining, self._settings.deadline_seconds)
         address = _address_of(context.peer())
-        return RequestContext(new_request_id(), address, lambda: not context.is_active(), monotonic() + seconds)
+        call = RequestContext(new_request_id(), address, lambda: not context.is_active(), monotonic() + seconds)
+        if self._tracing is not None:
+            sent = {name: value.encode() for name, value in context.invocation_metadata() if name in TRACE_HEADERS}
+            parent, state = map(sent.get, TRACE_HEADERS)
+            call.trace_id, call.trace = self._tracing.begin(parent, state, call.started)
+        return call
 
     def _received(self, messages: Iterator[bytes], context: Context) -> bytes:
         self._receiving[context] = monotonic()
@@ -152,7 +169,23 @@ class GrpcServer:
             self._metrics.errors.labels(outcome.code).inc()
         ok, seconds = code is StatusCode.OK, call.age()
         self._metrics.answered(route, "gRPC", code.name, ok, call.model, call.rows, call.stages, seconds)
+        if call.trace is not None:
+            call.trace.end(*_told(route, code, call), failed=code in FAILURES)
         return outcome
+
+
+def _told(route: str, code: StatusCode, call: RequestContext) -> tuple[str, dict[str, Any]]:
+    """A span's name, and what it says. Source: OpenTelemetry's semantic conventions for RPC."""
+    said = {
+        "rpc.system.name": "grpc",
+        "rpc.method": route.lstrip("/"),
+        "rpc.response.status_code": code.name,
+        "client.address": call.caller,
+        "digitserve.request_id": call.request_id.decode(),
+        "digitserve.model": call.model,
+        "digitserve.rows": call.rows,
+    }
+    return route.lstrip("/"), {name: value for name, value in said.items() if value}
 
 
 class _Handed(Inline[bytes]):

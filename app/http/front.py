@@ -7,7 +7,7 @@ FastAPI answers the rest, and documents these.
 """
 
 from collections.abc import Coroutine, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,10 +30,14 @@ from app.serving.held import HeldBytes
 from app.serving.inline import Inline
 from app.telemetry.metrics import Metrics
 
+if TYPE_CHECKING:  # an extra
+    from app.telemetry.tracing import Tracing
+
 log = structlog.get_logger()
 
 CALLER_GONE = 499  # nginx's number for a caller that hung up; never sent, only counted
 REFUSED = 400  # the least status of a request that came to nothing
+FAILED = 500  # the least of one that did so by the service's fault
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # that are counted by name
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")  # an answer is what its Content-Type says, nothing else
 
@@ -53,6 +57,7 @@ class Front:
         metrics: Metrics,
         access: AccessLog,
         lifecycle: Lifecycle,
+        tracing: "Tracing | None" = None,
     ) -> None:
         """`endpoints`, by the templates of their routes, answer POSTs; `framework` answers all else."""
         self._framework = framework
@@ -64,6 +69,7 @@ class Front:
         self._metrics = metrics
         self._access = access
         self._lifecycle = lifecycle
+        self._tracing = tracing
 
     # The fast lane: `wire` is its whole contract with the server below
 
@@ -188,6 +194,9 @@ class Front:
 
     def _begun(self, scope: Scope, is_gone: IsGone) -> tuple[Exchange, Endpoint | None]:
         exchange = Exchange(scope, is_gone)
+        if self._tracing is not None:
+            sent, state = exchange.headers.get(b"traceparent"), exchange.headers.get(b"tracestate")
+            exchange.trace_id, exchange.trace = self._tracing.begin(sent, state, exchange.started)
         if self._proxies is not None:
             exchange.address = exchange.caller = self._proxies.caller(exchange.address, scope["headers"])
         found = self.routes.find(exchange.path)
@@ -222,7 +231,7 @@ class Front:
             error = ServiceError("the service failed on this request; its log has the cause under this request_id")
         self._metrics.errors.labels(error.code).inc()
         of_v2 = exchange.path.startswith(V2)
-        answer = refusal(error) if of_v2 else problem(error, exchange.request_id)
+        answer = refusal(error) if of_v2 else problem(error, exchange.request_id, exchange.trace_id)
         exchange.status = answer.status
         return answer
 
@@ -234,6 +243,23 @@ class Front:
         of_model = exchange.status < REFUSED, exchange.model, exchange.rows
         self._metrics.answered(exchange.template, method, exchange.status, *of_model, exchange.stages, seconds)
         self._access.note(exchange, method, seconds)
+        if exchange.trace is not None:
+            exchange.trace.end(*_told(exchange, method), failed=exchange.status >= FAILED)
+
+
+def _told(exchange: Exchange, method: str) -> tuple[str, dict[str, Any]]:
+    """A span's name, and what it says. Source: OpenTelemetry's semantic conventions for HTTP servers."""
+    said = {
+        "http.request.method": method,
+        "http.route": exchange.template,
+        "http.response.status_code": exchange.status,
+        "client.address": exchange.address,
+        "digitserve.request_id": exchange.request_id.decode(),
+        "digitserve.model": exchange.model,
+        "digitserve.rows": exchange.rows,
+        "digitserve.decision": exchange.decision,
+    }
+    return f"{method} {exchange.template}", {name: value for name, value in said.items() if value}
 
 
 class _Whole(Inline[Answer]):

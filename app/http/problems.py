@@ -83,9 +83,12 @@ def item_problem(error: ServiceError) -> ItemProblem:
     return said
 
 
-def problem(error: ServiceError, request_id: bytes) -> Answer:
+def problem(error: ServiceError, request_id: bytes, trace_id: bytes = b"") -> Answer:
     """The answer to a request."""
-    said: Problem = {"type": "about:blank", **item_problem(error), "request_id": request_id.decode()}
+    of_item = item_problem(error)
+    said: Problem = {"type": "about:blank", **of_item, "request_id": request_id.decode()}  # type: ignore[typeddict-item]  # mypy wants what need not be there
+    if trace_id:
+        said["trace_id"] = trace_id.decode()
     return Answer(orjson.dumps(said), PROBLEM, said["status"], headers_of(error))
 
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from app.inference.session import Tensors
 from app.serving.context import IsGone, never
 from app.serving.submission import NO_DEADLINE, Queue, Submission
 from app.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:  # an extra
+    from app.telemetry.tracing import Trace
 
 LONG_SECONDS = 5.0  # a deadline so far away is seen when its turn comes: a timer for it costs 4 % of a request
 MOST_OTHERS = 256  # of other shapes that are passed over to fill a run
@@ -72,14 +75,20 @@ class Batcher:
         self._run_images = metrics.run_images.labels(name)
         self._queue_gauge = metrics.queue_images.labels(name)
 
-    def submit(self, inputs: Tensors, deadline: float = NO_DEADLINE, is_gone: IsGone = never) -> Submission:
+    def submit(
+        self,
+        inputs: Tensors,
+        deadline: float = NO_DEADLINE,
+        is_gone: IsGone = never,
+        trace: "Trace | None" = None,
+    ) -> Submission:
         """Queue tensors of the same number of rows. What comes back is to be awaited.
 
         `deadline` is on the event loop's clock; `is_gone` says whether nobody waits for the answer any more.
         Raises QueueFull.
         """
         rows = len(inputs[0]) if self._batched else 1
-        submission = Submission(inputs, rows, deadline, is_gone)
+        submission = Submission(inputs, rows, deadline, is_gone, trace)
         if self._shapes_vary:
             submission.shapes = [tensor.shape[1:] for tensor in inputs]
             submission.nbytes = max(1, sum(tensor.nbytes for tensor in inputs))
@@ -237,6 +246,10 @@ class Batcher:
         rows = sum(stop - start for _, start, stop in slices)
         self._run_images.observe(rows)
         self._metrics.ran(*self._names, rows, seconds)
+        if traces := [trace for submission, *_ in slices if (trace := submission.trace) is not None]:
+            model, version = self._names
+            said = {"digitserve.model": model, "digitserve.version": version, "digitserve.rows": rows}
+            traces[0].ran(traces, said, finished - seconds, finished)
         if not isinstance(result, Exception):
             self.last_success = finished
             # Small runs take longer a row than those that what waits will come in: they count only where they show

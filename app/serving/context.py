@@ -5,8 +5,12 @@ import os
 from collections.abc import Callable, Mapping
 from itertools import count
 from time import monotonic, perf_counter  # monotonic is the event loop's clock, and sooner asked
+from typing import TYPE_CHECKING
 
 from app.errors import CallerGone, DeadlineExceeded
+
+if TYPE_CHECKING:  # an extra
+    from app.telemetry.tracing import Trace
 
 IsGone = Callable[[], bool]
 _prefix = os.urandom(8).hex()  # of this process, so that ids of several workers never meet
@@ -46,6 +50,8 @@ class RequestContext:
         "sent_bytes",
         "stages",
         "started",
+        "trace",
+        "trace_id",
     )
 
     def __init__(self, request_id: bytes, caller: str, is_gone: IsGone = never, deadline: float = math.inf) -> None:
@@ -62,6 +68,8 @@ class RequestContext:
         self.rows = 0  # that a model was asked for
         self.model = ""  # NAME/VERSION of the one that is asked
         self.decision = ""  # on a single image
+        self.trace_id = b""  # in hexadecimal digits, where the request is part of a trace
+        self.trace: Trace | None = None  # of the few that are traced
 
     def age(self) -> float:
         """Seconds since the request came."""
@@ -85,12 +93,16 @@ class RequestContext:
         """What passed since the last lap was spent in `stage`, once a request."""
         now = perf_counter()
         self.stages[stage] = now - self.mark
+        if self.trace is not None:
+            self.trace.stage(stage, self.mark, now)
         self.mark = now
 
     def spend(self, stage: str, seconds: float) -> None:
         """Count time that was measured elsewhere, and start the next lap now."""
         self.stages[stage] = self.stages.get(stage, 0.0) + seconds
         self.mark = perf_counter()
+        if self.trace is not None:
+            self.trace.stage(stage, self.mark - seconds, self.mark)
 
     def spend_all(self, spent: Mapping[str, float]) -> None:
         """The same of several stages."""
@@ -104,3 +116,6 @@ class RequestContext:
         stages["infer"] = stages.get("infer", 0.0) + ran
         self.largest_run = largest_run
         self.mark = perf_counter()
+        if self.trace is not None:
+            self.trace.stage("queue", self.mark - ran - queued, self.mark - ran)
+            self.trace.stage("infer", self.mark - ran, self.mark)

@@ -90,7 +90,7 @@ class Service:
             self._rate.charge(context.caller, ready.images - 1)
         outputs = NOTHING
         if ready.rows:
-            done = await model.batcher.submit(ready.inputs, context.deadline, context.is_gone)
+            done = await model.batcher.submit(ready.inputs, context.deadline, context.is_gone, context.trace)
             context.ran(done.queued, done.ran, done.largest_run)
             outputs = done.outputs
         context.rows += ready.rows

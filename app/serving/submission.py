@@ -5,13 +5,16 @@ import math
 from collections import deque
 from collections.abc import Callable, Generator
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from app.inference.session import Tensors
 from app.serving.context import IsGone
 from app.serving.inline import Inline
+
+if TYPE_CHECKING:  # an extra
+    from app.telemetry.tracing import Trace
 
 log = structlog.get_logger()
 
@@ -40,15 +43,19 @@ class Submission:
         "shapes",
         "taken",
         "timer",
+        "trace",
     )
 
-    def __init__(self, inputs: Tensors, rows: int, deadline: float, is_gone: IsGone) -> None:
+    def __init__(
+        self, inputs: Tensors, rows: int, deadline: float, is_gone: IsGone, trace: "Trace | None" = None
+    ) -> None:
         self.inputs = inputs
         self.rows = rows
         self.nbytes = 0  # of all inputs, where that may differ from others'
         self.shapes: list[tuple[int, ...]] | None = None  # of its rows, where they may differ from others'
         self.deadline = deadline  # on the event loop's clock
         self.is_gone = is_gone
+        self.trace = trace
         self.outputs: Tensors = ()
         self.error: Exception | None = None
         self.done = False

@@ -138,6 +138,7 @@ class Problem(ItemProblem):
 
     type: Literal["about:blank"]
     request_id: str
+    trace_id: NotRequired[Annotated[str, Field(description="Of the W3C traceparent that came with the request.")]]
 
 
 class ItemPrediction(Classification):

@@ -68,7 +68,7 @@ class Predict:
         self, seen: Seen, model: LiveModel, request: ImageRequest, context: RequestContext
     ) -> PreparedImage:
         """What is explained is one frame: the model is asked first which it is."""
-        done = await model.batcher.submit(_rows_of(seen.frame), context.deadline, context.is_gone)
+        done = await model.batcher.submit(_rows_of(seen.frame), context.deadline, context.is_gone, context.trace)
         context.ran(done.queued, done.ran, done.largest_run)
         return _prepared(seen._replace(frame=_chosen(manifest_of(model), seen.frame, done.outputs[0])[0]), request)
 

@@ -39,7 +39,7 @@ async def read_strips(model: LiveModel, strips: Sequence[Grey | None], context: 
     found: list[Columns | None] = [None] * len(strips)
     for places in by_width.values():
         together = np.stack([strip for place in places if (strip := strips[place]) is not None])
-        done = await model.batcher.submit((together,), context.deadline, context.is_gone)
+        done = await model.batcher.submit((together,), context.deadline, context.is_gone, context.trace)
         context.ran(done.queued, done.ran, done.largest_run)
         for place, columns in zip(places, done.outputs[0], strict=True):
             found[place] = columns

@@ -30,6 +30,7 @@ SECONDS, WARM_SECONDS = 1.0, 2.0  # of each turn
 CONNECTIONS = 8
 SINGLE, BATCH = "/v1/predict", "/v1/predict/batch"
 BATCH_IMAGES = 256
+UNSAMPLED = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
 
 
 def requests() -> dict[str, bytes]:
@@ -41,6 +42,7 @@ def requests() -> dict[str, bytes]:
     raw, json = "application/octet-stream", "application/json"
     return {
         "raw": request(SINGLE, digits[7].tobytes(), raw),
+        "raw, in a trace that is not sampled": request(SINGLE, digits[7].tobytes(), raw, traceparent=UNSAMPLED),
         "JSON": request(SINGLE, orjson.dumps({"pixels": digits[7].tolist()}), json),
         "PNG of 28x28": request(SINGLE, small[7], "image/png"),
         "PNG of a canvas": request(SINGLE, canvases[7], "image/png"),
@@ -53,21 +55,28 @@ def requests() -> dict[str, bytes]:
 def main(
     commit: Annotated[str, typer.Argument(help="What this one is compared with, as git names it.")],
     rounds: Annotated[int, typer.Option(min=3, help="Turns of each, with each request.")] = 9,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="One of this one's settings alone, as DIGITSERVE_OTLP_ENDPOINT=URL."),
+    ] = None,
+    only: Annotated[str, typer.Option(metavar="NAME", help="Of the requests, those that begin so.")] = "",
 ) -> None:
     """CPU seconds of the service per request, as a ratio to another commit's."""
     server, load = servers.cores()
+    own = dict(one.split("=", 1) for one in setting or ())
     os.sched_setaffinity(0, {load})
     with ExitStack() as stack:
         there = stack.enter_context(checked_out(commit))
         running = {
-            folder: stack.enter_context(servers.digitserve(server, folder, DIGITSERVE_WORKERS="1"))
-            for folder in (there, ROOT)
+            folder: stack.enter_context(servers.digitserve(server, folder, DIGITSERVE_WORKERS="1", **settings))
+            for folder, settings in ((there, {}), (ROOT, own))
         }
         typer.echo(
             f"| CPU per request | {commit} | now | ratio, median of {rounds} | quartiles |\n|---|---|---|---|---|"
         )
         for name, wire in requests().items():
-            typer.echo(_row(name, _measured(running, wire, rounds)))
+            if name.startswith(only):
+                typer.echo(_row(name, _measured(running, wire, rounds)))
 
 
 @contextmanager

@@ -126,7 +126,7 @@ class GrpcServer:
         if self._tracing is not None:
             sent = {name: value.encode() for name, value in context.invocation_metadata() if name in TRACE_HEADERS}
             parent, state = map(sent.get, TRACE_HEADERS)
-            call.trace_id, call.trace = self._tracing.begin(parent, state, call.started)
+            call.trace = self._tracing.begin(parent, state, call.started)
         return call
 
     def _received(self, messages: Iterator[bytes], context: Context) -> bytes:

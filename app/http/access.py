@@ -44,6 +44,6 @@ class AccessLog:
             model=exchange.model,
             decision=exchange.decision,
             left_out=kind.left_out,
-            **({"trace_id": exchange.trace_id.decode()} if exchange.trace_id else {}),
+            **({"trace_id": trace_id.decode()} if (trace_id := exchange.trace_id) else {}),
         )
         kind.due, kind.left_out = max(kind.due, now) + self._interval, 0

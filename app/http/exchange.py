@@ -12,6 +12,7 @@ from app.config import Right
 from app.errors import BadRequest, DeadlineExceeded
 from app.http.routes import UNMATCHED
 from app.serving.context import IsGone, RequestContext, new_request_id
+from app.telemetry.traceparent import parsed
 
 ACCEPTABLE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 MOST_DEADLINE_MS = 1e9
@@ -54,6 +55,14 @@ class Exchange(RequestContext):
         self.parameters = NO_PARAMETERS  # of its path
         self.status = 0  # 0 until an answer has begun
         RequestContext.__init__(self, _request_id(self.headers.get(b"x-request-id")), self.address, is_gone)
+
+    @property
+    def trace_id(self) -> bytes:
+        """In hexadecimal digits; b"" where the request is part of no trace."""
+        if self.trace is not None:
+            return self.trace.id
+        found = parsed(self.headers.get(b"traceparent", b""))
+        return b"" if found is None else found.trace
 
     def header(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")

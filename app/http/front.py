@@ -196,7 +196,7 @@ class Front:
         exchange = Exchange(scope, is_gone)
         if self._tracing is not None:
             sent, state = exchange.headers.get(b"traceparent"), exchange.headers.get(b"tracestate")
-            exchange.trace_id, exchange.trace = self._tracing.begin(sent, state, exchange.started)
+            exchange.trace = self._tracing.begin(sent, state, exchange.started)
         if self._proxies is not None:
             exchange.address = exchange.caller = self._proxies.caller(exchange.address, scope["headers"])
         found = self.routes.find(exchange.path)

@@ -51,7 +51,6 @@ class RequestContext:
         "stages",
         "started",
         "trace",
-        "trace_id",
     )
 
     def __init__(self, request_id: bytes, caller: str, is_gone: IsGone = never, deadline: float = math.inf) -> None:
@@ -68,7 +67,6 @@ class RequestContext:
         self.rows = 0  # that a model was asked for
         self.model = ""  # NAME/VERSION of the one that is asked
         self.decision = ""  # on a single image
-        self.trace_id = b""  # in hexadecimal digits, where the request is part of a trace
         self.trace: Trace | None = None  # of the few that are traced
 
     def age(self) -> float:

@@ -7,7 +7,6 @@ Sources: W3C Trace Context; OpenTelemetry's semantic conventions for HTTP and RP
 """
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from random import random
@@ -15,6 +14,7 @@ from time import perf_counter, time
 from typing import Any
 
 from app.errors import StartError
+from app.telemetry.traceparent import may_be_sampled, parsed
 
 try:
     from opentelemetry.context import Context
@@ -37,9 +37,6 @@ try:
 except ImportError as error:
     raise StartError(f"tracing needs what is not installed ({error}): install digitserve[tracing]") from error
 
-TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
-SAMPLED = 1  # of its flags
-FIRST_VERSION = b"00"  # of traceparent, which ends with the flags; later ones may go on
 WAITING_SPANS = 1 << 16  # that no collector has taken yet, some 60 MB of them; beyond, they are lost
 SENT_SPANS = 2_048  # in one message
 EXPORT_SECONDS = 5.0  # that sending one may take
@@ -63,26 +60,27 @@ class Tracing:
         )
         self._tracer = self._provider.get_tracer("digitserve", version("digitserve"))
 
-    def begin(self, sent: bytes | None, state: bytes | None, began: float) -> tuple[bytes, "Trace | None"]:
-        """The id of a request's trace, b"" where there is none, and its spans, where it is traced; by the traceparent
-        and the tracestate that came with it. It `began` on perf_counter's clock, as all times here.
+    def begin(self, sent: bytes | None, state: bytes | None, began: float) -> "Trace | None":
+        """A request's spans, where it is traced, by the traceparent and the tracestate that came with it.
+
+        It `began` on perf_counter's clock, as all times here.
         """
         parent = Context()
-        if sent is not None and (found := TRACEPARENT.fullmatch(sent)) and (found[1] > FIRST_VERSION or not found[5]):
-            if not int(found[4], 16) & SAMPLED:
-                return found[2], None
+        if sent is None:
+            if random() >= self._share:
+                return None
+        elif not may_be_sampled(sent) or (found := parsed(sent)) is None:
+            return None
+        else:
             remote = SpanContext(
-                int(found[2], 16),
-                int(found[3], 16),
+                int(found.trace, 16),
+                int(found.span, 16),
                 is_remote=True,
                 trace_flags=TraceFlags(TraceFlags.SAMPLED),
                 trace_state=TraceState.from_header([(state or b"").decode("latin-1")]),
             )
             parent = set_span_in_context(NonRecordingSpan(remote), parent)
-        elif random() >= self._share:
-            return b"", None
-        trace = Trace(self._tracer, parent, began)
-        return trace.id, trace
+        return Trace(self._tracer, parent, began)
 
     def close(self) -> None:
         """Send what waits, as far as the collector takes it. May take some seconds."""

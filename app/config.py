@@ -161,6 +161,9 @@ class Settings(BaseSettings):
         le=1,
         description="Part of the requests without a traceparent that are traced; of those with one, the sampled are.",
     )
+    golden_seconds: float = Field(
+        30.0, gt=0, description="How often live models are asked ten known digits, for /metrics to say what they read."
+    )
     access_lines: float = Field(
         5.0,
         ge=0,

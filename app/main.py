@@ -37,7 +37,7 @@ from app.serving.keys import Keys
 from app.serving.pool import Pool
 from app.serving.repository import Repository
 from app.serving.service import Service
-from app.tasks.digits import work
+from app.tasks.digits import golden, work
 from app.tasks.digits.inference import InferDigits
 from app.tasks.digits.manifest import TASK as DIGITS
 from app.tasks.digits.preprocessor import Preprocessor
@@ -86,7 +86,7 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
         )
 
     model_repository = ModelRepository(control)
-    framework = _framework(_lifespan(repository, pool, metrics, lifecycle, control, parent, grpc, tracing))
+    framework = _framework(_lifespan(settings, repository, pool, metrics, lifecycle, control, parent, grpc, tracing))
     routers = [
         document([*v1_documented(digits), *v2_documented(inference, model_repository)]),
         models.router(repository, settings.default_model),
@@ -164,6 +164,7 @@ def _framework(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]])
 
 
 def _lifespan(
+    settings: Settings,
     repository: Repository,
     pool: Pool,
     metrics: Metrics,
@@ -191,8 +192,10 @@ def _lifespan(
         gc.freeze()  # what stands now stays: no collection needs to look at it again
         gc.set_threshold(GARBAGE_BEFORE_COLLECTION)
         lifecycle.handle_signals()
-        metrics.loop_lag.watch()
+        metrics.watch()
+        asking = asyncio.create_task(golden.watch(repository, metrics, settings.golden_seconds))
         yield
+        asking.cancel()
         if grpc is not None:
             await grpc.stop()
         await pool.close()

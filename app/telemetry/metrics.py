@@ -3,7 +3,9 @@
 import asyncio
 import os
 from collections import defaultdict
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -19,6 +21,8 @@ SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 disable_created_metrics()  # a second series for each, of no use to anyone here
 
 LAGS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
+STATM = Path("/proc/self/statm")  # Linux, proc_pid_statm(5); the second is resident memory, in pages
+LOOK_AT_MEMORY_EVERY = 5.0  # seconds
 LOOK_EVERY = 0.02  # seconds: as long as the event loop may be held
 SUCCESS, FAILURE = "success", "failure"
 IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -89,7 +93,11 @@ class Metrics:
             buckets=SECONDS,
         )
         self.errors = counter("digitserve_errors", "Errors answered, those of single items of a batch too.", ["code"])
-        self.images = counter("digitserve_images", "Images read, by decision.", ["model", "version", "decision"])
+        self.images = counter(
+            "digitserve_images",
+            "Images read, by decision, and by what may be wrong with a picture.",
+            ["model", "version", "decision", "verdict"],
+        )
         self.run_images = histogram(
             "digitserve_run_images", "Images in one ONNX Runtime run.", ["model"], buckets=IMAGES
         )
@@ -111,9 +119,18 @@ class Metrics:
         self.run_seconds = counter(
             "digitserve_run_seconds", "Seconds of ONNX Runtime runs, by their rows.", ["model", "version", "rows"]
         )
+        self.golden_digits = counter(
+            "digitserve_golden_digits",
+            "Known digits that live models are asked now and then, by whether they were read right.",
+            ["model", "version", "outcome"],
+        )
+        self.memory = gauge(
+            "digitserve_worker_memory_bytes", "Resident memory of all workers.", multiprocess_mode="livesum"
+        )
+        self.worker_starts = counter("digitserve_worker_starts", "Workers that began to serve, replaced ones too.")
         # By route, method, status, success, model and stages: each stage's seconds, those in all and rows, a request.
         self._answered: defaultdict[tuple[Any, ...], list[tuple[float, ...]]] = defaultdict(list)
-        self._read: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        self._read: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
         self._ran: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
         self._flush_scheduled = False
         self._reading: asyncio.Future[Collected] | None = None
@@ -137,9 +154,11 @@ class Metrics:
         self._answered[route, method, status, ok, model, *stages].append((*stages.values(), seconds, rows))
         self._flush_soon()
 
-    def images_read(self, model: str, version: str, decision: str, images: int = 1) -> None:
-        """Count images that a model has read. On the event loop; to be seen PENDING_SECONDS later at most."""
-        self._read[model, version, decision] += images
+    def images_read(self, model: str, version: str, decision: str, verdict: str = "", images: int = 1) -> None:
+        """Count images that a model has read; frames and numbers have no verdict. On the event loop; to be seen
+        PENDING_SECONDS later at most.
+        """
+        self._read[model, version, decision, verdict] += images
         self._flush_soon()
 
     def model_live(self, *labels: str) -> None:
@@ -154,6 +173,17 @@ class Metrics:
         """Count a run."""
         self._ran[model, version, rows].append(seconds)
         self._flush_soon()
+
+    def watch(self) -> None:
+        """From now on: this worker has begun to serve."""
+        self.worker_starts.inc()
+        self.loop_lag.watch()
+        self._watch_memory()
+
+    def _watch_memory(self) -> None:
+        with suppress(OSError):  # not everywhere there is such a file
+            self.memory.set(int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+            asyncio.get_running_loop().call_later(LOOK_AT_MEMORY_EVERY, self._watch_memory)
 
     def _flush_soon(self) -> None:
         if not self._flush_scheduled:

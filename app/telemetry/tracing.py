@@ -65,22 +65,18 @@ class Tracing:
 
         It `began` on perf_counter's clock, as all times here.
         """
-        parent = Context()
         if sent is None:
-            if random() >= self._share:
-                return None
-        elif not may_be_sampled(sent) or (found := parsed(sent)) is None:
+            return None if random() >= self._share else Trace(self._tracer, Context(), began)
+        if not may_be_sampled(sent) or (found := parsed(sent)) is None:
             return None
-        else:
-            remote = SpanContext(
-                int(found.trace, 16),
-                int(found.span, 16),
-                is_remote=True,
-                trace_flags=TraceFlags(TraceFlags.SAMPLED),
-                trace_state=TraceState.from_header([(state or b"").decode("latin-1")]),
-            )
-            parent = set_span_in_context(NonRecordingSpan(remote), parent)
-        return Trace(self._tracer, parent, began)
+        remote = SpanContext(
+            int(found.trace, 16),
+            int(found.span, 16),
+            is_remote=True,
+            trace_flags=TraceFlags(TraceFlags.SAMPLED),
+            trace_state=TraceState.from_header([(state or b"").decode("latin-1")]),
+        )
+        return Trace(self._tracer, set_span_in_context(NonRecordingSpan(remote), Context()), began)
 
     def close(self) -> None:
         """Send what waits, as far as the collector takes it. May take some seconds."""

@@ -12,8 +12,9 @@ from PIL import Image
 
 from app.http.v1.bodies import FORM, JSON, NPY, RAW, ZIP
 from app.imaging.decode import FORMATS
+from app.tasks.digits import strokes
 from app.tasks.digits.manifest import read_bundle
-from tests.conftest import DIGITS, Serve
+from tests.conftest import DIGITS, Serve, wait_until
 from tests.pictures import encoded
 
 Digits = NDArray[np.uint8]
@@ -62,7 +63,7 @@ def test_metrics_count_what_happened(serve: Serve, digits: Digits) -> None:
             'digitserve_requests_total{method="POST",route="/v1/predict",status="200"}': 3,
             'digitserve_requests_total{method="POST",route="/v1/predict",status="422"}': 1,
             'digitserve_requests_total{method="GET",route="unmatched",status="404"}': 1,
-            f'digitserve_images_total{{decision="accept",model="digits",version="{DIGITS.name}"}}': 23,
+            f'digitserve_images_total{{decision="accept",model="digits",verdict="",version="{DIGITS.name}"}}': 23,
             'digitserve_errors_total{code="wrong_shape"}': 1,
             'digitserve_errors_total{code="not_found"}': 1,
             'digitserve_queue_images{model="digits"}': 0,
@@ -72,6 +73,26 @@ def test_metrics_count_what_happened(serve: Serve, digits: Digits) -> None:
         }
         assert {series: sample(client, series) for series in expected} == expected
         assert "made/up" not in client.get("/metrics").text
+
+
+def test_pictures_are_counted_by_what_may_be_wrong_with_them(serve: Serve) -> None:
+    drawn = encoded(Image.fromarray(255 - strokes.render(7, size=280)))
+    series = f'digitserve_images_total{{decision="accept",model="digits",verdict="ok",version="{DIGITS.name}"}}'
+    with serve() as client:
+        client.post("/v1/predict", content=drawn, headers={"Content-Type": "image/png"})
+        client.post("/v1/predict/batch", files=[("files", ("a.png", drawn, "image/png"))] * 2)
+        assert sample(client, series) == 3
+
+
+def test_the_service_watches_itself(serve: Serve) -> None:
+    """All ten known digits are read right by each model."""
+    golden = 'digitserve_golden_digits_total{{model="{}",outcome="{}",version="{}"}}'
+    with serve(golden_seconds=0.1) as client:
+        wait_until(lambda: sample(client, golden.format("mlp-128-64", "right", "1")) >= 10)
+        assert sample(client, golden.format("digits", "right", DIGITS.name)) >= 10
+        assert sample(client, golden.format("digits", "wrong", DIGITS.name)) == 0
+        assert sample(client, "digitserve_worker_starts_total") == 1
+        assert 30e6 < (sample(client, "digitserve_worker_memory_bytes") or 0) < 4e9
 
 
 @pytest.mark.parametrize("side", [90, 900])  # on the event loop, and elsewhere

@@ -1,4 +1,4 @@
-"""A collector of traces: OTLP over HTTP, as far as an exporter speaks it. Source: OpenTelemetry's OTLP specification."""
+"""A collector of traces: OTLP over HTTP, as far as an exporter speaks it. Source: OpenTelemetry's specification."""
 
 import gzip
 import threading

@@ -83,7 +83,8 @@ class Predict:
         digit = int(row[:ENERGY].argmax())
         decision, verdict = decide_frame(manifest.thresholds, frame, float(row[digit]), float(row[ENERGY]))
         context.decision = decision
-        self._metrics.images_read(manifest.name, manifest.version, decision)
+        of_picture = verdict if frame.steps else ""
+        self._metrics.images_read(manifest.name, manifest.version, decision, of_picture)
         explanation = None if prepared.occlusion is None else _explained(prepared.occlusion, scores)
         return Prediction(digit, row, decision, frame, verdict, explanation)
 
@@ -102,13 +103,15 @@ class PredictBatch:
         manifest = manifest_of(model)
         prepared, scores = prepared.chosen(outputs[0] if outputs else NO_SCORES, manifest.preparation.margin)
         decisions, verdicts = decide_rows(manifest.thresholds, scores), {}
+        of_rows: list[str] = [""] * len(decisions)
         for row, place in enumerate(prepared.good()):
             if frame := prepared.made.get(place):
                 decisions[row], verdicts[place] = decide_frame(
                     manifest.thresholds, frame, float(scores[row, :ENERGY].max()), float(scores[row, ENERGY])
                 )
-        for decision, images in Counter(decisions).items():
-            self._metrics.images_read(manifest.name, manifest.version, decision, images)
+                of_rows[row] = verdicts[place]
+        for (decision, verdict), images in Counter(zip(decisions, of_rows, strict=True)).items():
+            self._metrics.images_read(manifest.name, manifest.version, decision, verdict, images)
         for code, items in Counter(error.code for error in prepared.errors.values()).items():
             self._metrics.errors.labels(code).inc(items)
         return Predictions(prepared, scores, decisions, verdicts)

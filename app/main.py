@@ -192,7 +192,7 @@ def _lifespan(
         gc.freeze()  # what stands now stays: no collection needs to look at it again
         gc.set_threshold(GARBAGE_BEFORE_COLLECTION)
         lifecycle.handle_signals()
-        metrics.watch()
+        metrics.health.watch()
         asking = asyncio.create_task(golden.watch(repository, metrics, settings.golden_seconds))
         yield
         asking.cancel()

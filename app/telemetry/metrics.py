@@ -3,72 +3,25 @@
 import asyncio
 import os
 from collections import defaultdict
-from contextlib import suppress
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
-import prometheus_client
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 
 from app.telemetry import shared
+from app.telemetry.health import Health
+from app.telemetry.histogram import Histogram
 from app.telemetry.shared import Collected
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 disable_created_metrics()  # a second series for each, of no use to anyone here
 
-LAGS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
-STATM = Path("/proc/self/statm")  # Linux, proc_pid_statm(5); the second is resident memory, in pages
-LOOK_AT_MEMORY_EVERY = 5.0  # seconds
-LOOK_EVERY = 0.02  # seconds: as long as the event loop may be held
 SUCCESS, FAILURE = "success", "failure"
 IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 PENDING_SECONDS = 0.05  # for which a worker may know of requests that the others' /metrics does not show yet
-
-
-class Histogram(prometheus_client.Histogram):
-    """Takes many observations at a time: one by one, those of a request would cost more than running the model."""
-
-    def observe_all(self, amounts: NDArray[np.float64]) -> None:
-        """float64 [N]."""
-        places = np.searchsorted(self._upper_bounds, amounts)
-        for bucket, more in zip(self._buckets, np.bincount(places, minlength=len(self._buckets)), strict=True):
-            if more:
-                bucket.inc(float(more))
-        self._sum.inc(float(amounts.sum()))
-
-
-class LoopLag:
-    """How late the event loop is: what holds it up delays this as it delays every request."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._lag = Histogram(
-            "digitserve_event_loop_lag_seconds",
-            f"How late the event loop is, looked at every {LOOK_EVERY * 1e3:g} ms.",
-            buckets=LAGS,
-            registry=registry,
-        )
-        self._longest = Gauge(
-            "digitserve_event_loop_longest_lag_seconds",
-            "The latest that the event loop has been since its start.",
-            registry=registry,
-            multiprocess_mode="livemax",
-        )
-        self._longest_seconds = 0.0
-
-    def watch(self, due: float | None = None) -> None:
-        """From now on. `due`: when this was to be called, on perf_counter's clock. Takes 0.6 % of a core when idle."""
-        now = perf_counter()
-        if due is not None:
-            lag = max(0.0, now - due)  # uvloop counts in whole milliseconds, and may be early
-            self._lag.observe(lag)
-            if lag > self._longest_seconds:
-                self._longest_seconds = lag
-                self._longest.set(lag)
-        asyncio.get_running_loop().call_later(LOOK_EVERY, self.watch, now + LOOK_EVERY)
 
 
 class Metrics:
@@ -76,7 +29,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self.loop_lag = LoopLag(registry)
+        self.health = Health(registry)
         counter, histogram = partial(Counter, registry=registry), partial(Histogram, registry=registry)
         gauge = partial(Gauge, registry=registry)
         self.requests = counter("digitserve_requests", "Requests answered.", ["route", "method", "status"])
@@ -110,6 +63,16 @@ class Metrics:
             ["model", "version", "provider", "sha256"],
             multiprocess_mode="livemax",
         )
+        self._count_models(counter)
+        # By route, method, status, success, model and stages: each stage's seconds, those in all and rows, a request.
+        self._answered: defaultdict[tuple[Any, ...], list[tuple[float, ...]]] = defaultdict(list)
+        self._read: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
+        self._ran: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
+        self._flush_scheduled = False
+        self._reading: asyncio.Future[Collected] | None = None
+        self._read_again_at = 0.0
+
+    def _count_models(self, counter: Callable[..., Counter]) -> None:
         self.inferences = counter("digitserve_inferences", "Requests to a model.", ["model", "version", "outcome"])
         self.inference_seconds = counter(
             "digitserve_inference_seconds", "Seconds of a model's requests, by stage.", ["model", "version", "stage"]
@@ -124,17 +87,6 @@ class Metrics:
             "Known digits that live models are asked now and then, by whether they were read right.",
             ["model", "version", "outcome"],
         )
-        self.memory = gauge(
-            "digitserve_worker_memory_bytes", "Resident memory of all workers.", multiprocess_mode="livesum"
-        )
-        self.worker_starts = counter("digitserve_worker_starts", "Workers that began to serve, replaced ones too.")
-        # By route, method, status, success, model and stages: each stage's seconds, those in all and rows, a request.
-        self._answered: defaultdict[tuple[Any, ...], list[tuple[float, ...]]] = defaultdict(list)
-        self._read: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
-        self._ran: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
-        self._flush_scheduled = False
-        self._reading: asyncio.Future[Collected] | None = None
-        self._read_again_at = 0.0
 
     def answered(
         self,
@@ -173,17 +125,6 @@ class Metrics:
         """Count a run."""
         self._ran[model, version, rows].append(seconds)
         self._flush_soon()
-
-    def watch(self) -> None:
-        """From now on: this worker has begun to serve."""
-        self.worker_starts.inc()
-        self.loop_lag.watch()
-        self._watch_memory()
-
-    def _watch_memory(self) -> None:
-        with suppress(OSError):  # not everywhere there is such a file
-            self.memory.set(int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
-            asyncio.get_running_loop().call_later(LOOK_AT_MEMORY_EVERY, self._watch_memory)
 
     def _flush_soon(self) -> None:
         if not self._flush_scheduled:

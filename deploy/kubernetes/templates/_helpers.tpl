@@ -1,0 +1,119 @@
+{{- define "digitserve.name" -}}
+{{- $release := ternary .Release.Name (printf "%s-digitserve" .Release.Name) (contains "digitserve" .Release.Name) -}}
+{{- .Values.name | default $release | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "digitserve.selector" -}}
+app.kubernetes.io/name: digitserve
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: server
+{{- end -}}
+
+{{- define "digitserve.labels" -}}
+{{ include "digitserve.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end -}}
+
+{{- define "digitserve.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "digitserve.serviceAccount" -}}
+{{- .Values.serviceAccount.name | default (include "digitserve.name" .) -}}
+{{- end -}}
+
+{{/* What the service is told. Takes `root`, `port`, `models` and `closeSeconds`. */}}
+{{- define "digitserve.env" -}}
+{{- $values := .root.Values -}}
+- name: DIGITSERVE_HOST
+  value: {{ $values.address | quote }}
+- name: DIGITSERVE_PORT
+  value: {{ .port | quote }}
+{{- if $values.grpc.enabled }}
+- name: DIGITSERVE_GRPC_PORT
+  value: {{ $values.grpc.port | quote }}
+{{- end }}
+- name: DIGITSERVE_MODELS
+  value: {{ .models | quote }}
+- name: DIGITSERVE_DEVICE
+  value: {{ $values.device }}
+{{- with $values.workers }}
+- name: DIGITSERVE_WORKERS
+  value: {{ . | quote }}
+{{- else }}
+{{- if not (($values.resources).limits).cpu }}
+{{- fail "set workers or resources.limits.cpu: with neither, each pod would start a worker for every core of its node" }}
+{{- end }}
+{{- end }}
+- name: DIGITSERVE_DRAIN_SECONDS
+  value: {{ .closeSeconds | quote }}
+- name: DIGITSERVE_GRACE_SECONDS
+  value: {{ $values.drain.graceSeconds | quote }}
+{{- range $setting, $value := $values.settings }}
+- name: DIGITSERVE_{{ upper $setting }}
+  value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }} {{- /* 33554432, and not 3.3554432e+07 */}}
+{{- end }}
+{{- with $values.apiKeys.secret }}
+- name: DIGITSERVE_API_KEYS
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: {{ $values.apiKeys.key }}
+{{- end }}
+{{- end -}}
+
+{{/* Takes the port: its name or number. */}}
+{{- define "digitserve.probes" -}}
+startupProbe:
+  httpGet: {path: /health/startup, port: {{ . }}}
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 60
+# Longer than the service itself takes to replace a worker that stands still (DIGITSERVE_STALL_SECONDS).
+livenessProbe:
+  httpGet: {path: /health/live, port: {{ . }}}
+  periodSeconds: 15
+  timeoutSeconds: 5
+  failureThreshold: 4
+# A real inference, to which the service itself gives 2 s.
+readinessProbe:
+  httpGet: {path: /health/ready, port: {{ . }}}
+  periodSeconds: 5
+  timeoutSeconds: 3
+  failureThreshold: 2
+{{- end -}}
+
+{{- define "digitserve.containerSecurity" -}}
+allowPrivilegeEscalation: false
+capabilities: {drop: [ALL]}
+privileged: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+{{- with .Values.user }}
+runAsUser: {{ int64 . }}
+runAsGroup: {{ int64 . }}
+{{- end }}
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{/* Seconds from a pod's removal to its end at most. */}}
+{{- define "digitserve.graceSeconds" -}}
+{{- with .Values.drain -}}
+{{- addf .forgetSeconds .closeSeconds .graceSeconds 5 | ceil -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Pods are added at once, and taken away slowly. */}}
+{{- define "digitserve.behavior" -}}
+scaleDown:
+  stabilizationWindowSeconds: {{ .Values.scaling.downSeconds }}
+  policies: [{type: Percent, value: 50, periodSeconds: 60}]
+{{- end -}}

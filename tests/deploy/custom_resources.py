@@ -1,8 +1,8 @@
 """A program: tells what is wrong with custom resources by the models that packages bring of them.
 
 It reads a JSON list of them from stdin and writes a list of errors for each. KEDA's and the Prometheus operator's are
-cloudcoil's models, made from CRDs (KEDA 2.16, operator 0.80: later ones ask for Python 3.14). KServe's are of its own SDK,
-made from the types of which its CRDs are made.
+cloudcoil's models, made from CRDs (KEDA 2.16, operator 0.80: later ones ask for Python 3.14). KServe's are of its
+SDK, made from the types of which its CRDs are made.
 """
 
 import json

@@ -13,6 +13,7 @@ import pytest
 from app.config import Settings
 from app.http.lifecycle import LAST_ACCEPTS_SECONDS
 from app.http.system import READY_WITHIN
+from app.supervisor import LOADING
 from tests.conftest import ROOT, Process, free_port
 from tests.deploy import chart
 from tests.deploy.chart import CHART, VALUES, Resource, every_values
@@ -118,9 +119,10 @@ def test_a_pod_has_the_time_that_it_takes_to_end(drain: dict[str, Any], kserve: 
 
 @every_values
 def test_probes_leave_the_service_the_time_that_it_takes_itself(options: tuple[str, ...]) -> None:
-    container = chart.server(*options)
-    live, ready = container["livenessProbe"], container["readinessProbe"]
-    assert live["periodSeconds"] * live["failureThreshold"] > Settings(models=ROOT / "models").stall_seconds
+    start, live, ready = (chart.server(*options)[probe] for probe in PROBES)
+    stall = Settings(models=ROOT / "models").stall_seconds
+    assert start["periodSeconds"] * start["failureThreshold"] >= LOADING * stall
+    assert live["periodSeconds"] * live["failureThreshold"] > stall
     assert ready["timeoutSeconds"] > READY_WITHIN
 
 

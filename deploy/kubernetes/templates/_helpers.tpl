@@ -72,22 +72,23 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 {{- end -}}
 
-{{/* Takes the port: its name or number. */}}
+{{/* Takes `root` and `port`. */}}
 {{- define "digitserve.probes" -}}
+# While models load, connections wait and are not refused.
 startupProbe:
-  httpGet: {path: /health/startup, port: {{ . }}}
-  periodSeconds: 2
+  httpGet: {path: /health/startup, port: {{ .port }}}
+  periodSeconds: 5
   timeoutSeconds: 5
-  failureThreshold: 60
+  failureThreshold: {{ divf .root.Values.startSeconds 5 | ceil }}
 # Longer than the service itself takes to replace a worker that stands still (DIGITSERVE_STALL_SECONDS).
 livenessProbe:
-  httpGet: {path: /health/live, port: {{ . }}}
+  httpGet: {path: /health/live, port: {{ .port }}}
   periodSeconds: 15
   timeoutSeconds: 5
   failureThreshold: 4
 # A real inference, to which the service itself gives 2 s.
 readinessProbe:
-  httpGet: {path: /health/ready, port: {{ . }}}
+  httpGet: {path: /health/ready, port: {{ .port }}}
   periodSeconds: 5
   timeoutSeconds: 3
   failureThreshold: 2

@@ -128,6 +128,35 @@ def test_kserve_makes_nothing_beside() -> None:
     assert {resource["kind"] for resource in made} == {"ServingRuntime", "InferenceService"}
 
 
+def test_kserve_scales_by_cpu_in_the_only_mode_in_which_it_does() -> None:
+    """Its admission refuses `scaleMetric: cpu` without both: no schema says so."""
+    service = chart.one("InferenceService", *chart.changed(kserve={"enabled": True}))
+    assert service["spec"]["predictor"]["scaleMetric"] == "cpu"
+    mode = {key.partition("/")[2]: value for key, value in service["metadata"]["annotations"].items()}
+    assert mode == {"deploymentMode": "Standard", "autoscalerClass": "hpa"}
+
+
+PLACED = {
+    "image": {"pullSecrets": ["registry"]},
+    "priorityClass": "high",
+    "runtimeClass": "nvidia",
+    "nodeSelector": {"gpu": "yes"},
+    "tolerations": [{"operator": "Exists"}],
+    "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
+}
+
+
+@pytest.mark.parametrize("kserve", [False, True])
+def test_pods_run_where_they_are_wanted(kserve: bool) -> None:
+    options = chart.changed(**PLACED, kserve={"enabled": kserve})
+    made = chart.pods(*options)
+    pod = chart.one("InferenceService", *options)["spec"]["predictor"] if kserve else made[0]
+    assert all(one["imagePullSecrets"] == [{"name": "registry"}] for one in made)
+    assert (pod["priorityClassName"], pod["runtimeClassName"]) == ("high", "nvidia")
+    for name in ("nodeSelector", "tolerations", "affinity"):
+        assert pod[name] == PLACED[name]
+
+
 @pytest.mark.parametrize(("place", "models"), [("", "/models"), ("s3://models", "/mnt/models")])
 def test_kserve_serves_the_images_models_or_those_that_it_fetched(place: str, models: str) -> None:
     options = chart.changed(kserve={"enabled": True, "storageUri": place})

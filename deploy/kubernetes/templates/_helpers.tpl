@@ -30,7 +30,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- .Values.serviceAccount.name | default (include "digitserve.name" .) -}}
 {{- end -}}
 
-{{/* What the service is told. Takes `root`, `port`, `models` and `closeSeconds`. */}}
+{{/* What the service is told. Takes `root`, `port` and `models`. */}}
 {{- define "digitserve.env" -}}
 {{- $values := .root.Values -}}
 - name: DIGITSERVE_HOST
@@ -54,7 +54,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 {{- end }}
 - name: DIGITSERVE_DRAIN_SECONDS
-  value: {{ .closeSeconds | quote }}
+  value: {{ $values.drain.closeSeconds | quote }}
 - name: DIGITSERVE_GRACE_SECONDS
   value: {{ $values.drain.graceSeconds | quote }}
 {{- range $setting, $value := $values.settings }}
@@ -92,6 +92,47 @@ readinessProbe:
   periodSeconds: 5
   timeoutSeconds: 3
   failureThreshold: 2
+{{- end -}}
+
+{{/* Where a pod runs and how it ends. */}}
+{{- define "digitserve.placement" -}}
+automountServiceAccountToken: false
+# A Service called digitserve-x would set DIGITSERVE_X_PORT, which is no setting.
+enableServiceLinks: false
+terminationGracePeriodSeconds: {{ include "digitserve.graceSeconds" . }}
+{{- with .Values.priorityClass }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.runtimeClass }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "digitserve.pullSecrets" -}}
+{{- with .Values.image.pullSecrets -}}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end -}}
+{{- end -}}
+
+{{- define "digitserve.lifecycle" -}}
+{{- with .Values.drain.forgetSeconds -}}
+# Long enough also for Python, which is process 1 here, to have begun to hear SIGTERM.
+lifecycle:
+  preStop:
+    sleep: {seconds: {{ . }}}
+{{- end -}}
 {{- end -}}
 
 {{- define "digitserve.containerSecurity" -}}

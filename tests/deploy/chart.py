@@ -75,12 +75,3 @@ def server(*options: str) -> Resource:
 def environment(*options: str) -> dict[str, str]:
     """What the service is told but for what comes from Secrets."""
     return {one["name"]: one["value"] for one in server(*options)["env"] if "value" in one}
-
-
-def texts(value: Any) -> list[str]:
-    """All texts in a tree."""
-    if isinstance(value, dict):
-        return [text for one in value.values() for text in texts(one)]
-    if isinstance(value, list):
-        return [text for one in value for text in texts(one)]
-    return [value] if isinstance(value, str) else []

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from app.config import PREFIX, Settings
-from tests.conftest import MODELS, clients, kubernetes_program
+from tests.conftest import MODELS, ROOT, clients, kubernetes_program
 from tests.deploy import chart
 from tests.deploy.chart import CHART, VALUES, Resource, every_values
 
@@ -71,6 +72,16 @@ def test_operators_take_their_resources() -> None:
     errors = json.loads(told.stdout)
     assert errors[: len(sound)] == [[]] * len(sound)
     assert all("misspelt" in str(one) for one in errors[len(sound) :])
+
+
+@pytest.mark.parametrize("readme", [CHART / "README.md", ROOT / "README.md"], ids=["chart", "project"])
+def test_what_the_readme_installs_is_taken(readme: Path) -> None:
+    commands = re.findall(r"^helm install (.+)$", readme.read_text(), re.MULTILINE)
+    assert commands
+    for command in commands:
+        name, folder, *options = shlex.split(command)
+        done = chart.helm("template", name, str(ROOT / folder), *options)
+        assert done.returncode == 0, done.stderr
 
 
 @every_values

@@ -5,7 +5,7 @@
 
 {{- define "digitserve.selector" -}}
 app.kubernetes.io/name: digitserve
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: server
 {{- end -}}
 
@@ -67,8 +67,8 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - name: DIGITSERVE_API_KEYS
   valueFrom:
     secretKeyRef:
-      name: {{ . }}
-      key: {{ $values.apiKeys.key }}
+      name: {{ . | quote }}
+      key: {{ $values.apiKeys.key | quote }}
 {{- end }}
 {{- end -}}
 
@@ -101,10 +101,10 @@ automountServiceAccountToken: false
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ include "digitserve.graceSeconds" . }}
 {{- with .Values.priorityClass }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .Values.runtimeClass }}
-runtimeClassName: {{ . }}
+runtimeClassName: {{ . | quote }}
 {{- end }}
 {{- with .Values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
@@ -121,7 +121,7 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- with .Values.image.pullSecrets -}}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end -}}
 {{- end -}}

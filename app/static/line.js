@@ -21,13 +21,13 @@ export class Line {
   add(at, value) {
     this.#points = this.#points.filter((point) => at - point.at < SHOWN);
     if (!Number.isNaN(value)) this.#points.push({ at, value });
-    const top = Math.max(...this.#points.map((point) => point.value)) || 1;
+    const top = Math.max(0, ...this.#points.map((point) => point.value));
     const x = (point) => WIDTH * (1 - (at - point.at) / SHOWN);
-    const y = (point) => HEIGHT - 1 - (HEIGHT - 2) * (point.value / top);
-    const step = (point, place) => {
-      const isFirst = point.at - this.#points[place - 1]?.at < BREAK === false;
-      return `${isFirst ? "M" : "L"}${x(point).toFixed(1)} ${y(point).toFixed(1)}${isFirst ? "h0" : ""}`; // a dot
+    const y = (point) => HEIGHT * (1 - point.value / top);
+    const step = (point, place, { [place - 1]: last }) => {
+      const spot = `${x(point).toFixed(1)} ${y(point).toFixed(1)}`;
+      return last && point.at - last.at < BREAK ? `L${spot}` : `M${spot}h0`; // at first a dot
     };
-    this.#path.setAttribute("d", this.#points.map(step).join(""));
+    this.#path.setAttribute("d", top ? this.#points.map(step).join("") : "");
   }
 }

@@ -233,7 +233,7 @@ const isService = () => location.hash === "#service";
 
 // The view of the service is fetched when it is first wanted.
 async function onAddress() {
-  if (!isService() && !document.body.dataset.view) return;
+  if (!isService() && !("view" in document.body.dataset)) return;
   const view = await import("./service.js").catch(() => tell("The service cannot be reached."));
   view?.toggle(isService());
 }

@@ -11,35 +11,40 @@ import { STAGES } from "./timing.js";
 const PACE = 2_000; // ms between two looks
 const RECENT = 10_000; // ms that percentiles and means are of: one look's few requests have none worth telling
 const OWN = "/metrics"; // the route that these looks take, and Prometheus'
-const DECISIONS = ["accept", "review", "reject"];
+const DECISIONS = ["Accept", "Review", "Reject"];
 const MS = 1e3; // in a second
 const MB = 1e6; // bytes
 
-// What is shown: a title with the unit, and what it is of a look; a note where there is more to tell.
+const SINGLE = { route: "/v1/predict" };
+
+// What is shown: a title with the unit, what it is of a look, and what to know of it.
 const FIGURES = {
   Requests: [
     ["Requests a second", ({ rate, others }) => rate(others), ({ rate, others }) =>
       `${short(rate(answered(others, "4")))} refused, ${short(rate(answered(others, "5")))} failed`],
-    ["Single digits, p50, ms", ({ recent }) => MS * quantile(0.5, recent, "digitserve_request_seconds", SINGLE)],
-    ["Single digits, p99, ms", ({ recent }) => MS * quantile(0.99, recent, "digitserve_request_seconds", SINGLE)],
+    ["Single digits, p50, ms", ({ recent }) => MS * quantile(0.5, recent, "digitserve_request_seconds", SINGLE),
+      () => SINGLE.route],
+    ["Single digits, p99, ms", ({ recent }) => MS * quantile(0.99, recent, "digitserve_request_seconds", SINGLE),
+      () => SINGLE.route],
     ["Slowest route, p99, ms", ({ slowest }) => MS * slowest.p99, ({ slowest }) =>
-      slowest.route && `${slowest.route}, p50 ${short(MS * slowest.p50)}`],
+      slowest.route ? `${slowest.route}, p50 ${short(MS * slowest.p50)}` : "none asked"],
   ],
   Models: [
-    ["Images waiting", ({ now }) => sum(only(now, "digitserve_queue_images"))],
-    ["Batch size, mean", ({ recent }) => mean(recent, "digitserve_run_images")],
-    ["Live models", ({ live }) => live.length],
+    ["Images waiting", ({ now }) => sum(only(now, "digitserve_queue_images")), () => "for a run"],
+    ["Batch size", ({ recent }) => mean(recent, "digitserve_run_images"), () => "images in a run, mean"],
+    ["Live models", ({ live }) => live.length, ({ now }) => `on ${providers(now).join(", ")}`],
     ["Known digits read right, %", ({ known }) => (100 * known.right) / known.asked, ({ known }) =>
-      known.asked ? [`of ${whole(known.asked)} asked`, ...known.wrong].join(", wrong: ") : "none asked yet"],
+      known.asked ? [`of ${whole(known.asked)} asked`, ...known.wrong].join("; wrong: ") : "none asked yet"],
   ],
   Workers: [
-    ["Event loop late, p99, ms", ({ recent }) => MS * quantile(0.99, recent, "digitserve_event_loop_lag_seconds")],
-    ["Latest since the start, ms", ({ now }) => MS * sum(only(now, "digitserve_event_loop_longest_lag_seconds"))],
-    ["Memory, MB", ({ now }) => sum(only(now, "digitserve_worker_memory_bytes")) / MB],
-    ["Workers begun", ({ now }) => sum(only(now, "digitserve_worker_starts_total"))],
+    ["Event loop late, p99, ms", ({ recent }) => MS * quantile(0.99, recent, "digitserve_event_loop_lag_seconds"),
+      () => "over all workers"],
+    ["Event loop late, longest, ms", ({ now }) => MS * sum(only(now, "digitserve_event_loop_longest_lag_seconds")),
+      () => "since the start"],
+    ["Memory, MB", ({ now }) => sum(only(now, "digitserve_worker_memory_bytes")) / MB, () => "resident, of all workers"],
+    ["Workers begun", ({ now }) => sum(only(now, "digitserve_worker_starts_total")), () => "replaced ones too"],
   ],
 };
-const SINGLE = { route: "/v1/predict" };
 
 const root = element("service");
 const figures = []; // each takes a look and shows its own part
@@ -56,6 +61,8 @@ export async function toggle(wanted) {
   if (shown) await built();
   document.body.toggleAttribute("data-view", shown);
   root.hidden = !shown;
+  if (shown) element("to-service").setAttribute("aria-current", "page");
+  else element("to-service").removeAttribute("aria-current");
   document.title = shown ? "Service · digitserve" : "digitserve";
   if (shown) {
     scrollTo(0, 0);
@@ -154,13 +161,17 @@ function known(asked) {
   return { asked: sum(asked), right: sum(asked) - sum(wrong), wrong: of.length ? [of.join(", ")] : [] };
 }
 
+const providers = (now) => [...new Set(
+  only(now, "digitserve_model_info").map(({ labels }) => labels.provider.replace("ExecutionProvider", "")),
+)];
+
 const whole = (value) => value.toLocaleString("en", { maximumFractionDigits: 0 });
 
-// Three digits that count, and all of what is whole; as wide whatever they are.
+// Three digits that count, and all of what is whole.
 function short(value) {
   if (Number.isNaN(value)) return "–";
   if (Number.isInteger(value)) return whole(value);
-  const fraction = value < 10 ? 2 : value < 100 ? 1 : 0;
+  const fraction = value < 1 ? 3 : value < 10 ? 2 : value < 100 ? 1 : 0;
   return value.toLocaleString("en", { minimumFractionDigits: fraction, maximumFractionDigits: fraction });
 }
 
@@ -173,7 +184,7 @@ async function build() {
   root.replaceChildren(
     make("h1", { id: "service-title", tabindex: "-1" }, "Service"),
     make("p", { class: "lead" },
-      "What ", make("a", { href: "metrics" }, "/metrics"), " says, looked at every two seconds. " +
+      "What /metrics says, looked at every two seconds. " +
       "Rates are of the last two seconds, times and sizes of the last ten; each line is the last two minutes."),
     make("div", { class: "state" },
       make("p", { id: "service-state", role: "status" }, "Looking…"),
@@ -226,7 +237,7 @@ function makeRows({ live, now }) {
 
 function modelRow(label) {
   const of = (decision) => ({ images, rate }) =>
-    rate(images.filter((sample) => labelOf(sample) === label && sample.labels.decision === decision));
+    rate(images.filter((sample) => labelOf(sample) === label && sample.labels.decision === decision.toLowerCase()));
   const cell = (decision) => make("td", {}, make("div", {}, ...figure(of(decision))));
   return make("tr", {}, make("th", { scope: "row" }, label), ...DECISIONS.map(cell));
 }
@@ -237,12 +248,13 @@ const section = (title, content) => make("section", {}, make("h2", {}, title), c
 function figure(of, note) {
   const value = make("span", { class: "value" }, "–");
   const line = new Line();
-  const remark = note && make("span", { class: "note" });
+  const remark = make("span", { class: "note" });
   figures.push((at, told) => {
     const found = of(told);
     value.textContent = short(found);
+    value.toggleAttribute("data-none", !found);
     line.add(at, found);
-    if (note) remark.textContent = note(told) ?? "";
+    remark.textContent = note?.(told) ?? "";
   });
-  return [value, line.picture, remark].filter(Boolean);
+  return note ? [value, remark, line.picture] : [value, line.picture];
 }

@@ -59,15 +59,19 @@ let grown = []; // by what the counters have grown of late: [{at, samples}]
 export async function toggle(wanted) {
   shown = wanted;
   if (shown) await built();
+  const { activeElement } = document;
+  const isLost = activeElement === document.body || root.contains(activeElement); // the keyboard's place, if it is left
   document.body.toggleAttribute("data-view", shown);
   root.hidden = !shown;
-  if (shown) element("to-service").setAttribute("aria-current", "page");
-  else element("to-service").removeAttribute("aria-current");
   document.title = shown ? "Service · digitserve" : "digitserve";
   if (shown) {
+    element("to-service").setAttribute("aria-current", "page");
     scrollTo(0, 0);
     element("service-title").focus();
-  } else if (document.activeElement === document.body) element("to-service").focus();
+  } else {
+    element("to-service").removeAttribute("aria-current");
+    if (isLost) element("to-service").focus();
+  }
   watchOrNot();
 }
 

@@ -36,6 +36,14 @@ export async function modelCard(model) {
   return ask(`v1/models/${encodeURIComponent(chosen.name)}/versions/${encodeURIComponent(chosen.version)}`);
 }
 
+/** All metrics in the Prometheus text format. Raises Refusal. */
+export async function metrics(signal) {
+  const response = await answer("metrics", {}, signal);
+  return response.text().catch((error) => {
+    throw lost(error);
+  });
+}
+
 /** Try again while what is wrong may pass; `waiting` hears of it each time. */
 export async function persistently(question, signal, waiting) {
   for (const pause of PAUSES) {
@@ -68,13 +76,18 @@ export function fromBase64(text) {
 }
 
 async function ask(path, options = {}, signal = undefined) {
-  const response = await reach(path, options, signal);
+  const response = await answer(path, options, signal);
   const body = await response.json().catch(() => ({}));
-  if (response.ok) return { ...body, timing: stages(response.headers.get("Server-Timing") ?? "") };
-  const problem = refusal(response, body);
+  return { ...body, timing: stages(response.headers.get("Server-Timing") ?? "") };
+}
+
+async function answer(path, options, signal) {
+  const response = await reach(path, options, signal);
+  if (response.ok) return response;
+  const body = await response.json().catch(() => ({}));
   const keyWanted = KEY_WANTED.includes(response.status) && body.code !== "cross_site"; // where no key would help
-  if (keyWanted && (await askForKey())) return ask(path, options, signal);
-  throw problem;
+  if (keyWanted && (await askForKey())) return answer(path, options, signal);
+  throw refusal(response, body);
 }
 
 async function reach(path, options, signal) {
@@ -83,10 +96,14 @@ async function reach(path, options, signal) {
     const headers = { ...options.headers, ...keyHeader() };
     return await fetch(path, { ...options, headers, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    const what = error.name === "TimeoutError" ? "did not answer in time" : "cannot be reached";
-    throw new Refusal(`The service ${what}.`, { passing: true });
+    throw lost(error);
   }
+}
+
+function lost(error) {
+  if (error.name === "AbortError") return error;
+  const what = error.name === "TimeoutError" ? "did not answer in time" : "cannot be reached";
+  return new Refusal(`The service ${what}.`, { passing: true });
 }
 
 function refusal({ status, headers }, { detail }) {

@@ -28,6 +28,11 @@ export function askForKey() {
   return asking;
 }
 
+/** The person wants to be asked again. */
+export function reconsider() {
+  declined = false;
+}
+
 // A browser that keeps nothing for the page throws; then the key lasts until the page is left.
 function keep(given) {
   key = given;

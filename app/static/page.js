@@ -170,6 +170,7 @@ function showPhoto(bitmap, name) {
 
 function take(files, { pasted = false } = {}) {
   if (!files.length) return;
+  if (isService()) location.hash = ""; // what a picture says is seen on the page of pictures
   if (mode !== "many" && files.length === 1) takePicture(files[0], pasted ? null : files[0].name);
   else {
     setMode("many");
@@ -218,7 +219,7 @@ function onDrag(event) {
 }
 
 function onKey(event) {
-  if (document.querySelector("dialog[open]") || mode === "many") return;
+  if (document.querySelector("dialog[open]") || mode === "many" || isService()) return;
   if (event.key === "Escape") clear();
   if (event.key === "z" && (event.ctrlKey || event.metaKey)) undo();
 }
@@ -228,11 +229,21 @@ function onChosen({ target }) {
   target.value = ""; // so that the same file can be chosen again
 }
 
+const isService = () => location.hash === "#service";
+
+// The view of the service is fetched when it is first wanted.
+async function onAddress() {
+  if (!isService() && !("view" in document.body.dataset)) return;
+  const view = await import("./service.js").catch(() => tell("The service cannot be reached."));
+  view?.toggle(isService());
+}
+
 for (const id of ["file", "camera", "files"]) element(id).addEventListener("change", onChosen);
 for (const kind of ["dragover", "dragleave"]) addEventListener(kind, onDrag);
 addEventListener("drop", onDrop);
 addEventListener("paste", (event) => take([...event.clipboardData.files], { pasted: true }));
 addEventListener("keydown", onKey);
+addEventListener("hashchange", onAddress);
 element("modes").addEventListener("change", ({ target }) => setMode(target.value));
 element("as-number").addEventListener("click", () => setMode("number"));
 element("clear").addEventListener("click", clear);
@@ -242,3 +253,4 @@ element("about").addEventListener("click", () => openCard(model).catch((error) =
 digit.onWhy(ask);
 paper.ratio = MODES[mode].ratio;
 showStage();
+onAddress();

@@ -2,7 +2,7 @@
 
 import { element, make } from "./dom.js";
 
-const STAGES = ["read", "decode", "normalise", "queue", "infer", "encode"];
+export const STAGES = ["read", "decode", "normalise", "queue", "infer", "encode"];
 
 export function showTiming(timing) {
   element("total").textContent = `${timing.total.toFixed(1)} ms in the service`;

@@ -1,6 +1,5 @@
 """The digit laid on an empty frame, its centre of mass in the middle, as MNIST's are."""
 
-import cv2
 import numpy as np
 
 from app.imaging.arrays import Grey, Ink
@@ -15,8 +14,9 @@ def centre(boxed: Ink, preparation: Preparation) -> Grey:
     """Shifted by whole pixels so that the centre of mass comes to the middle, but no farther than the frame's edge."""
     side, middle = preparation.side, preparation.middle
     height, width = boxed.shape
-    moments = cv2.moments(boxed)
-    middle_y, middle_x = (moments[name] / moments["m00"] + MIDDLE for name in ("m01", "m10"))
+    mass = boxed.sum()
+    middle_y = float((boxed.sum(axis=1) @ (np.arange(height) + MIDDLE)) / mass)
+    middle_x = float((boxed.sum(axis=0) @ (np.arange(width) + MIDDLE)) / mass)
     top = min(max(round(middle - middle_y), 0), side - height)
     left = min(max(round(middle - middle_x), 0), side - width)
     frame = np.zeros((side, side), np.uint8)

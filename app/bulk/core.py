@@ -101,7 +101,7 @@ class Core:
         `careful`: pictures are read in a process beside, as they are for requests, so that one that breaks it is an
         error as well. Raises InputError, OSError where the shard itself cannot be read.
         """
-        if not careful:
+        if not careful or shard.frames:
             yield from self._rows(shard, here)
             return
         with Beside() as beside:

@@ -133,11 +133,12 @@ class Core:
     def _frame(self, content: bytes | ServiceError, do: "Do") -> Frame:
         if isinstance(content, ServiceError):
             raise content
-        seen: Seen | Unfinished = Unfinished()
+        begun: Seen | Unfinished = Unfinished()
         if do is here:
-            seen = _guarded(work.see_here, Item(content), len(content), self._how.preparation)
-        if isinstance(seen, Unfinished):
-            seen = _guarded(do, work.see, content, _picture, self._how, seen)
+            begun = _guarded(work.see_here, Item(content), len(content), self._how.preparation)
+        if isinstance(begun, Seen):
+            return begun.frame
+        seen: Seen = _guarded(do, work.see, content, _picture, self._how, begun)
         return seen.frame
 
     def _scores(self, frames: Frames) -> Scores:

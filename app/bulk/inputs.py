@@ -51,6 +51,7 @@ def shards(inputs: Sequence[Path], size: int, column: str | None = None) -> Iter
 
 
 def _folder(root: Path, size: int, column: str | None) -> Iterator[Shard]:
+    """Files that hold many images as they come, and pictures once there are enough for a shard."""
     names: list[str] = []
     sizes: list[int] = []
     changed: list[int] = []

@@ -15,7 +15,7 @@ from app.bulk.progress import Advance, shown
 from app.bulk.shards import InputError, digest
 from app.bulk.workers import Part, Scored, Workers
 
-MOST_TRIES = 10  # for a part whose workers are lost one after the other
+MOST_TRIES = 8  # for a part whose workers are lost one after the other
 AGAIN = "delete this part and run the same command again"
 LOST_SECONDS = 0.5  # before a part is given to another worker
 NAMED = "[0-9]" * 6 + "-" + "[0-9a-f]" * 24  # parts' names begin so

@@ -34,8 +34,7 @@ def measure(images: int) -> Memory:
             raise RuntimeError(said)
         parts = len(list(out.glob("0*")))
     first, last = (
-        _median([size for done, size in seen if low * parts <= done < high * parts])
-        for low, high in ((0.1, 0.2), (0.9, 1))
+        _median([size for done, size in seen if low <= done / parts < high]) for low, high in ((0.1, 0.2), (0.9, 1))
     )
     return Memory(images, first, last, max(size for _, size in seen))
 

@@ -182,7 +182,7 @@ def read_numbers(
     columns: Sequence[Columns | None],
     rankings: Sequence[Ranking | None],
 ) -> Numbers:
-    """What is made of the rankings of a picture's numbers, each by a line reader's columns too, where there are some."""
+    """What is made of the rankings of a picture's numbers, with a line reader's columns where it has read them."""
     numbers = []
     for number, seen, ranking in zip(found.numbers, columns, rankings, strict=True):
         if ranking is None:

@@ -60,7 +60,7 @@ def score(
         str | None, typer.Option(metavar="ADDRESS", help="Score on Ray's cluster there; auto: the one found; local.")
     ] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="Without Ray; by default one for each core.")] = None,
-    shard_images: Annotated[int, typer.Option(min=1, help="Images in a part: what is scored as one.")] = 4096,
+    shard_images: Annotated[int, typer.Option(min=1, help="Images in a part: what is scored as one.")] = 2048,
     models: Annotated[Path | None, typer.Option(help="Folder of bundles.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
 ) -> None:

@@ -133,12 +133,9 @@ class Core:
     def _frame(self, content: bytes | ServiceError, do: "Do") -> Frame:
         if isinstance(content, ServiceError):
             raise content
-        begun: Seen | Unfinished = Unfinished()
         if do is here:
-            begun = _guarded(work.see_here, Item(content), len(content), self._how.preparation)
-        if isinstance(begun, Seen):
-            return begun.frame
-        seen: Seen = _guarded(do, work.see, content, _picture, self._how, begun)
+            return _guarded(_see_here, content, self._how).frame
+        seen: Seen = _guarded(do, work.see, content, _picture, self._how, Unfinished())
         return seen.frame
 
     def _scores(self, frames: Frames) -> Scores:
@@ -214,6 +211,12 @@ def _guarded(function: Callable[..., T], *arguments: Any) -> T:
         raise Undecodable(f"the picture cannot be read ({type(error).__name__}: {error})") from error
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _see_here(content: bytes, how: How) -> Seen:
+    """The quick way first, as the service has it."""
+    seen = work.see_here(Item(content), len(content), how.preparation)
+    return work.see(content, _picture, how, seen) if isinstance(seen, Unfinished) else seen
 
 
 def _picture(body: bytes) -> Item:

@@ -24,7 +24,7 @@ IDX_IMAGES, IDX_LABELS = b"\0\0\x08\x03", b"\0\0\x08\x01"
 IDX_HEAD = struct.Struct(">4sIII")  # magic number, images, rows, columns
 ZIP_BEGINS, PARQUET_BEGINS = (b"PK\x03\x04", b"PK\x05\x06"), b"PAR1"
 MOST_SLICES = 16  # of a row group: each reads it from its beginning
-SUFFIXES = frozenset({".zip", ".npy", ".parquet"})  # of files in a folder that hold many images
+SUFFIXES = (".zip", ".npy", ".parquet", "-idx3-ubyte")  # of files in a folder that hold many images
 
 
 def check(inputs: Sequence[Path]) -> None:
@@ -55,12 +55,11 @@ def _folder(root: Path, size: int, column: str | None) -> Iterator[Shard]:
     names: list[str] = []
     sizes: list[int] = []
     changed: list[int] = []
-    for name in _walk(root, ""):
-        path = root / name
-        if path.suffix.lower() in SUFFIXES or name.endswith("-idx3-ubyte"):
-            yield from _file(path, size, column)
+    for name in _walk(str(root), ""):
+        if name.endswith(SUFFIXES):
+            yield from _file(root / name, size, column)
             continue
-        stat = path.stat()
+        stat = os.stat(f"{root}/{name}")  # noqa: PTH116  # there may be millions
         names.append(name)
         sizes.append(stat.st_size)
         changed.append(stat.st_mtime_ns)
@@ -71,17 +70,19 @@ def _folder(root: Path, size: int, column: str | None) -> Iterator[Shard]:
         yield FileShard(str(root), tuple(names), tuple(sizes), tuple(changed))
 
 
-def _walk(root: Path, under: str) -> Iterator[str]:
+def _walk(root: str, under: str) -> Iterator[str]:
     """Files by their names below `root`, folder by folder, sorted; hidden ones are passed over."""
-    with os.scandir(root / under) as entries:
-        found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    with os.scandir(f"{root}/{under}") as entries:
+        found = sorted(
+            (entry.name, entry.is_dir(follow_symlinks=False))
+            for entry in entries
+            if not entry.name.startswith(".") and (entry.is_file() or entry.is_dir(follow_symlinks=False))
+        )
     for name, is_folder in found:
-        if name.startswith(".") or name == "__MACOSX":
-            continue
-        if is_folder:
-            yield from _walk(root, f"{under}{name}/")
-        elif (root / under / name).is_file():
+        if not is_folder:
             yield f"{under}{name}"
+        elif name != "__MACOSX":
+            yield from _walk(root, f"{under}{name}/")
 
 
 def _file(path: Path, size: int, column: str | None) -> Iterator[Shard]:

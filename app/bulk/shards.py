@@ -4,7 +4,6 @@ import hashlib
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -89,12 +88,12 @@ class FileShard:
         return "files", self.root, self.names, self.sizes, self.changed
 
     def ids(self) -> Iterator[str]:
-        return (text(Path(self.root, name)) for name in self.names)
+        return (text(f"{self.root}/{name}") for name in self.names)
 
     def read(self, most_bytes: int) -> Iterator[Piece]:
-        for names in chunks(self.names, PICTURES):
-            ids = [text(Path(self.root, name)) for name in names]
-            yield Pictures(ids, (_file(Path(self.root, name), most_bytes) for name in names))
+        for files in chunks(list(zip(self.names, self.sizes, strict=True)), PICTURES):
+            contents = (_file(f"{self.root}/{name}", size, most_bytes) for name, size in files)
+            yield Pictures([text(f"{self.root}/{name}") for name, _ in files], contents)
 
 
 @dataclass(frozen=True)
@@ -263,12 +262,15 @@ def _without_blanks(ids: list[str], frames: Frames, errors: dict[int, ServiceErr
     return ManyFrames(ids, frames[inked], errors)
 
 
-def _file(path: Path, most_bytes: int) -> bytes | ServiceError:
+def _file(path: str, size: int, most_bytes: int) -> bytes | ServiceError:
+    """Of so many bytes, when it was last looked at; what has grown since is read up to one byte more."""
     try:
-        with path.open("rb") as file:
-            content = file.read(most_bytes + 1)
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # which takes a tenth of the time of a Path
+            content = file.read(min(size, most_bytes) + 1)
     except OSError as error:
         return Undecodable(f"the file cannot be read ({error.strerror})")
+    if len(content) > size > 0:
+        return Undecodable("the file has grown since the run began; start it again when nothing is written there")
     return _checked(content, most_bytes)
 
 
@@ -294,9 +296,9 @@ def numbered(path: str, start: int, stop: int) -> list[str]:
     return [f"{name}#{place}" for place in range(start, stop)]
 
 
-def text(path: Path | str) -> str:
+def text(path: str) -> str:
     """A name in UTF-8, also of a file whose name is none."""
-    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from app.bulk import score
 from app.bulk.core import Recipe, recipe
 from app.bulk.outputs import Format, OutputError
-from app.bulk.score import Job, LostError, Outcome
+from app.bulk.score import Job, Outcome
 from app.bulk.shards import InputError
-from app.bulk.workers import Processes, Workers
+from app.bulk.workers import LostError, Processes, Workers
 from app.config import Settings
 from app.cores import usable_cores
 from app.errors import START_FAILED, BundleError, StartError
@@ -37,7 +37,7 @@ class Asked(NamedTuple):
 
 def run(asked: Asked, settings: Settings, say: Say) -> int:
     """Score; the exit status. What is wrong, and how it ended, is said in a sentence."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C; nothing of the process is left after this
     try:
         made = recipe(settings, asked.model, numbers=asked.numbers)
         job = Job(asked.inputs, asked.out, asked.format, asked.shard_images, asked.column, made)

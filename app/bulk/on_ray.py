@@ -5,13 +5,14 @@ gives back may be lost without loss, and doing one twice writes the same file tw
 Ray's object store, which a node takes with it, and the driver alone says what is done again, by what it finds written.
 """
 
+import logging
 import os
 from concurrent.futures import Future
 from time import monotonic
 from typing import Any
 
 from app.bulk.core import Core, Recipe
-from app.bulk.workers import AHEAD, Part, Scored, score
+from app.bulk.workers import AHEAD, LostError, Part, Scored, score
 from app.errors import StartError
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports to its makers
@@ -19,7 +20,7 @@ LOOK_SECONDS = 5.0  # how long the number of the cluster's cores is believed
 
 try:
     import ray
-    from ray.exceptions import NodeDiedError, ObjectLostError, RaySystemError, WorkerCrashedError
+    from ray.exceptions import RayError, RayTaskError
 except ImportError as error:
     raise StartError("to score on Ray, install the extra: pip install 'digitserve[ray]'") from error
 
@@ -27,15 +28,13 @@ except ImportError as error:
 class Cluster:
     """As many tasks as the cluster has cores, and some that wait. What Ray loses is given again by who runs it."""
 
-    lost = (WorkerCrashedError, NodeDiedError, ObjectLostError, RaySystemError)
-
     def __init__(self, recipe: Recipe, address: str) -> None:
         """`address` is HOST:PORT, "auto" for the cluster of RAY_ADDRESS or of this machine, "local" for one of its own.
 
         Raises StartError.
         """
         try:
-            ray.init(address, log_to_driver=False, logging_level="error", configure_logging=False)
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise StartError(f"no cluster of Ray's answers at {address!r} ({error})") from error
         self._recipe = ray.put(recipe)
@@ -49,8 +48,14 @@ class Cluster:
             self._cores, self._looked = int(ray.cluster_resources().get("CPU", 0)), now
         return AHEAD * max(1, self._cores)
 
+    def is_lost(self, error: Exception) -> bool:
+        return isinstance(error, RayError) and not isinstance(error, RayTaskError)  # which the task itself raised
+
     def submit(self, part: Part, *, careful: bool) -> "Future[Scored]":
-        future: Future[Scored] = self._score.remote(part, careful, [self._recipe]).future()
+        try:
+            future: Future[Scored] = self._score.remote(part, careful, [self._recipe]).future()
+        except RayError as error:
+            raise LostError(f"the cluster has gone ({error})") from error
         return future
 
     def close(self) -> None:

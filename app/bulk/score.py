@@ -13,7 +13,7 @@ from app.bulk.core import Recipe
 from app.bulk.outputs import UNFINISHED, Format, OutputError
 from app.bulk.progress import Advance, shown
 from app.bulk.shards import InputError, digest
-from app.bulk.workers import Part, Scored, Workers
+from app.bulk.workers import LostError, Part, Scored, Workers
 
 MOST_TRIES = 8  # for a part whose workers are lost one after the other
 AGAIN = "delete this part and run the same command again"
@@ -45,10 +45,6 @@ class Outcome(NamedTuple):
     plan: Plan
     errors: int
     seconds: float
-
-
-class LostError(Exception):
-    """A part could not be scored, however often it was tried."""
 
 
 def plan(job: Job) -> Plan:
@@ -127,7 +123,9 @@ def _score(missing: Iterator[Part], workers: Workers, advance: Advance) -> None:
             tried = running.pop(future)
             try:
                 advance(future.result().images)
-            except workers.lost as error:
+            except Exception as error:
+                if not workers.is_lost(error):
+                    raise
                 if tried.times == MOST_TRIES:
                     raise LostError(
                         f"{tried.part.shard.source} was given to {MOST_TRIES} workers, and each was lost ({error}); "

@@ -35,19 +35,22 @@ class Scored(NamedTuple):
     errors: int
 
 
+class LostError(Exception):
+    """What was to be scored found no worker that lasted; the message says what to do."""
+
+
 class Workers(Protocol):
     """Score parts, several at a time."""
 
-    @property
-    def lost(self) -> tuple[type[BaseException], ...]:
-        """What a part's future raises where its worker has gone: it may be given again."""
+    def is_lost(self, error: Exception) -> bool:
+        """Whether a part's future raised it because its worker has gone, so that it may be given again."""
 
     @property
     def most(self) -> int:
         """Parts that should be with them at a time."""
 
     def submit(self, part: Part, *, careful: bool) -> "Future[Scored]":
-        """Score it, and write it. `careful` as `Core.rows` has it."""
+        """Score it, and write it. `careful` as `Core.rows` has it. Raises LostError where nobody is left to do it."""
 
     def close(self) -> None:
         """End what still runs."""
@@ -61,14 +64,15 @@ def score(core: Core, part: Part, *, careful: bool) -> Scored:
 class Processes:
     """On this machine, each with its own session on one thread."""
 
-    lost = (BrokenProcessPool,)
-
     def __init__(self, recipe: Recipe, processes: int) -> None:
         self.most = AHEAD * processes
         self._new: Callable[[], ProcessPoolExecutor] = lambda: ProcessPoolExecutor(
             processes, multiprocessing.get_context("spawn"), _begin, (recipe,)
         )
         self._pool = self._new()
+
+    def is_lost(self, error: Exception) -> bool:
+        return isinstance(error, BrokenProcessPool)
 
     def submit(self, part: Part, *, careful: bool) -> "Future[Scored]":
         try:

@@ -14,9 +14,9 @@ from app.bulk import outputs, score
 from app.bulk.core import recipe
 from app.bulk.outputs import OutputError
 from app.bulk.rows import Row
-from app.bulk.score import Job, LostError
+from app.bulk.score import Job
 from app.bulk.shards import InputError
-from app.bulk.workers import Processes
+from app.bulk.workers import LostError, Processes
 from app.config import Settings
 from benchmarks.bulk import material
 from tests.conftest import MODELS, wait_until

@@ -37,7 +37,7 @@ def speed(name: list[str], images: int = 300_000, turns: int = 5) -> None:
         for turn in race(one, images, turns):
             seconds.append(turn)
             results.keep("speed", one, {"images": images, "turns": seconds})
-            typer.echo(f"{one}: {turn[0]:.1f} s, {RACES[one].against} {turn[1]:.1f} s")
+            typer.echo(f"{one}: {turn[0]}, {RACES[one].against} {turn[1]}")
 
 
 @cli.command()

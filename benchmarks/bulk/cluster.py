@@ -30,8 +30,7 @@ class Nodes:
 
     def workers(self) -> list[int]:
         """Ids of processes that score a part now, on any of the nodes."""
-        raylets = {node.all_processes["raylet"][0].process.pid for node in (self._cluster.head_node, self._second)}
-        found = []
+        raylets, found = self._raylets(), []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 title = (folder / "cmdline").read_bytes()
@@ -41,6 +40,21 @@ class Nodes:
             if title.startswith(b"ray::_score") and parent in raylets:
                 found.append(int(folder.name))
         return found
+
+    def core_seconds(self) -> float:
+        """That the nodes' processes have taken. Source: Linux proc_pid_stat(5), fields utime to cstime."""
+        ticks = 0
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(folder.name) in self._raylets() or int(fields[1]) in self._raylets():
+                ticks += sum(map(int, fields[11:15]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def _raylets(self) -> set[int]:
+        return {node.all_processes["raylet"][0].process.pid for node in (self._cluster.head_node, self._second)}
 
 
 @contextmanager

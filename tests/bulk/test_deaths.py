@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def python_with_ray() -> str:
-    """That of an environment of its own, or this one's; skips where there is none."""
+    """That of an environment of its own, which `make test` makes, or this one's; skips where there is none."""
     own = Path(sys.prefix) / "ray" / "bin" / "python"
     if not own.exists() and importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed")

@@ -1,7 +1,7 @@
 """A real cluster of Ray's on this machine: a head and nodes of one core each, all bound to 127.0.0.1."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ LOOPBACK = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # so Ray says for nodes that are reached at 127.0.0.1, not by the network
 }
 STORE_BYTES = 80 << 20
+TRIES = 3
 
 
 class Nodes:
@@ -65,7 +66,7 @@ def two_nodes() -> Iterator[Nodes]:
 
     head = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "object_store_memory": STORE_BYTES}
     quiet = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
-    cluster = Cluster(initialize_head=True, head_node_args=head | quiet)
+    cluster = _started(lambda: Cluster(initialize_head=True, head_node_args=head | quiet))
     try:
         yield Nodes(cluster, _add(cluster))
     finally:
@@ -73,6 +74,16 @@ def two_nodes() -> Iterator[Nodes]:
 
 
 def _add(cluster: Any) -> Any:
-    return cluster.add_node(
-        num_cpus=1, node_ip_address="127.0.0.1", object_store_memory=STORE_BYTES, include_log_monitor=False
-    )
+    node = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "object_store_memory": STORE_BYTES}
+    return _started(lambda: cluster.add_node(**node, include_log_monitor=False))
+
+
+def _started(start: Callable[[], Any]) -> Any:
+    """A node's agent has 15 s to start, by a constant of Ray's, which a machine that others use, too, may not give it."""
+    for _ in range(TRIES - 1):
+        try:
+            return start()
+        except Exception as error:  # Ray raises no other class
+            if "timed out during startup" not in str(error):
+                raise
+    return start()

@@ -79,7 +79,7 @@ def _add(cluster: Any) -> Any:
 
 
 def _started(start: Callable[[], Any]) -> Any:
-    """A node's agent has 15 s to start, by a constant of Ray's, which a machine that others use, too, may not give it."""
+    """Ray gives a node's agent 15 s to start, which a machine that others use, too, may not."""
     for _ in range(TRIES - 1):
         try:
             return start()

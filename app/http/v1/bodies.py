@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 
+from app import archive
 from app.budget import Budget
 from app.errors import BadRequest, BatchTooLarge, ServiceError, UnsupportedMediaType, WrongShape
-from app.http.v1 import archive, json_items, multipart
+from app.http.v1 import json_items, multipart
 from app.http.v1.json_items import SMALL, Elements, kind_of, parse_object
 from app.http.v1.multipart import Part
 from app.imaging.decode import FORMATS

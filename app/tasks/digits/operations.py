@@ -1,7 +1,7 @@
 """What can be done with a digit model: read one digit, many, or whole numbers."""
 
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,20 +101,13 @@ class PredictBatch:
 
     def conclude(self, model: LiveModel, prepared: Batch, outputs: Tensors, _: RequestContext) -> Predictions:
         manifest = manifest_of(model)
-        prepared, scores = prepared.chosen(outputs[0] if outputs else NO_SCORES, manifest.preparation.margin)
-        decisions, verdicts = decide_rows(manifest.thresholds, scores), {}
-        of_rows: list[str] = [""] * len(decisions)
-        for row, place in enumerate(prepared.good()):
-            if frame := prepared.made.get(place):
-                decisions[row], verdicts[place] = decide_frame(
-                    manifest.thresholds, frame, float(scores[row, :ENERGY].max()), float(scores[row, ENERGY])
-                )
-                of_rows[row] = verdicts[place]
-        for (decision, verdict), images in Counter(zip(decisions, of_rows, strict=True)).items():
+        found = predictions(manifest, prepared, outputs[0] if outputs else NO_SCORES)
+        of_rows = [found.verdicts.get(place, "") for place in found.batch.good()] or [""] * len(found.decisions)
+        for (decision, verdict), images in Counter(zip(found.decisions, of_rows, strict=True)).items():
             self._metrics.images_read(manifest.name, manifest.version, decision, verdict, images)
         for code, items in Counter(error.code for error in prepared.errors.values()).items():
             self._metrics.errors.labels(code).inc(items)
-        return Predictions(prepared, scores, decisions, verdicts)
+        return found
 
 
 class PreparedNumbers(NamedTuple):
@@ -166,17 +159,42 @@ class ReadNumbers:
             columns = await read_strips(lines[0], found.strips, context)
             reader = lines[1].reader
         rankings = await self._preprocessor.rank(found, scores, READINGS, manifest, columns, reader, context)
-        numbers = []
-        for number, seen, ranking in zip(found.numbers, columns, rankings, strict=True):
-            if ranking is None:
-                continue
-            if lines is None or seen is None:
-                decision = _decided(ranking, manifest.thresholds)
-            else:
-                decision = decide(lines[1].thresholds, ranking.confidences[0])
-            numbers.append(_number(number, ranking, decision))
-            self._metrics.images_read(manifest.name, manifest.version, decision)
-        return Numbers(numbers, found.scale)
+        numbers = read_numbers(manifest, lines[1] if lines else None, found, columns, rankings)
+        for number in numbers.numbers:
+            self._metrics.images_read(manifest.name, manifest.version, number.decision)
+        return numbers
+
+
+def predictions(manifest: DigitsManifest, batch: Batch, scores: Scores) -> Predictions:
+    """What is made of the scores of all of a batch's rows, float32 [N, 11]."""
+    batch, scores = batch.chosen(scores, manifest.preparation.margin)
+    decisions, verdicts = decide_rows(manifest.thresholds, scores), {}
+    for row, place in enumerate(batch.good()):
+        if frame := batch.made.get(place):
+            decisions[row], verdicts[place] = decide_frame(
+                manifest.thresholds, frame, float(scores[row, :ENERGY].max()), float(scores[row, ENERGY])
+            )
+    return Predictions(batch, scores, decisions, verdicts)
+
+
+def read_numbers(
+    manifest: DigitsManifest,
+    lines: LinesManifest | None,
+    found: FoundNumbers,
+    columns: Sequence[Columns | None],
+    rankings: Sequence[Ranking | None],
+) -> Numbers:
+    """What is made of the rankings of a picture's numbers, with a line reader's columns where it has read them."""
+    numbers = []
+    for number, seen, ranking in zip(found.numbers, columns, rankings, strict=True):
+        if ranking is None:
+            continue
+        if lines is None or seen is None:
+            decision = _decided(ranking, manifest.thresholds)
+        else:
+            decision = decide(lines.thresholds, ranking.confidences[0])
+        numbers.append(_number(number, ranking, decision))
+    return Numbers(numbers, found.scale)
 
 
 def manifest_of(model: LiveModel) -> DigitsManifest:

@@ -1,6 +1,6 @@
 """Asking the live line reader, where there is one, what is written in a picture's strips."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -32,15 +32,20 @@ async def read_strips(model: LiveModel, strips: Sequence[Grey | None], context: 
 
     Raises ServiceError, CallerGone.
     """
-    by_width: dict[int, list[int]] = {}
-    for place, strip in enumerate(strips):
-        if strip is not None:
-            by_width.setdefault(strip.shape[1], []).append(place)
     found: list[Columns | None] = [None] * len(strips)
-    for places in by_width.values():
-        together = np.stack([strip for place in places if (strip := strips[place]) is not None])
+    for places, together in of_one_width(strips):
         done = await model.batcher.submit((together,), context.deadline, context.is_gone, context.trace)
         context.ran(done.queued, done.ran, done.largest_run)
         for place, columns in zip(places, done.outputs[0], strict=True):
             found[place] = columns
     return found
+
+
+def of_one_width(strips: Sequence[Grey | None]) -> Iterator[tuple[list[int], Grey]]:
+    """Strips that can be read in one run, and their places: uint8 [N, height, width]."""
+    by_width: dict[int, list[int]] = {}
+    for place, strip in enumerate(strips):
+        if strip is not None:
+            by_width.setdefault(strip.shape[1], []).append(place)
+    for places in by_width.values():
+        yield places, np.stack([strip for place in places if (strip := strips[place]) is not None])

@@ -7,9 +7,9 @@ import zlib
 
 import pytest
 
+from app.archive import files
 from app.budget import Budget
 from app.errors import BatchTooLarge, ServiceError, TooLarge, TooMuchWork, Undecodable
-from app.http.v1.archive import files
 
 BOUNDS = {"most": 1000, "most_bytes": 1_000_000, "most_unpacked": 100_000_000}
 PLENTY = 100.0  # seconds

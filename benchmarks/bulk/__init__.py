@@ -1,0 +1,1 @@
+"""Bulk scoring: what is lost when something dies, how fast it is, and what memory it takes."""

@@ -1,0 +1,29 @@
+"""Nothing is lost and nothing there twice when something dies in the middle of a run."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = "import json, sys; from benchmarks.bulk.kills import campaign; print(json.dumps([*campaign(sys.argv[1], 1)]))"
+ROOT = Path(__file__).parents[2]
+
+
+def python_with_ray() -> str:
+    """That of an environment of its own, which `make test` makes, or this one's; skips where there is none."""
+    own = Path(sys.prefix) / "ray" / "bin" / "python"
+    if not own.exists() and importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed")
+    return str(own) if own.exists() else sys.executable
+
+
+@pytest.mark.parametrize("kind", ["process", "command", "node", "worker", "driver"])
+def test_nothing_is_lost_or_there_twice(kind: str) -> None:
+    python = sys.executable if kind in {"process", "command"} else python_with_ray()
+    ran = subprocess.run([python, "-c", PROGRAM, kind], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    ((lost, twice, written_before, parts, _),) = json.loads(ran.stdout.splitlines()[-1])
+    assert (lost, twice) == (0, 0)
+    assert 0 < written_before < parts

@@ -93,7 +93,7 @@ def metrics() -> str:
 
 def _metric(one: MetricWrapperBase) -> tuple[str, ...]:
     name = one._name + "_total" * (one._type == "counter")
-    return code(name), one._type, ", ".join(map(code, one._labelnames)), one._documentation
+    return code(name), str(one._type), ", ".join(map(code, one._labelnames)), one._documentation
 
 
 MADE: dict[str, Callable[[], str]] = {

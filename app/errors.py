@@ -60,7 +60,7 @@ class Forbidden(ServiceError):
 
 
 class ModelControlOff(Forbidden):
-    """Models are loaded by keys with the right `repository`, or, without keys, once `--model-control` is given."""
+    """Not every caller may load models. Use a key with the right `repository`; without keys, start with `--model-control`."""
 
     code, title = "model_control_off", "Models are not changed by callers"
 
@@ -84,7 +84,7 @@ class ModelNotFound(NotFound):
 
 
 class MethodNotAllowed(ServiceError):
-    """The path takes another method: the header `Allow` names it."""
+    """The path takes another method. The header `Allow` names it."""
 
     code, title = "method_not_allowed", "Method not allowed"
 
@@ -214,7 +214,7 @@ class HeadTooLarge(ServiceError):
 
 
 class Unsupported(ServiceError):
-    """Something of the protocol that is not served, as a `Transfer-Encoding` other than chunked."""
+    """A part of the protocol that is not served. The detail names it; do without."""
 
     code, title = "not_implemented", "Not implemented"
 

@@ -22,6 +22,7 @@ def build(root: Path, build: Path, zensical: Path) -> list[str]:
     for stale in (pages, site, build / ".cache"):
         shutil.rmtree(stale, ignore_errors=True)
     stage(root, pages)
+    shutil.copy(Path(__file__).with_name("site.css"), pages)
     config = shutil.copy(Path(__file__).with_name("zensical.toml"), build)
     command = [sys.executable, "-m", "zensical", "build", "--strict", "--config-file", str(config)]
     subprocess.run(command, env=os.environ | {"PYTHONPATH": str(zensical), "NO_COLOR": "1"}, check=True)

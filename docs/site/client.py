@@ -9,6 +9,7 @@ from typing import Any
 import digitserve_client
 
 MODULE = re.compile(r"\b(?:digitserve_client|collections|typing)\.(?:\w+\.)*")
+ANY_IMAGE = inspect.formatannotation(digitserve_client.AnyImage)
 WIDEST = 88  # characters of a signature on one line
 
 
@@ -17,7 +18,8 @@ def classes() -> str:
     exported = (getattr(digitserve_client, name) for name in digitserve_client.__all__)
     kinds = [one for one in exported if inspect.isclass(one) and one is not digitserve_client.AsyncClient]
     kinds.sort(key=lambda kind: (kind is not digitserve_client.Client, issubclass(kind, Exception)))  # else by name
-    return "\n\n".join(line for kind in kinds for line in _class(kind))
+    any_image = f"## AnyImage\n\n```python\nAnyImage = {MODULE.sub('', ANY_IMAGE)}\n```"
+    return "\n\n".join([*(line for kind in kinds for line in _class(kind)), any_image])
 
 
 def _class(kind: type[Any]) -> Iterator[str]:
@@ -59,7 +61,7 @@ def _said(annotation: object) -> str:
     words = (
         inspect.formatannotation(annotation) if not isinstance(annotation, str | inspect.Parameter) else str(annotation)
     )
-    return MODULE.sub("", words)
+    return MODULE.sub("", words.replace(ANY_IMAGE, "AnyImage"))
 
 
 def _doc(of: Any) -> str:

@@ -99,7 +99,7 @@ class Reader:
             text=True,
             start_new_session=True,
         )
-        wait_until(lambda: service.poll() is not None or self._is_ready())
+        wait_until(lambda: service.poll() is not None or self._is_ready(), LONGEST)
         assert service.poll() is None, f"the service ended with {service.returncode}"
 
     def _is_ready(self) -> bool:

@@ -1,7 +1,7 @@
 """Everything that can go wrong, as one tree. A class carries its code; each protocol says it in its own way.
 
-`detail` says what was expected, what came and what to do. The codes are part of the contract. A class's docstring is its
-place in the reference: the cause, then the cure.
+`detail` says what was expected, what came and what to do. The codes are part of the contract. A class's docstring is
+its place in the reference: the cause, then the cure.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class BadRequest(ServiceError):
 
 
 class Unauthorized(ServiceError):
-    """No API key came, or one that the service does not know. Send `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
+    """No API key came, or an unknown one. Send `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
 
     code, title = "key_required", "API key required"
 
@@ -60,7 +60,7 @@ class Forbidden(ServiceError):
 
 
 class ModelControlOff(Forbidden):
-    """Not every caller may load models. Use a key with the right `repository`; without keys, start with `--model-control`."""
+    """Not every caller may load models. Use a key with the right `repository`; or, without keys, `--model-control`."""
 
     code, title = "model_control_off", "Models are not changed by callers"
 
@@ -232,7 +232,7 @@ class Draining(Unavailable):
 
 
 class TooManyConnections(Unavailable):
-    """A worker holds as many connections as it may (`DIGITSERVE_MAX_CONNECTIONS`). Reuse connections, or add workers."""
+    """A worker holds `DIGITSERVE_MAX_CONNECTIONS` already. Reuse connections, or add workers."""
 
     code, title = "too_many_connections", "Too many connections"
 

@@ -8,6 +8,7 @@ import httpx
 
 from app.config import Settings
 from app.main import create_app
+from app.telemetry import logs
 from docs.site.markdown import code, table
 
 Object = dict[str, Any]
@@ -28,8 +29,11 @@ def endpoints() -> str:
 
 
 async def _document() -> Object:
-    app = create_app(Settings(workers=1))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://digitserve") as service:
+    settings = Settings(workers=1, log_level="warning")
+    logs.configure(settings)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(create_app(settings)), base_url="http://digitserve"
+    ) as service:
         document: Object = (await service.get("/openapi.json")).raise_for_status().json()
     return document
 

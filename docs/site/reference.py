@@ -27,9 +27,9 @@ HEADING = re.compile(r"^(#+ )", re.MULTILINE)
 def settings() -> str:
     """Every field of `Settings`, in its order."""
     return table(
-        ("variable", "value", "default", "meaning"),
+        ("variable", "default", "meaning, and what it takes"),
         (
-            (code(PREFIX + name.upper()), _value(field), _default(field), field.description or "")
+            (code(PREFIX + name.upper()), _default(field), f"{field.description}<br>*{_value(field)}*")
             for name, field in Settings.model_fields.items()
         ),
     )

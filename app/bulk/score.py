@@ -94,11 +94,13 @@ def verify(job: Job, planned: Plan) -> int:
     """Read all parts, and see that each image is there once, in its place. How many are errors. Raises OutputError."""
     images = errors = 0
     for part in parts(job):
-        for expected, found in zip_longest(part.shard.ids(), outputs.read(Path(part.path))):
-            if found is None or expected != found.id:
-                raise OutputError(f"{part.path}: expected {expected!r}, found {found and found.id!r}; {AGAIN}")
-            images += 1
-            errors += found.failed
+        expected, found = list(part.shard.ids()), outputs.read(Path(part.path))
+        if expected != found.ids:
+            pairs = zip_longest(expected, found.ids)
+            wanted, got = next(pair for pair in pairs if pair[0] != pair[1])
+            raise OutputError(f"{part.path}: expected {wanted!r}, found {got!r}; {AGAIN}")
+        images += part.shard.images
+        errors += found.errors
     if images != planned.images:
         raise OutputError(f"there were {planned.images:,} images, and {images:,} are there now; {AGAIN}")
     return errors

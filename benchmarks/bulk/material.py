@@ -53,6 +53,6 @@ class Count(NamedTuple):
 
 def count(source: Path, out: Path, images: int) -> Count:
     """Ids of an .npy file's images among all that is written, by reading every part."""
-    found = Counter(written.id for part in sorted(out.glob("*-*.*")) for written in outputs.read(part))
+    found = Counter(one for part in sorted(out.glob("*-*.*")) for one in outputs.read(part).ids)
     expected = {f"{source}#{place}" for place in range(images)}
     return Count(len(expected - found.keys()), sum(found.values()) - len(found) + len(found.keys() - expected))

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     max_batch_size: int = Field(64, ge=1, description="Rows (images) in one ONNX Runtime run at most.")
 
     max_run_bytes: int = Field(
-        128 * MIB,
+        256 * MIB,
         ge=16 * MIB,
         description="Bytes of memory that runs of models for named tensors take in one worker at most, beside their "
         "weights; beyond, 422.",

@@ -70,6 +70,8 @@ class Processes:
             processes, multiprocessing.get_context("spawn"), _begin, (recipe,)
         )
         self._pool = self._new()
+        for _ in range(processes):
+            self._pool.submit(_begun)  # for each that there is no process for, one begins
 
     def is_lost(self, error: Exception) -> bool:
         return isinstance(error, BrokenProcessPool)
@@ -96,6 +98,10 @@ def _begin(recipe: Recipe) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the whole group; the parent says itself when this one ends
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _core = Core(recipe)
+
+
+def _begun() -> None:
+    """Nothing: the process is there."""
 
 
 def _end_with_parent() -> None:

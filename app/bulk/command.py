@@ -41,9 +41,10 @@ def run(asked: Asked, settings: Settings, say: Say) -> int:
     try:
         made = recipe(settings, asked.model, numbers=asked.numbers)
         job = Job(asked.inputs, asked.out, asked.format, asked.shard_images, asked.column, made)
-        planned = score.plan(job)
-        say(f"{planned.images:,} images in {planned.parts:,} parts, of which {planned.done_images:,} are done already")
-        with _workers(asked, made) as workers:
+        with _workers(asked, made) as workers:  # which begin while the inputs are looked at
+            planned = score.plan(job)
+            done = f"of which {planned.done_images:,} are done already"
+            say(f"{planned.images:,} images in {planned.parts:,} parts, {done}")
             _tell(score.run(job, planned, workers), asked.out, say)
     except (InputError, OutputError) as error:
         say(f"not scored: {error}")

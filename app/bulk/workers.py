@@ -2,12 +2,14 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import NamedTuple, Protocol
 
 from app.bulk.core import Core, Recipe
@@ -66,10 +68,15 @@ class Processes:
 
     def __init__(self, recipe: Recipe, processes: int) -> None:
         self.most = AHEAD * processes
+        self._recipe = NamedTemporaryFile()  # noqa: SIM115  # in a pipe's 64 KB it would wait for one process after the other
+        pickle.dump(recipe, self._recipe)
+        self._recipe.flush()
         self._new: Callable[[], ProcessPoolExecutor] = lambda: ProcessPoolExecutor(
-            processes, multiprocessing.get_context("spawn"), _begin, (recipe,)
+            processes, multiprocessing.get_context("spawn"), _begin, (self._recipe.name,)
         )
         self._pool = self._new()
+        for _ in range(processes):
+            self._pool.submit(_begun)  # for each that there is no process for, one begins
 
     def is_lost(self, error: Exception) -> bool:
         return isinstance(error, BrokenProcessPool)
@@ -86,16 +93,21 @@ class Processes:
         for process in multiprocessing.active_children():
             process.terminate()
         self._pool.shutdown(cancel_futures=True)
+        self._recipe.close()
 
 
 _core: Core | None = None  # of one of the processes
 
 
-def _begin(recipe: Recipe) -> None:
+def _begin(recipe: str) -> None:
     global _core
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the whole group; the parent says itself when this one ends
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _core = Core(recipe)
+    _core = Core(pickle.loads(Path(recipe).read_bytes()))
+
+
+def _begun() -> None:
+    """Nothing: the process is there."""
 
 
 def _end_with_parent() -> None:

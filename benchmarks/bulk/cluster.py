@@ -42,18 +42,6 @@ class Nodes:
                 found.append(int(folder.name))
         return found
 
-    def core_seconds(self) -> float:
-        """That the nodes' processes have taken. Source: Linux proc_pid_stat(5), fields utime to cstime."""
-        ticks = 0
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(folder.name) in self._raylets() or int(fields[1]) in self._raylets():
-                ticks += sum(map(int, fields[11:15]))
-        return ticks / os.sysconf("SC_CLK_TCK")
-
     def _raylets(self) -> set[int]:
         return {node.all_processes["raylet"][0].process.pid for node in (self._cluster.head_node, self._second)}
 

@@ -31,7 +31,8 @@ class Died(NamedTuple):
 
 
 Driver = Popen[str]
-Kill = Callable[[Driver, Nodes | None], None]
+Kill = Callable[[Driver, Nodes | None], bool]
+"""Whether there was something left to kill."""
 
 
 def campaign(kind: str, runs: int, parts: int = 24) -> Iterator[Died]:
@@ -42,17 +43,18 @@ def campaign(kind: str, runs: int, parts: int = 24) -> Iterator[Died]:
         while runs:
             out = Path(name, f"out-{time.monotonic_ns()}")
             one = _run(source, out, parts, KINDS[kind], nodes)
-            if one.written_before < parts:  # else it was done before it died
+            if one is not None:
                 runs -= 1
                 yield one
 
 
-def _run(source: Path, out: Path, parts: int, kind: "Kind", nodes: Nodes | None) -> Died:
+def _run(source: Path, out: Path, parts: int, kind: "Kind", nodes: Nodes | None) -> Died | None:
+    """None where it was done before anything died."""
     options = ["--shard-images", str(PART), *(["--ray", nodes.address] if nodes else ["--processes", "2"])]
     started = time.monotonic()
     driver = material.start(source, out, *options)
     before = _wait_for(out, random.randint(1, parts // 2), driver)
-    kind.kill(driver, nodes)
+    killed = kind.kill(driver, nodes)
     status, said = _ended(driver)
     if kind.again:
         status, said = _ended(material.start(source, out, *options))
@@ -60,6 +62,8 @@ def _run(source: Path, out: Path, parts: int, kind: "Kind", nodes: Nodes | None)
         raise RuntimeError(f"exit status {status}: {said}")
     if nodes is not None and kind.kill is _node:
         nodes.replace_node()
+    if not killed or before == parts:
+        return None
     seconds = time.monotonic() - started
     return Died(*material.count(source, out, parts * PART), before, parts, seconds)
 
@@ -80,28 +84,32 @@ def _ended(driver: Driver) -> tuple[int, str]:
     return driver.returncode, said
 
 
-def _node(_: Driver, nodes: Nodes | None) -> None:
+def _node(_: Driver, nodes: Nodes | None) -> bool:
     assert nodes is not None
     nodes.kill_node()
+    return True
 
 
-def _worker(driver: Driver, nodes: Nodes | None) -> None:
+def _worker(driver: Driver, nodes: Nodes | None) -> bool:
     assert nodes is not None
     while driver.poll() is None:  # between two parts there is none
         for pid in nodes.workers():
             os.kill(pid, signal.SIGKILL)
-            return
+            return True
+    return False
 
 
-def _process(driver: Driver, _: Nodes | None) -> None:
+def _process(driver: Driver, _: Nodes | None) -> bool:
     """One of those that score without Ray."""
     children = Path(f"/proc/{driver.pid}/task/{driver.pid}/children").read_text().split()
     scoring = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     os.kill(int(random.choice(scoring)), signal.SIGKILL)
+    return True
 
 
-def _driver(driver: Driver, _: Nodes | None) -> None:
+def _driver(driver: Driver, _: Nodes | None) -> bool:
     driver.kill()
+    return driver.wait() == -signal.SIGKILL
 
 
 class Kind(NamedTuple):

@@ -73,6 +73,8 @@ def _speed(speed: Mapping[str, dict[str, Any]]) -> str:
         race, turns, images = RACES[name], one["turns"], one["images"]
         rates = [[f"{images / median(turn[side][kind] for turn in turns):,.0f}" for kind in (0, 1)] for side in (0, 1)]
         ratios = [f"{median(theirs[kind] / ours[kind] for ours, theirs in turns):.2f}" for kind in (0, 1)]
+        if name == "ray":  # whose nodes' processes are none of the command's
+            rates[0][1] = ratios[1] = "-"
         cells = [race.what, f"{images:,}", str(len(turns)), *rates[0], race.against, *rates[1], *ratios]
         lines.append(f"| {' | '.join(cells)} | {race.goal:.2f} |")
     return "\n".join(lines) + "\n"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.bulk import material
-from benchmarks.bulk.cluster import Nodes, two_nodes
+from benchmarks.bulk.cluster import two_nodes
 
 PROCESSES = 2
 
@@ -63,19 +63,19 @@ def race(name: str, images: int, turns: int) -> Iterator[tuple[Took, Took]]:
         ours, theirs = (on_ray, without_ray) if nodes else (without_ray, least)
         for turn in range(turns):
             sides = [ours, theirs] if turn % 2 else [theirs, ours]
-            took = {side: _took(side, out.with_name(f"out-{turn}-{side.__name__}"), out, nodes) for side in sides}
+            took = {side: _took(side, out.with_name(f"out-{turn}-{side.__name__}"), out) for side in sides}
             yield took[ours], took[theirs]
 
 
-def _took(make: Callable[[], list[str]], fresh: Path, out: Path, nodes: Nodes | None) -> Took:
+def _took(make: Callable[[], list[str]], fresh: Path, out: Path) -> Took:
     command = [str(fresh) if word == str(out) else word for word in make()]
     os.sync()  # what the other one wrote is not written now
-    started, before = time.monotonic(), _core_seconds(nodes)
+    started, before = time.monotonic(), _core_seconds()
     subprocess.run(command, cwd=material.ROOT, check=True, capture_output=True)
-    return Took(time.monotonic() - started, _core_seconds(nodes) - before)
+    return Took(time.monotonic() - started, _core_seconds() - before)
 
 
-def _core_seconds(nodes: Nodes | None) -> float:
-    """Of all commands that have ended, and of the cluster."""
+def _core_seconds() -> float:
+    """Of all commands that have ended. What Ray's nodes do is not among it."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return ended.ru_utime + ended.ru_stime + (nodes.core_seconds() if nodes else 0.0)
+    return ended.ru_utime + ended.ru_stime

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import simpy
 
-from benchmarks.scale.samples import BOUND_SECONDS, Scenario
+from benchmarks.scale.samples import Scenario
 from benchmarks.scale.worker import Costs, Limits, Request, Steps, Worker
 
 SYNC_SECONDS = METRICS_SECONDS = 15.0
@@ -22,12 +22,12 @@ SCHEDULE_SECONDS = 2.0  # assumed: a pod gets its node, whose image is there
 NODE_SECONDS = 90.0  # assumed: a node is made and fetches the image
 PROBE_SECONDS = 2.5  # assumed: half of a readiness probe's period
 SLICE_SECONDS = 5.0
-STEP_AT, LASTS = 30.0, 240.0  # seconds
+STEP_AT, LASTS = 30.0, 210.0  # seconds
 STEP = 10.0  # times
 BASE_WORKERS = 2
 RESTARTED = 8  # workers of a fleet that is restarted
 RESTARTED_AT = (0.5, 0.6, 0.7, 0.8)
-BACK_SLICES = 3
+TIMES_BEFORE, BACK_SLICES = 2.0, 3
 
 Rate = Callable[[float], float]
 
@@ -131,14 +131,16 @@ class Fleet:
 
 
 def _back_after(p99: list[float], refused: list[float], since: float) -> float | None:
-    """Seconds until all later slices keep the bound and refuse nothing; the last slice's requests may be unanswered."""
-    bad = [
-        at for at, (one, share) in enumerate(zip(p99[:-1], refused[:-1], strict=True)) if one > BOUND_SECONDS or share
-    ]
-    late = [at for at in bad if (at + 1) * SLICE_SECONDS > since]
-    if not late:
+    """Seconds until all later slices refuse nothing and have TIMES_BEFORE their usual p99 at most.
+
+    Requests of the last slice may be unanswered, so that it does not count.
+    """
+    usual = float(np.median(p99[: int(since / SLICE_SECONDS)]))
+    pairs = enumerate(zip(p99[:-1], refused[:-1], strict=True))
+    bad = [at for at, (one, share) in pairs if at * SLICE_SECONDS >= since and (one > TIMES_BEFORE * usual or share)]
+    if not bad:
         return 0.0
-    back = late[-1] + 1
+    back = bad[-1] + 1
     return back * SLICE_SECONDS - since if back + BACK_SLICES < len(p99) else None
 
 

@@ -125,7 +125,7 @@ class Scenario(Sample):
     workers: list[int]  # that are ready
     p99: list[float]
     refused: list[float]  # share
-    back_after: float | None  # seconds from the step until p99 stays within its bound; None: not in time
+    back_after: float | None  # seconds from the step until it is as before; None: not in time
 
 
 class Simulated(Sample):

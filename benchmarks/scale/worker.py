@@ -67,14 +67,18 @@ Ended = Callable[[Request], None]
 class Core:
     """What runs on it, one at a time; others may take it away."""
 
-    def __init__(self, env: simpy.Environment, losses: Losses) -> None:
+    def __init__(self, env: simpy.Environment, losses: Losses, *, shared: bool) -> None:
+        """`shared`: between the loop and the process for pictures."""
         self._env, self._losses = env, losses
-        self._turns = simpy.PreemptiveResource(env)
+        self._turns = simpy.PreemptiveResource(env) if shared else None
         self.busy = 0.0  # seconds
 
     def work(self, seconds: float, priority: int = LOOP) -> Steps:
         self.busy += seconds
         left = seconds + self._losses.during(seconds)
+        if self._turns is None:
+            yield self._env.timeout(left)
+            return
         while left > NOTHING:
             with self._turns.request(priority) as turn:
                 began = math.inf  # not at all, where it is taken away as soon as it is given
@@ -94,11 +98,11 @@ class Worker:
         self, env: simpy.Environment, costs: Costs, limits: Limits, ended: Ended, losses: Losses | None = None
     ) -> None:
         self._env, self._costs, self._limits, self._ended = env, costs, limits, ended
-        self.core = Core(env, losses or Losses([]))
+        self.core = Core(env, losses or Losses([]), shared=costs.decode > 0)
         self._inbox, self._decoded = deque[Request](), deque[Request]()
         self._pictures, self._queue = deque[Request](), deque[Request]()
         self._decoding_since: float | None = None
-        self._job_seconds = 0.0
+        self._job_seconds = self._owed = 0.0
         self._woken, self._picture_came = env.event(), env.event()
         env.process(self._loop())
         if costs.decode:
@@ -122,9 +126,9 @@ class Worker:
             if not (self._inbox or self._decoded or self._queue):
                 self._woken = self._env.event()
                 yield self._woken
-            yield from self.core.work(self._costs.turn)
             self._queue += self._decoded
             self._decoded.clear()
+            self._owed = self._costs.turn
             for _ in range(len(self._inbox)):
                 if self._rows >= self._limits.batch_rows and self._costs.rows == 1:
                     break  # a whole run of singles: at once
@@ -140,10 +144,10 @@ class Worker:
         costs = self._costs
         if self._is_too_much():
             request.refused = True
-            yield from self.core.work(costs.refusal)
+            yield from self._pay(costs.refusal)
             self._end(request)
             return
-        yield from self.core.work(costs.before)
+        yield from self._pay(costs.before)
         if not costs.decode:
             self._queue.append(request)
             return
@@ -165,10 +169,15 @@ class Worker:
     def _run(self) -> Steps:
         most = max(1, self._limits.batch_rows // self._costs.rows)
         taken = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
-        yield from self.core.work(self._costs.run_seconds[len(taken) * self._costs.rows])
+        self._owed += self._costs.run_seconds[len(taken) * self._costs.rows]
         for request in taken:
-            yield from self.core.work(self._costs.after)
+            yield from self._pay(self._costs.after)
             self._end(request)
+
+    def _pay(self, seconds: float) -> Steps:
+        """Work for so long, and for what is owed: what nobody sees the end of is no event of its own."""
+        owed, self._owed = self._owed, 0.0
+        yield from self.core.work(owed + seconds)
 
     def _end(self, request: Request) -> None:
         request.ended = self._env.now

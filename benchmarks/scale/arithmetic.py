@@ -4,11 +4,12 @@ import math
 from typing import NamedTuple
 
 from benchmarks.scale.predict import limits_of
-from benchmarks.scale.samples import BOUND_SECONDS, Headroom, Kind, Measured, Samples
+from benchmarks.scale.samples import Headroom, Kind, Measured, Samples
 
 IMAGES = 1_000_000_000  # a day
 DAY, MONTH_HOURS = 86_400, 730
 SWING = 0.8  # the rate over a day: mean * (1 + SWING * cos(2 pi (t - 14 h) / 24 h))
+MOST_UTILISATION = 0.7  # the chart's target: the rest is for bursts, and for pods that are away
 POD_WORKERS = 2  # as the chart's resources have it
 SCRAPE_SECONDS = 15
 SAMPLE_BYTES = 2  # of Prometheus' disk, at most (prometheus.io, "Storage": 1 to 2)
@@ -44,7 +45,7 @@ def needs(samples: Samples) -> list[Need]:
 
 def need(samples: Samples, kind: Kind) -> Need:
     measured = samples.measured
-    utilisation = usable(samples.simulated.headroom, kind.name)
+    utilisation = usable(samples.simulated.headroom, kind)
     mean = IMAGES / kind.images / DAY
     peak = mean * (1 + SWING)
     cores = math.ceil(peak * kind.seconds / utilisation)
@@ -71,11 +72,11 @@ def need(samples: Samples, kind: Kind) -> Need:
     )
 
 
-def usable(headroom: list[Headroom], kind: str) -> float:
-    """The highest utilisation that was simulated up to which p99 keeps its bound where requests come in groups."""
-    found = [one for one in headroom if one.kind == kind and one.group > 1]
-    good = [one.utilisation for one in found if one.p99 <= BOUND_SECONDS]
-    return max(good, default=min(one.utilisation for one in found))
+def usable(headroom: list[Headroom], kind: Kind) -> float:
+    """The highest utilisation of those simulated at which p99 keeps its bound, but no more than the chart's target."""
+    line = [one for one in headroom if one.kind == kind.name and one.group == 1 and not one.disturbed]
+    good = [one.utilisation for one in line if one.p99 <= kind.bound and one.utilisation <= MOST_UTILISATION]
+    return max(good, default=min(one.utilisation for one in line))
 
 
 def worker_bytes(measured: Measured) -> float:

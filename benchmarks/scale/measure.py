@@ -34,6 +34,7 @@ OPEN_ROUNDS = 3
 CONNECTIONS = 256  # of an open loop
 CALM_WITHIN, CALM_SECONDS, CALM_SHARE = 2.0, 0.1, 0.1
 RUN_ROWS = (1, 4, 16, 64)
+LATE_SECONDS = 0.2  # by which what is counted may be late
 RUN_TURNS = 8
 STARTS = 3
 SCRAPES, BETWEEN_SCRAPES = 10, 0.1  # seconds: /metrics is read once for all who ask within 0.05
@@ -129,6 +130,7 @@ def _cost(service: Service, asked: Asked, seconds: float = SECONDS) -> Cost:
         load = _closed(service, asked.wires, asked.connections, seconds / 2)
         done, clock = done + load.statuses[200], clock + load.seconds
         in_all, decode = settled_seconds(service.tree) - began[0], service.decoder.cpu_seconds() - began[1]
+    time.sleep(LATE_SECONDS)
     counted = _difference(text, service.metrics())
     return Cost(
         (in_all - decode) / done,
@@ -197,7 +199,7 @@ def _run_seconds(service: Service, rows: int) -> float:
     for _ in range(RUN_TURNS):
         before = service.metrics()
         _closed(service, [frames(rows)], 1, RUN_SECONDS)
-        time.sleep(0.1)  # what is counted may be late
+        time.sleep(LATE_SECONDS)
         found = _of_rows(service.metrics(), rows) - _of_rows(before, rows)
         means.append(float(found[1] / found[0]))
     return min(means)

@@ -7,10 +7,19 @@ from statistics import median
 
 from app.config import Settings
 from benchmarks.scale import arithmetic, fleet, plots
-from benchmarks.scale.arithmetic import IMAGES, KEPT_DAYS, MOST_ROWS, POD_WORKERS, SAMPLE_BYTES, SCRAPE_SECONDS, SWING
+from benchmarks.scale.arithmetic import (
+    IMAGES,
+    KEPT_DAYS,
+    MOST_ROWS,
+    MOST_UTILISATION,
+    POD_WORKERS,
+    SAMPLE_BYTES,
+    SCRAPE_SECONDS,
+    SWING,
+)
 from benchmarks.scale.kinds import PHOTO_SHAPE
 from benchmarks.scale.measure import CONNECTIONS, WAIT_SECONDS
-from benchmarks.scale.samples import BOUND_SECONDS, Measured, Point, Prediction, Samples, Scenario
+from benchmarks.scale.samples import BOUND_SECONDS, OWN_TIMES, Measured, Point, Prediction, Samples, Scenario
 from benchmarks.scale.stalls import share_lost
 
 CONNECTIONS_OF_A_WORKER = 1024  # max_connections where it is unset
@@ -51,22 +60,20 @@ def _about(measured: Measured) -> str:
     return (
         "Written by `python -m benchmarks.scale` from `benchmarks/scale.json`; no number here is typed by hand. All "
         f"that is measured is of {measured.date}, on {measured.machine} **that others shared and kept busy: its load "
-        "was "
-        f"{low:.1f} to {high:.1f}**. They add to times by the clock, and even to the CPU of a request: its median over "
-        f"the rounds is {min(strains):.2f} to {max(strains):.2f} times the least. Figures of capacity are those of the "
-        "least, as of a core that nobody else uses. Nothing was measured on a cluster: fleets are simulated, and what "
-        "is assumed of them is said where it is used."
+        f"was {low:.1f} to {high:.1f}**. They add to times by the clock, and even to the CPU of a request: its median "
+        f"over the rounds is {min(strains):.2f} to {max(strains):.2f} times the least. Figures of capacity are those "
+        "of the least, as of a core that nobody else uses. Nothing was measured on a cluster: fleets are simulated, "
+        "and what is assumed of them is said where it is used."
     )
 
 
 def _rates(measured: Measured) -> Iterator[str]:
     height, width = PHOTO_SHAPE
     yield (
-        f"The default model, one worker on one core, connections that are kept; {len(measured.load)} rounds, the kinds "
-        f"in turn. A photo is a JPEG of {width} x {height}, read in a process of its own on the same core. CPU is that "
-        "of "
-        "all processes of the service for one request. Images a second are those that the least CPU allows; by the "
-        "clock, those that came through beside the others."
+        f"The default model, one worker on one core, connections that are kept; {len(measured.load)} rounds, the "
+        f"kinds in turn. A photo is a JPEG of {width} x {height}, read in a process of its own on the same core. CPU "
+        "is that of all processes of the service for one request. Images a second are those that the least CPU "
+        "allows; by the clock, those that came through beside the others."
     )
     head = (
         "request",
@@ -97,13 +104,12 @@ def _rates(measured: Measured) -> Iterator[str]:
 def _days(samples: Samples) -> Iterator[str]:
     measured, needs = samples.measured, arithmetic.needs(samples)
     yield (
-        f"All of one kind. The rate over a day is assumed to be mean x (1 + {SWING:g} cos(2 pi (t - 14 h) / 24 h)), so "
-        "the "
-        f"peak is {1 + SWING:g} times the mean. Cores are those of the peak, at the utilisation that keeps a 99th "
-        f"percentile of {BOUND} where requests come in groups ([below](#how-much-room-is-needed)). A pod is "
-        f"{POD_WORKERS} "
-        f"workers on {POD_WORKERS} cores and takes {_mb(arithmetic.pod_bytes(measured))} of memory, a worker more "
-        f"{_mb(arithmetic.worker_bytes(measured))}: measured, with every released model live."
+        f"All of one kind. The rate over a day is assumed to be mean x (1 + {SWING:g} cos(2 pi (t - 14 h) / 24 h)): "
+        f"the peak is {1 + SWING:g} times the mean. Cores are those of the peak, at the highest utilisation "
+        f"[below](#how-much-room-is-needed) that keeps p99 within {BOUND}, or {OWN_TIMES:g} times what a request "
+        f"itself takes, and at most at {MOST_UTILISATION:.0%}, which leaves room for bursts and for pods that are "
+        f"away. A pod is {POD_WORKERS} workers on {POD_WORKERS} cores and takes {_mb(arithmetic.pod_bytes(measured))} "
+        f"of memory, a worker more {_mb(arithmetic.worker_bytes(measured))}: measured, with every released model live."
     )
     head = ("request", "requests/s, mean", "peak", "utilisation", "cores", "pods", "memory", "in, at the peak", "out")
     yield _table(
@@ -125,8 +131,7 @@ def _days(samples: Samples) -> Iterator[str]:
     )
     yield (
         "In what is paid for, for a million images. The fleet is as large as the peak needs all day, or follows the "
-        "curve; "
-        "traffic counts TCP's and IP's headers, and no TLS. Kept are requests as they came."
+        "curve; traffic counts TCP's and IP's headers, and no TLS. Kept are requests as they came."
     )
     paid = (
         "request",
@@ -156,8 +161,7 @@ def _queues(measured: Measured) -> Iterator[str]:
     yield (
         "**Queues.** Seconds of work that may wait in one worker, by the setting that refuses more; the least is met "
         "first. Where that is the connections, more callers wait in the kernel or at the balancer, and no refusal "
-        "tells "
-        "them so."
+        "tells them so."
     )
     names = ("max_wait_seconds", "max_queue_images", "max_held_bytes", "max_connections")
     yield _table(
@@ -175,12 +179,10 @@ def _storage(samples: Samples) -> str:
     load = arithmetic.loading_bytes(measured, pods)
     return (
         f"**Shared storage.** A request touches no disk. A pod reads {_mb(measured.models_bytes)} of models at its "
-        "start; "
-        f"{pods:,} pods that start within {arithmetic.STARTED_WITHIN:g} s read {load / 1e9:,.2f} GB/s together, from a "
-        "volume that they share, or, where the models are in the image, each from its node. Inputs that are kept are "
-        f"more: {most.kept_rate / 1e6:,.0f} MB/s at the peak for the kind {most.kind}, in {most.peak_rate:,.0f} "
-        "objects a "
-        "second if each request is one; that is where storage is the limit, before any core is."
+        f"start; {pods:,} pods that start within {arithmetic.STARTED_WITHIN:g} s read {load / 1e9:,.2f} GB/s "
+        "together, from a volume that they share, or, where the models are in the image, each from its node. Inputs "
+        f"that are kept are more: {most.kept_rate / 1e6:,.0f} MB/s at the peak for the kind {most.kind}, in "
+        f"{most.peak_rate:,.0f} objects a second if each request is one."
     )
 
 
@@ -189,12 +191,9 @@ def _metrics(measured: Measured) -> Iterator[str]:
     yield (
         f"**Metrics.** One /metrics is {scrape.series:,} series and {scrape.bytes / 1000:,.1f} kB after all kinds of "
         f"requests, and takes {scrape.seconds * 1000:.1f} ms of CPU. {scrape.run_series:,} of the series are runs by "
-        "their "
-        f"rows: of one busy model they become {2 * MOST_ROWS}, which is what grows. All workers of a pod answer as "
-        "one. "
-        f"Asked every {SCRAPE_SECONDS} s, kept for {KEPT_DAYS} days at {SAMPLE_BYTES} bytes a sample (Prometheus says "
-        "1 to "
-        "2):"
+        f"their rows: of one busy model they become {2 * MOST_ROWS}, which is what grows. All workers of a pod answer "
+        f"as one. Asked every {SCRAPE_SECONDS} s, kept for {KEPT_DAYS} days at {SAMPLE_BYTES} bytes a sample "
+        "(Prometheus says 1 to 2):"
     )
     head = ("pods", "series", "with all rows", "samples/s", "bytes/s", "cores of the service", "disk")
     yield _table(
@@ -219,24 +218,29 @@ def _check(samples: Samples) -> Iterator[str]:
     losses = [share_lost(point.server_trace) for point in measured.points]
     yield (
         "The simulation (`benchmarks/scale/worker.py`, with SimPy) is a worker as the service has it: turns of the "
-        "event "
-        f"loop, one run at a time of up to {MOST_ROWS} rows, pictures read one after the other on the same core, "
-        "refusals "
-        "by expected wait. Its costs are the CPU above, in the median, and the run times by rows of /metrics; nothing "
-        "is "
-        "fitted to the latencies that it has to predict. Tests hold it to the waits of M/M/1 and M/D/1 queues."
+        f"event loop, one run at a time of up to {MOST_ROWS} rows, pictures read one after the other on the same "
+        "core, refusals by expected wait. Its costs are the CPU above, in the median, and the run times by rows of "
+        "/metrics; nothing is fitted to the latencies that it has to predict. Tests hold it to the waits of M/M/1 "
+        "and M/D/1 queues."
     )
     yield (
         f"Each row is an open loop of Poisson arrivals over {CONNECTIONS} connections for "
-        f"{measured.points[0].seconds:g} s, "
-        f"in {len(measured.points) // len(predictions)} rounds; what would wait for longer than {WAIT_SECONDS:g} s is "
-        "refused. The share is of the capacity by the least CPU. What others took from both cores was watched for a "
-        "second before and a second after, by a process that works as often as the service does, and the simulation "
-        f"loses the same: {min(losses):.0%} to {max(losses):.0%} of the server's core while it had work. Latencies are "
-        "medians of the rounds, in ms; errors are of the prediction. The last column is the simulation without others."
+        f"{measured.points[0].seconds:g} s, in {len(measured.points) // len(predictions)} rounds; what would wait for "
+        f"longer than {WAIT_SECONDS:g} s is refused. The share is of the capacity by the least CPU. What others took "
+        "from both cores was watched for a second before and a second after, by a process that works as often as the "
+        f"service does, and the simulation loses the same: {min(losses):.0%} to {max(losses):.0%} of the server's "
+        "core while it had work. Latencies are medians of the rounds, in ms; errors are of the prediction. The last "
+        "column is the simulation without others."
     )
     times = ("predicted", "measured", "error")
-    head = ("request", "share", "requests/s", "lost", *(f"{p} {what}" for p in ("p50", "p99") for what in times))
+    head = (
+        "request",
+        "share",
+        "requests/s",
+        "lost",
+        "ended",
+        *(f"{p} {what}" for p in ("p50", "p99") for what in times),
+    )
     yield _table(
         (*head, "429 predicted", "measured", "p50, p99 alone"), [_checked(measured, one) for one in predictions]
     )
@@ -251,6 +255,7 @@ def _checked(measured: Measured, one: Prediction) -> Row:
         f"{one.share:.0%}",
         f"{one.rate:,.0f}",
         f"{median(share_lost(point.server_trace) for point in points):.0%}",
+        f"{median(point.answered for point in points):.0%}",
         *(_ms(one.p50), _ms(p50), f"{one.p50 / p50 - 1:+.0%}"),
         *(_ms(one.p99), _ms(p99), f"{one.p99 / p99 - 1:+.0%}"),
         *(f"{one.refused:.1%}", f"{median(point.refused for point in points):.1%}"),
@@ -274,12 +279,10 @@ def _verdict(measured: Measured, predictions: Sequence[Prediction]) -> str:
     spread = [max(ps) / min(ps) for ps in ([p.p99 for p in _points(measured, one)] for one in predictions)]
     return (
         f"Within {NEAR:.0%} are {near['p50']} of {len(predictions)} predictions of p50 and {near['p99']} of p99; the "
-        "median "
-        f"errors are {median(errors['p50']):.0%} and {median(errors['p99']):.0%}, the largest {max(errors['p50']):.0%} "
-        "and "
-        f"{max(errors['p99']):.0%}. The same p99 measured again differs by a factor of {median(spread):.1f} in the "
-        "median "
-        f"and {max(spread):.1f} at most, from round to round: that is what a prediction can be held to on this machine."
+        f"median errors are {median(errors['p50']):.0%} and {median(errors['p99']):.0%}, the largest "
+        f"{max(errors['p50']):.0%} and {max(errors['p99']):.0%}. The same p99 measured again differs by a factor of "
+        f"{median(spread):.1f} in the median and {max(spread):.1f} at most, from round to round: that is what a "
+        "prediction can be held to on this machine."
     )
 
 
@@ -287,20 +290,23 @@ def _room(samples: Samples) -> Iterator[str]:
     headroom = samples.simulated.headroom
     groups = max(one.group for one in headroom)
     yield (
-        "Simulated: the 99th percentile in ms by how busy a worker is, at the least CPU. Arrivals are Poisson; or come "
-        "in "
-        f"groups of {groups}, as of a form with so many boxes; or are disturbed as on this machine. A balancer that "
-        "gives "
-        "each request to any worker makes Poisson arrivals at each of them, so one worker tells it for all."
+        "Simulated: the 99th percentile in ms by how busy a worker is, at the least CPU. Arrivals are Poisson: a "
+        "balancer that gives each request to any worker makes such at each of them, so one worker tells it for all. "
+        f"Or they come in groups of {groups} to the same worker, as from a caller whom a balancer keeps at one pod; "
+        f"or the worker is disturbed as on this machine. The bound is {BOUND}, or {OWN_TIMES:g} times what a request "
+        "itself takes: what takes longer alone can keep no other, however idle the worker is."
     )
     rows = []
     for kind, group, disturbed in dict.fromkeys((one.kind, one.group, one.disturbed) for one in headroom):
         line = [one for one in headroom if (one.kind, one.group, one.disturbed) == (kind, group, disturbed)]
-        good = [one.utilisation for one in line if one.p99 <= BOUND_SECONDS]
+        bound = samples.measured.kind(kind).bound
+        good = [one.utilisation for one in line if one.p99 <= bound]
         manner = "disturbed" if disturbed else f"groups of {group}" if group > 1 else "Poisson"
-        rows.append((kind, manner, *(_ms(one.p99) for one in line), f"{max(good):.0%}" if good else "none of these"))
+        rows.append(
+            (kind, manner, *(_ms(one.p99) for one in line), f"{_ms(bound)} ms", f"{max(good):.0%}" if good else "none")
+        )
     utilisations = sorted({one.utilisation for one in headroom})
-    yield _table(("request", "arrivals", *(f"{one:.0%}" for one in utilisations), f"{BOUND} up to"), rows)
+    yield _table(("request", "arrivals", *(f"{one:.0%}" for one in utilisations), "bound", "kept up to"), rows)
     yield f"![The 99th percentile by utilisation]({plots.HEADROOM})"
 
 
@@ -309,14 +315,13 @@ def _steps(samples: Samples) -> Iterator[str]:
     yield (
         f"Simulated, with photos: {fleet.BASE_WORKERS} pods of one worker at their target, a step to {fleet.STEP:g} "
         f"times as many requests, and Kubernetes' autoscaler, which looks every {fleet.SYNC_SECONDS:g} s at metrics "
-        "that are "
-        f"{fleet.METRICS_SECONDS / 2:g} s old. From the command to readiness a start took {median(starts):.1f} s here "
-        f"({min(starts):.1f} to {max(starts):.1f}). Assumed are {fleet.SCHEDULE_SECONDS:g} s to get a node, "
-        f"{fleet.PROBE_SECONDS:g} s until a probe sees it, and {fleet.NODE_SECONDS:g} s where the node must be made. "
-        "Models are warm before a pod is ready, so no request meets a cold one. At restarts no pod stands in for the "
-        "one that "
-        "is away; with one more (`maxSurge: 1`) nothing is lost. As before means "
-        f"that nothing is refused and p99 is at most {fleet.TIMES_BEFORE:g} times what it was."
+        f"that are {fleet.METRICS_SECONDS / 2:g} s old. From the command to readiness a start took "
+        f"{median(starts):.1f} s here ({min(starts):.1f} to {max(starts):.1f}). Assumed are "
+        f"{fleet.SCHEDULE_SECONDS:g} s to get a node, {fleet.PROBE_SECONDS:g} s until a probe sees it, and "
+        f"{fleet.NODE_SECONDS:g} s where the node must be made. Models are warm before a pod is ready, so no request "
+        "meets a cold one. At restarts no pod stands in for the one that is away; with one more (`maxSurge: 1`) "
+        f"nothing is lost. As before means that nothing is refused and p99 is at most {fleet.TIMES_BEFORE:g} times "
+        "what it was."
     )
     yield _table(
         ("fleet", "pods", "worst p99 of 5 s, ms", "refused in all", "until as before"),
@@ -335,9 +340,9 @@ def _steps(samples: Samples) -> Iterator[str]:
     )
     yield (
         "CPU that is used is never more than there is: an autoscaler that goes by it asks for at most 1 / target as "
-        "many "
-        "pods each time, however many requests come. The number of requests has no such ceiling, and neither has their "
-        "wait. A step that is faster than a start can only be met by room that is there before, or be refused."
+        "many pods each time, however many requests come. The number of requests has no such ceiling, and neither "
+        "has their wait. A step that is faster than a start can only be met by room that is there before, or be "
+        "refused."
     )
     yield f"![A step of load]({plots.STEP})"
 
@@ -352,7 +357,8 @@ def _us(seconds: float) -> str:
 
 
 def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:.3g}"
+    """Without its unit."""
+    return f"{seconds * 1000:,.0f}" if seconds >= 0.1 else f"{seconds * 1000:.3g}"
 
 
 def _mb(size: float) -> str:

@@ -14,7 +14,7 @@ from benchmarks.scale.worker import Costs, Limits
 
 UTILISATIONS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 GROUP = 8  # requests that come at once, as of a form with so many boxes
-HEADROOM_REQUESTS = 10_000
+HEADROOM_REQUESTS = 4_000
 
 
 def simulated(measured: Measured) -> Simulated:

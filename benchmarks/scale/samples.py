@@ -4,7 +4,8 @@ from statistics import median
 
 from pydantic import BaseModel, ConfigDict
 
-BOUND_SECONDS = 0.05  # that the 99th percentile is to keep
+BOUND_SECONDS = 0.05  # that the 99th percentile is to keep,
+OWN_TIMES = 4.0  # or so many times what a request itself takes, where that is more
 Trace = list[tuple[float, float]]
 """When a core was lost to others: seconds of work before, seconds lost, again and again."""
 
@@ -39,6 +40,11 @@ class Kind(Sample):
     def seconds(self) -> float:
         """Of a request: the least of the rounds, for what shares caches and cores only adds to it."""
         return min(self.in_all)
+
+    @property
+    def bound(self) -> float:
+        """Of its 99th percentile, in seconds."""
+        return max(BOUND_SECONDS, OWN_TIMES * self.seconds)
 
     @property
     def strain(self) -> float:

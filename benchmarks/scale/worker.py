@@ -20,7 +20,7 @@ from benchmarks.scale.stalls import Losses
 Steps = Generator[simpy.Event, Any, None]
 LOOP, DECODING = 0, 1  # priorities: what wakes up goes before what has long run
 NOTHING = 1e-12  # seconds
-SMOOTHING = 0.25  # as the pool's
+SMOOTHING, RUN_SMOOTHING = 0.25, 0.1  # as the pool's, and the batcher's
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Worker:
         self._inbox, self._decoded = deque[Request](), deque[Request]()
         self._pictures, self._queue = deque[Request](), deque[Request]()
         self._decoding_since: float | None = None
-        self._job_seconds = self._owed = 0.0
+        self._job_seconds = self._row_seconds = self._owed = 0.0
         self._woken, self._picture_came = env.event(), env.event()
         env.process(self._loop())
         if costs.decode:
@@ -156,10 +156,9 @@ class Worker:
             self._picture_came.succeed()
 
     def _is_too_much(self) -> bool:
-        limits, run = self._limits, self._costs.run_seconds
-        rows = self._rows
-        wait = rows * run[-1] / (len(run) - 1)
-        return max(wait, self._picture_wait()) > limits.wait_seconds or rows + self._costs.rows > limits.queue_rows
+        limits, rows = self._limits, self._rows
+        wait = max(rows * self._row_seconds, self._picture_wait())
+        return wait > limits.wait_seconds or rows + self._costs.rows > limits.queue_rows
 
     def _picture_wait(self) -> float:
         if self._decoding_since is None:
@@ -169,10 +168,17 @@ class Worker:
     def _run(self) -> Steps:
         most = max(1, self._limits.batch_rows // self._costs.rows)
         taken = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
-        self._owed += self._costs.run_seconds[len(taken) * self._costs.rows]
+        rows, began = len(taken) * self._costs.rows, self._env.now
+        yield from self._pay(self._costs.run_seconds[rows])
+        self._learn_speed(rows, self._env.now - began)
         for request in taken:
             yield from self._pay(self._costs.after)
             self._end(request)
+
+    def _learn_speed(self, rows: int, seconds: float) -> None:
+        each = seconds / rows
+        if 2 * rows >= self._limits.batch_rows or each < self._row_seconds:
+            self._row_seconds += RUN_SMOOTHING * (each - self._row_seconds) if self._row_seconds else each
 
     def _pay(self, seconds: float) -> Steps:
         """Work for so long, and for what is owed: what nobody sees the end of is no event of its own."""

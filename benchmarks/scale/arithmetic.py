@@ -74,7 +74,7 @@ def need(samples: Samples, kind: Kind) -> Need:
 
 def usable(headroom: list[Headroom], kind: Kind) -> float:
     """The highest utilisation of those simulated at which p99 keeps its bound, but no more than the chart's target."""
-    line = [one for one in headroom if one.kind == kind.name and one.group == 1 and not one.disturbed]
+    line = [one for one in headroom if one.kind == kind.name and one.group == 1 and not one.balanced]
     good = [one.utilisation for one in line if one.p99 <= kind.bound and one.utilisation <= MOST_UTILISATION]
     return max(good, default=min(one.utilisation for one in line))
 
@@ -95,7 +95,6 @@ class Watching(NamedTuple):
 
     pods: int
     series: int
-    most_series: int  # with runs of every size, of one model
     samples: float  # a second
     bytes: float  # a second, over the network
     cores: float  # of the service's, to answer it
@@ -104,11 +103,9 @@ class Watching(NamedTuple):
 
 def watching(measured: Measured, pods: int) -> Watching:
     scrape = measured.scrape
-    most = scrape.series - scrape.run_series + 2 * MOST_ROWS
     return Watching(
         pods=pods,
         series=pods * scrape.series,
-        most_series=pods * max(most, scrape.series),
         samples=pods * scrape.series / SCRAPE_SECONDS,
         bytes=pods * scrape.bytes / SCRAPE_SECONDS,
         cores=pods * scrape.seconds / SCRAPE_SECONDS,

@@ -26,6 +26,7 @@ STEP_AT, LASTS = 30.0, 210.0  # seconds
 STEP = 10.0  # times
 BASE_WORKERS = 2
 RESTARTED = 8  # workers of a fleet that is restarted
+BALANCED = 8  # workers
 RESTARTED_AT = (0.5, 0.6, 0.7, 0.8)
 TIMES_BEFORE, BACK_SLICES = 2.0, 3
 
@@ -43,10 +44,21 @@ class Fleet:
     """Workers that come and go, and what they did, in slices of time."""
 
     def __init__(
-        self, costs: Costs, limits: Limits, workers: int, rate: Rate, most_rate: float, seconds: float, seed: int = 0
+        self,
+        costs: Costs,
+        limits: Limits,
+        workers: int,
+        rate: Rate,
+        most_rate: float,
+        seconds: float,
+        *,
+        choices: int = 1,
+        seed: int = 0,
     ) -> None:
+        """The balancer gives a request to the least busy of so many workers, `choices`, that it takes by chance."""
         self.env = simpy.Environment()
         self._costs, self._limits, self._rate, self._most_rate = costs, limits, rate, most_rate
+        self._choices = choices
         self._seconds, self._random = seconds, np.random.default_rng(seed)
         self.ready = [self._worker() for _ in range(workers)]
         self.starting = 0
@@ -70,6 +82,10 @@ class Fleet:
             back_after=_back_after(p99, shares, since),
         )
 
+    def percentile(self, percent: float) -> float:
+        """Of all latencies, once it has run."""
+        return float(np.percentile(np.concatenate(self._latencies), percent))
+
     def _worker(self) -> Worker:
         return Worker(self.env, self._costs, self._limits, self._ended)
 
@@ -88,7 +104,8 @@ class Fleet:
             yield self.env.timeout(self._random.exponential(1 / self._most_rate))
             if self._random.random() * self._most_rate < self._rate(self.env.now):
                 self._offered[self._slice(self.env.now)] += 1
-                self.ready[self._random.integers(len(self.ready))].send(Request(self.env.now))
+                chosen = self._random.integers(len(self.ready), size=self._choices)
+                min((self.ready[one] for one in chosen), key=_in_hand).send(Request(self.env.now))
 
     def _count(self) -> Steps:
         while True:
@@ -128,6 +145,10 @@ class Fleet:
         for _ in range(len(self.ready)):
             self.ready.pop(0)  # it ends what it has
             yield from self.start(start_seconds)
+
+
+def _in_hand(worker: Worker) -> int:
+    return worker.in_hand
 
 
 def _back_after(p99: list[float], refused: list[float], since: float) -> float | None:
@@ -177,6 +198,14 @@ def restarted(costs: Costs, limits: Limits, utilisation: float, start_seconds: f
     fleet = Fleet(costs, limits, RESTARTED, lambda _: rate, rate, STEP_AT + RESTARTED * start_seconds + STEP_AT)
     fleet.env.process(fleet.restarted(start_seconds))
     return fleet.run(f"{RESTARTED} workers at {utilisation:.0%}, restarted one at a time")
+
+
+def balanced(costs: Costs, limits: Limits, rate: float, requests: int) -> float:
+    """The 99th percentile of BALANCED workers that get so many requests a second each, by the lesser of two."""
+    in_all = rate * BALANCED
+    fleet = Fleet(costs, limits, BALANCED, lambda _: in_all, in_all, requests / in_all, choices=2)
+    fleet.run("")
+    return fleet.percentile(99)
 
 
 def seconds_of(costs: Costs) -> float:

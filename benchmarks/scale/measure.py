@@ -298,9 +298,5 @@ def _memory(core: int, workers: int) -> tuple[int, int]:
 
 
 def _machine() -> str:
-    named = (
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if "model name" in line
-    )
-    return f"{next(named, 'unknown processor')}, {len(os.sched_getaffinity(0)) or 1} cores"
+    named = [line.partition(":")[2].strip() for line in CPUINFO.read_text().splitlines() if "model name" in line]
+    return f"{named[0] if named else 'an unknown processor'} with {os.cpu_count()} cores"

@@ -195,14 +195,13 @@ def _metrics(measured: Measured) -> Iterator[str]:
         f"as one. Asked every {SCRAPE_SECONDS} s, kept for {KEPT_DAYS} days at {SAMPLE_BYTES} bytes a sample "
         "(Prometheus says 1 to 2):"
     )
-    head = ("pods", "series", "with all rows", "samples/s", "bytes/s", "cores of the service", "disk")
+    head = ("pods", "series", "samples/s", "bytes/s", "cores of the service", "disk")
     yield _table(
         head,
         [
             (
                 f"{one.pods:,}",
                 f"{one.series:,}",
-                f"{one.most_series:,}",
                 f"{one.samples:,.0f}",
                 f"{one.bytes:,.0f}",
                 _three(one.cores),
@@ -290,23 +289,23 @@ def _room(samples: Samples) -> Iterator[str]:
     headroom = samples.simulated.headroom
     groups = max(one.group for one in headroom)
     yield (
-        "Simulated: the 99th percentile in ms by how busy a worker is, at the least CPU. Arrivals are Poisson: a "
-        "balancer that gives each request to any worker makes such at each of them, so one worker tells it for all. "
-        f"Or they come in groups of {groups} to the same worker, as from a caller whom a balancer keeps at one pod; "
-        f"or the worker is disturbed as on this machine. The bound is {BOUND}, or {OWN_TIMES:g} times what a request "
-        "itself takes: what takes longer alone can keep no other, however idle the worker is."
+        "Simulated: the 99th percentile in ms by how busy a worker is, at the least CPU. Arrivals are Poisson, and "
+        "each request goes to any worker, as kube-proxy does it, so that one worker tells it for all; or it goes to "
+        f"the less busy of two, in a fleet of {fleet.BALANCED} workers; or requests come in groups of {groups} to the "
+        f"same worker, as from a caller whom a balancer keeps at one pod. The bound is {BOUND}, or {OWN_TIMES:g} "
+        "times what a request itself takes: what takes longer alone can keep no other, however idle the worker is."
     )
     rows = []
-    for kind, group, disturbed in dict.fromkeys((one.kind, one.group, one.disturbed) for one in headroom):
-        line = [one for one in headroom if (one.kind, one.group, one.disturbed) == (kind, group, disturbed)]
+    for kind, group, balanced in dict.fromkeys((one.kind, one.group, one.balanced) for one in headroom):
+        line = [one for one in headroom if (one.kind, one.group, one.balanced) == (kind, group, balanced)]
         bound = samples.measured.kind(kind).bound
         good = [one.utilisation for one in line if one.p99 <= bound]
-        manner = "disturbed" if disturbed else f"groups of {group}" if group > 1 else "Poisson"
+        manner = "less busy of two" if balanced else f"groups of {group}" if group > 1 else "any worker"
         rows.append(
             (kind, manner, *(_ms(one.p99) for one in line), f"{_ms(bound)} ms", f"{max(good):.0%}" if good else "none")
         )
     utilisations = sorted({one.utilisation for one in headroom})
-    yield _table(("request", "arrivals", *(f"{one:.0%}" for one in utilisations), "bound", "kept up to"), rows)
+    yield _table(("request", "balancer", *(f"{one:.0%}" for one in utilisations), "bound", "kept up to"), rows)
     yield f"![The 99th percentile by utilisation]({plots.HEADROOM})"
 
 

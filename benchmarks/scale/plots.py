@@ -26,14 +26,14 @@ def _headroom(headroom: Sequence[Headroom]) -> Figure:
     figure = Figure(figsize=(8, 3.4), layout="constrained")
     axes = figure.add_subplot()
     for number, kind in enumerate(dict.fromkeys(one.kind for one in headroom)):
-        for group in sorted({one.group for one in headroom}):
-            line = [one for one in headroom if (one.kind, one.group, one.disturbed) == (kind, group, False)]
+        for balanced in (False, True):
+            line = [one for one in headroom if (one.kind, one.group, one.balanced) == (kind, 1, balanced)]
             axes.plot(
                 [100 * one.utilisation for one in line],
                 [1000 * one.p99 for one in line],
                 color=f"C{number}",
-                linestyle="--" if group > 1 else "-",
-                label=kind + (f", groups of {group}" if group > 1 else ""),
+                linestyle="--" if balanced else "-",
+                label=f"{kind}, less busy of two" if balanced else kind,
             )
     axes.axhline(1000 * BOUND_SECONDS, color="black", linewidth=0.8)
     axes.set(yscale="log", xlabel="utilisation of a worker, %", ylabel="99th percentile, ms")

@@ -8,11 +8,10 @@ from benchmarks.scale import fleet
 from benchmarks.scale.kinds import PHOTO, PIXELS, PIXELS_64
 from benchmarks.scale.measure import CONNECTIONS, WAIT_SECONDS
 from benchmarks.scale.openloop import Client, Seen, simulate
-from benchmarks.scale.samples import Headroom, Kind, Measured, Point, Prediction, Simulated, Trace
-from benchmarks.scale.stalls import joined
+from benchmarks.scale.samples import Headroom, Kind, Measured, Point, Prediction, Simulated
 from benchmarks.scale.worker import Costs, Limits
 
-UTILISATIONS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+UTILISATIONS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 GROUP = 8  # requests that come at once, as of a form with so many boxes
 HEADROOM_REQUESTS = 4_000
 
@@ -103,22 +102,13 @@ def _undisturbed(point: Point) -> Point:
 
 
 def headroom(measured: Measured) -> Iterator[Headroom]:
-    disturbance = joined(point.server_trace for point in measured.points if point.share < 1)
     for kind in measured.kinds:
-        for group, trace in ((1, []), (GROUP, []), (1, disturbance)):
-            for utilisation in UTILISATIONS:
-                p99 = _at(measured, kind, utilisation, group, trace)
-                yield Headroom(kind=kind.name, group=group, disturbed=bool(trace), utilisation=utilisation, p99=p99)
-
-
-def _at(measured: Measured, kind: Kind, utilisation: float, group: int, trace: Trace) -> float:
-    seen = simulate(
-        costs_of(measured, kind.name),
-        limits_of(measured),
-        utilisation / kind.seconds,
-        requests=HEADROOM_REQUESTS,
-        group=group,
-        sizes=kind.sizes,
-        trace=trace,
-    )
-    return seen.percentile(99)
+        costs, limits = costs_of(measured, kind.name), limits_of(measured)
+        for utilisation in UTILISATIONS:
+            rate = utilisation / kind.seconds
+            for group in (1, GROUP):
+                seen = simulate(costs, limits, rate, requests=HEADROOM_REQUESTS, group=group, sizes=kind.sizes)
+                p99 = seen.percentile(99)
+                yield Headroom(kind=kind.name, group=group, balanced=False, utilisation=utilisation, p99=p99)
+            p99 = fleet.balanced(costs, limits, rate, HEADROOM_REQUESTS)
+            yield Headroom(kind=kind.name, group=1, balanced=True, utilisation=utilisation, p99=p99)

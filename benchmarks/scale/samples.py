@@ -117,7 +117,7 @@ class Headroom(Sample):
 
     kind: str
     group: int  # requests that come at once
-    disturbed: bool  # as this machine disturbs
+    balanced: bool  # of several workers, where each request goes to the less busy of two
     utilisation: float
     p99: float
 

@@ -5,7 +5,7 @@ What others do is no part of the service, and on a shared machine most of its ta
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import cycle
 
 from benchmarks.scale.samples import Trace
@@ -54,10 +54,6 @@ class Losses:
             now += self._loss
             gap, self._loss = next(self._pairs)
             now += gap
-
-
-def joined(traces: Iterable[Trace]) -> Trace:
-    return [pair for trace in traces for pair in trace]
 
 
 def _watched(duty: float, seconds: float) -> Trace:

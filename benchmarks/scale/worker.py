@@ -102,18 +102,15 @@ class Worker:
         self._inbox, self._decoded = deque[Request](), deque[Request]()
         self._pictures, self._queue = deque[Request](), deque[Request]()
         self._decoding_since: float | None = None
+        self.in_hand = 0  # requests that came and have not ended
         self._job_seconds = self._row_seconds = self._owed = 0.0
         self._woken, self._picture_came = env.event(), env.event()
         env.process(self._loop())
         if costs.decode:
             env.process(self._decode())
 
-    @property
-    def waiting(self) -> int:
-        """Requests that came and have not ended, but for those in hand."""
-        return len(self._inbox) + len(self._decoded) + len(self._pictures) + len(self._queue)
-
     def send(self, request: Request) -> None:
+        self.in_hand += 1
         self._inbox.append(request)
         self._wake()
 
@@ -186,6 +183,7 @@ class Worker:
         yield from self.core.work(owed + seconds)
 
     def _end(self, request: Request) -> None:
+        self.in_hand -= 1
         request.ended = self._env.now
         self._ended(request)
 

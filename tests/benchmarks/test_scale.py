@@ -92,7 +92,7 @@ def test_what_others_take_is_lost() -> None:
 
 def test_an_autoscaler_by_requests_is_back_before_one_by_cpu() -> None:
     limits = Limits(batch_rows=64, queue_rows=65_536, wait_seconds=2.0)
-    slow = Costs(1e-3, 1e-3, 1e-3, 1e-3, decode=0.06, rows=1, runs=((0, 0.0), (64, 1e-3)))
+    slow = Costs(1e-3, 1e-3, 1e-3, 1e-3, decode=0.12, rows=1, runs=((0, 0.0), (64, 1e-3)))
     backs = [stepped("", slow, limits, Autoscaler(0.6, by, 5.0), 10.0, 150.0).back_after for by in (True, False)]
     assert backs[0] is not None
     assert backs[0] < (backs[1] or math.inf)

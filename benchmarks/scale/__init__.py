@@ -1,0 +1,1 @@
+"""What many images take: measured costs, a simulation that is checked against the service, and a page of both."""

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from app.config import Settings
+from app.telemetry import logs
 from docs.site import links
 from docs.site.staging import stage
 
@@ -35,6 +37,7 @@ def main() -> int:
     parser.add_argument("--build", type=Path, default=ROOT / "build", help="folder for pages/ and site/")
     parser.add_argument("--zensical", type=Path, default=Path(sys.prefix) / "docs", help="folder it is installed in")
     options = parser.parse_args()
+    logs.configure(Settings(log_level="warning"))
     try:
         found = build(ROOT, options.build, options.zensical)
     except subprocess.CalledProcessError:

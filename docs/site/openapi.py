@@ -8,7 +8,6 @@ import httpx
 
 from app.config import Settings
 from app.main import create_app
-from app.telemetry import logs
 from docs.site.markdown import code, table
 
 Object = dict[str, Any]
@@ -29,9 +28,7 @@ def endpoints() -> str:
 
 
 async def _document() -> Object:
-    settings = Settings(workers=1, log_level="warning")
-    logs.configure(settings)
-    transport = httpx.ASGITransport(create_app(settings))
+    transport = httpx.ASGITransport(create_app(Settings(workers=1)))
     async with httpx.AsyncClient(transport=transport, base_url="http://digitserve") as service:
         document: Object = (await service.get("/openapi.json")).raise_for_status().json()
     return document

@@ -39,7 +39,13 @@ def test_loading_and_unloading(client: httpx.Client) -> None:
 
 def test_the_index(client: httpx.Client) -> None:
     entries = {(one["name"], one["version"]): one for one in client.post(INDEX).json()}
-    assert set(entries) == {("digits", "3"), ("mlp-128-64", "1"), ("numbers", SERVED["numbers"]), ("add", "1"), ("sequence", "1")}
+    assert set(entries) == {
+        ("digits", "3"),
+        ("mlp-128-64", "1"),
+        ("numbers", SERVED["numbers"]),
+        ("add", "1"),
+        ("sequence", "1"),
+    }
     refused = entries["sequence", "1"]
     assert refused.keys() == {"name", "version", "state", "reason"}
     assert refused["state"] == "UNAVAILABLE"

@@ -5,8 +5,8 @@ import random
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from subprocess import Popen
 from typing import NamedTuple
@@ -35,17 +35,19 @@ Kill = Callable[[Driver, Nodes | None], bool]
 """Whether there was something left to kill."""
 
 
-def campaign(kind: str, runs: int, parts: int = 24) -> Iterator[Died]:
-    """So many runs in each of which a `kind` of KINDS dies after some of the parts are written."""
-    images = parts * PART
-    with tempfile.TemporaryDirectory() as name, two_nodes() if KINDS[kind].on_ray else nullcontext() as nodes:
-        source = material.frames(Path(name, "frames.npy"), images)
-        while runs:
-            out = Path(name, f"out-{time.monotonic_ns()}")
-            one = _run(source, out, parts, KINDS[kind], nodes)
-            if one is not None:
-                runs -= 1
-                yield one
+def campaign(kinds: Sequence[str], runs: int, parts: int = 24) -> Iterator[tuple[str, Died]]:
+    """Of each of KINDS so many runs, in which it dies after some parts are written; those on Ray on one cluster."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        source = material.frames(Path(name, "frames.npy"), parts * PART)
+        nodes = stack.enter_context(two_nodes()) if any(KINDS[kind].on_ray for kind in kinds) else None
+        for kind in kinds:
+            done = 0
+            while done < runs:
+                out = Path(name, f"out-{time.monotonic_ns()}")
+                one = _run(source, out, parts, KINDS[kind], nodes if KINDS[kind].on_ray else None)
+                if one is not None:
+                    done += 1
+                    yield kind, one
 
 
 def _run(source: Path, out: Path, parts: int, kind: "Kind", nodes: Nodes | None) -> Died | None:

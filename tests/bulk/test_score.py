@@ -146,7 +146,9 @@ def test_a_part_whose_workers_are_always_lost_ends_the_run(
 
 def command(source: Path, out: Path, *options: str) -> list[str]:
     """Without pyarrow, as it is where the extra is not installed."""
-    program = "import sys; sys.modules['pyarrow'] = None; from app.cli import main; main()"
+    # A shell that starts the tests in the background has them ignore Ctrl-C, and all that they start.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heard}; import sys; sys.modules['pyarrow'] = None; from app.cli import main; main()"
     return [sys.executable, "-c", program, "score", str(source), "--out", str(out), "--models", str(MODELS), *options]
 
 

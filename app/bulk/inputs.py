@@ -59,7 +59,7 @@ def _folder(root: Path, size: int, column: str | None) -> Iterator[Shard]:
         if name.endswith(SUFFIXES):
             yield from _file(root / name, size, column)
             continue
-        stat = os.stat(f"{root}/{name}")  # noqa: PTH116  # there may be millions
+        stat = (root / name).stat()
         names.append(name)
         sizes.append(stat.st_size)
         changed.append(stat.st_mtime_ns)

@@ -5,6 +5,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -33,7 +34,7 @@ def need(form: Format) -> None:
     """Raises OutputError where a format's library is not installed."""
     if form == "parquet":
         try:
-            import pyarrow.parquet  # noqa: F401
+            import_module("pyarrow.parquet")
         except ImportError as error:
             raise OutputError("to write Parquet, pip install 'digitserve[score]', or choose --format csv") from error
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryDirectory
 from typing import NamedTuple, Protocol
 
 from app.bulk.core import Core, Recipe
@@ -68,11 +68,12 @@ class Processes:
 
     def __init__(self, recipe: Recipe, processes: int) -> None:
         self.most = AHEAD * processes
-        self._recipe = NamedTemporaryFile()  # noqa: SIM115  # in a pipe's 64 KB it would wait for one process after the other
-        pickle.dump(recipe, self._recipe)
-        self._recipe.flush()
+        # In a file: the 64 KB of a pipe would be filled, and wait, for one process after the other.
+        self._folder = TemporaryDirectory(prefix="digitserve-score-")
+        told = Path(self._folder.name, "recipe")
+        told.write_bytes(pickle.dumps(recipe))
         self._new: Callable[[], ProcessPoolExecutor] = lambda: ProcessPoolExecutor(
-            processes, multiprocessing.get_context("spawn"), _begin, (self._recipe.name,)
+            processes, multiprocessing.get_context("spawn"), _begin, (str(told),)
         )
         self._pool = self._new()
         for _ in range(processes):
@@ -93,7 +94,7 @@ class Processes:
         for process in multiprocessing.active_children():
             process.terminate()
         self._pool.shutdown(cancel_futures=True)
-        self._recipe.close()
+        self._folder.cleanup()
 
 
 _core: Core | None = None  # of one of the processes

@@ -29,7 +29,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.http.exchange import Answer
-from app.http.v1.schemas import ItemProblem, Problem
+from app.http.v1.schemas import ItemProblem, Named, Problem
 
 PROBLEM = b"application/problem+json"
 STATUSES: dict[type[ServiceError], int] = {  # an error that is not here has its parent's
@@ -85,10 +85,10 @@ def item_problem(error: ServiceError) -> ItemProblem:
 
 def problem(error: ServiceError, request_id: bytes, trace_id: bytes = b"") -> Answer:
     """The answer to a request."""
-    of_item = item_problem(error)
-    said: Problem = {"type": "about:blank", **of_item, "request_id": request_id.decode()}  # type: ignore[typeddict-item]  # mypy wants what need not be there
+    named: Named = {"request_id": request_id.decode()}
     if trace_id:
-        said["trace_id"] = trace_id.decode()
+        named["trace_id"] = trace_id.decode()
+    said: Problem = {"type": "about:blank", **item_problem(error), **named}
     return Answer(orjson.dumps(said), PROBLEM, said["status"], headers_of(error))
 
 

@@ -82,8 +82,8 @@ class Service:
         if isinstance(prepared, CoroutineType):
             prepared = await prepared
             context.check_deadline()
-        # `cast` would be a call for each image.
-        ready: P = prepared  # type: ignore[assignment]  # mypy takes P for what may be a coroutine too
+        # Mypy takes P and Result for what may be coroutines, too; `cast` would be a call for each image.
+        ready: P = prepared  # type: ignore[assignment]
         if ready.rows > self._most_rows:
             raise BatchTooLarge(f"a request holds at most {self._most_rows:,} rows; {ready.rows:,} came. Send several.")
         if ready.images > 1:
@@ -97,7 +97,7 @@ class Service:
         result = operation.conclude(model, ready, outputs, context)
         if isinstance(result, CoroutineType):
             result = await result
-        return result  # type: ignore[return-value]  # mypy takes Result for what may be a coroutine too
+        return result  # type: ignore[return-value]
 
     async def stream(
         self,
@@ -111,7 +111,8 @@ class Service:
         prepared = operation.prepare(model, request, context)
         if isinstance(prepared, CoroutineType):
             prepared = await prepared
-        ready: S = prepared  # type: ignore[assignment]  # mypy takes S for what may be a coroutine too
+        # As in `infer`.
+        ready: S = prepared  # type: ignore[assignment]
         begun = _Begun(operation)
         for part in ready.slices(rows):
             yield await self.infer(begun, model, part, context)

@@ -164,8 +164,8 @@ class Connection(asyncio.Protocol):
             return len(data)
 
     def _await_end_of_head(self, data: bytes | bytearray) -> int:
-        if empty := EMPTY_LINES.match(data).end():  # type: ignore[union-attr]  # it matches nothing, too: never None
-            return empty
+        if (empty := EMPTY_LINES.match(data)) and empty.end():
+            return empty.end()
         if len(data) > MOST_BYTES:
             raise too_large()
         if not self._searched and self.waits is Waits.HEAD:

@@ -133,12 +133,17 @@ class ItemProblem(TypedDict):
     verdict: NotRequired[OfNoInk]
 
 
-class Problem(ItemProblem):
+class Named(TypedDict):
+    """By what a request is found in logs and traces."""
+
+    request_id: str
+    trace_id: NotRequired[Annotated[str, Field(description="Of the W3C traceparent that came with the request.")]]
+
+
+class Problem(ItemProblem, Named):
     """RFC 9457, with the service's own code, and the request's id for its log."""
 
     type: Literal["about:blank"]
-    request_id: str
-    trace_id: NotRequired[Annotated[str, Field(description="Of the W3C traceparent that came with the request.")]]
 
 
 class ItemPrediction(Classification):

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 
+from app.bulk.pieces import Pictures
 from app.bulk.rows import Row, failed, row_of_numbers, rows_of
-from app.bulk.shards import Pictures, Shard
+from app.bulk.shards import Shard
 from app.config import Settings
 from app.errors import BundleError, ServiceError, Undecodable
 from app.imaging.normalise import Frame

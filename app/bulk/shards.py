@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from app import archive
+from app.bulk.pieces import Pictures, Piece, of_bytes, of_frames
 from app.errors import ServiceError, TooLarge, Undecodable
-from app.tasks.digits.arrays import FRAME_BYTES, SIDE, Frames, from_array, from_raw
-from app.tasks.digits.work import blank
+from app.tasks.digits.arrays import FRAME_BYTES, SIDE
 
 T = TypeVar("T")
 PIECE = 1024  # frames that are read at a time
@@ -22,24 +22,6 @@ PICTURES = 64  # and pictures
 
 class InputError(Exception):
     """An input as a whole cannot be scored; the message says what was expected, what came and what to do."""
-
-
-class Pictures(NamedTuple):
-    """Encoded pictures, each read when it is asked for, or why it cannot be."""
-
-    ids: list[str]
-    contents: Iterator[bytes | ServiceError]
-
-
-class ManyFrames(NamedTuple):
-    """Frames that are ready, uint8 [len(ids) - len(errors), 28, 28], and by place why others are none."""
-
-    ids: list[str]
-    frames: Frames
-    errors: dict[int, ServiceError]
-
-
-Piece = Pictures | ManyFrames
 
 
 class Shard(Protocol):
@@ -208,7 +190,7 @@ class ParquetShard:
                 values = column.slice(start - at, stop - start).to_pylist()
                 ids = numbered(self.path, start, stop)
                 if self.frames:
-                    yield _of_bytes(ids, values)
+                    yield of_bytes(ids, values)
                 else:
                     yield Pictures(ids, (_value(value, most_bytes) for value in values))
             at += len(column)
@@ -228,40 +210,6 @@ class ParquetShard:
                     yield batch.column(0).field(self.field) if self.field else batch.column(0)
         except pyarrow.ArrowException as error:
             raise InputError(f"{self.path} is broken ({error}); write it anew") from error
-
-
-def of_frames(ids: list[str], array: np.ndarray) -> ManyFrames:
-    """[N, 28, 28] of any numbers; where some are no frame, each is looked at by itself. Blank ones are errors."""
-    errors: dict[int, ServiceError] = {}
-    try:
-        frames = from_array(array)
-    except ServiceError:
-        good = []
-        for place, one in enumerate(array):
-            try:
-                good.append(from_array(one)[0])
-            except ServiceError as error:
-                errors[place] = error.bare()
-        frames = np.stack([*good, np.zeros((SIDE, SIDE), np.uint8)])[:-1]
-    return _without_blanks(ids, frames, errors)
-
-
-def _of_bytes(ids: list[str], values: list[bytes | None]) -> ManyFrames:
-    null = "the column is null here; expected pixels"
-    errors: dict[int, ServiceError] = {place: Undecodable(null) for place, one in enumerate(values) if one is None}
-    joined = b"".join(value for value in values if value is not None)
-    frames = from_raw(joined) if joined else np.empty((0, SIDE, SIDE), np.uint8)
-    return _without_blanks(ids, frames, errors)
-
-
-def _without_blanks(ids: list[str], frames: Frames, errors: dict[int, ServiceError]) -> ManyFrames:
-    inked = frames.reshape(len(frames), -1).any(axis=1)
-    if inked.all():
-        return ManyFrames(ids, frames, errors)
-    good = [place for place in range(len(ids)) if place not in errors]
-    for row in np.flatnonzero(~inked).tolist():
-        errors[good[row]] = blank()
-    return ManyFrames(ids, frames[inked], errors)
 
 
 def _file(path: str, size: int, most_bytes: int) -> bytes | ServiceError:

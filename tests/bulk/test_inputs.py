@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.bulk.inputs import _row_ranges, check, shards
-from app.bulk.shards import ArrayShard, InputError, ManyFrames, Pictures, Shard
+from app.bulk.pieces import ManyFrames, Pictures
+from app.bulk.shards import ArrayShard, InputError, Shard
 
 Digits = NDArray[np.uint8]
 MOST = 1_000_000

@@ -124,9 +124,8 @@ async def open_loop(
     idle.extend(opened)
     gaps = np.random.default_rng(seed).exponential(1 / rate, int(rate * seconds * 1.2) + 100)
     started = perf_counter()
-    for due in (started + np.cumsum(gaps)).tolist():
-        if due > started + seconds:
-            break
+    times = started + np.cumsum(gaps)
+    for due in times[times <= started + seconds].tolist():
         while perf_counter() < due:
             await asyncio.sleep(0)
         load.due += 1

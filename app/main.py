@@ -23,7 +23,7 @@ from app.http.limits import Limits
 from app.http.openapi import describe, document
 from app.http.proxies import Proxies
 from app.http.routes import Routes
-from app.http.v1 import bodies, models
+from app.http.v1 import bodies, limits, models
 from app.http.v1.digits import Digits
 from app.http.v1.documented import documented as v1_documented
 from app.http.v2 import codec, compression, server, statistics
@@ -90,6 +90,7 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     routers = [
         document([*v1_documented(digits), *v2_documented(inference, model_repository)]),
         models.router(repository, settings.default_model),
+        limits.router(settings),
         server.router(lifecycle),
         statistics.router(repository, metrics),
         v2_models.router(repository, settings),

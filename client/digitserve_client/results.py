@@ -127,3 +127,18 @@ class Model:
     version: str
     default: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may hold, as the service says; by default what services allow that do not say it.
+
+    `deadline_seconds` is how long a request may take from its head to its answer; `images_per_second`, where it is over
+    0, how many images a caller may send to each worker.
+    """
+
+    body_bytes: int = 32 << 20
+    batch_images: int = 16_384
+    batch_pixels: int = 512_000_000
+    deadline_seconds: float = 20.0
+    images_per_second: float = 0.0

@@ -176,3 +176,17 @@ class LiveVersion(TypedDict):
 
 class ModelList(TypedDict):
     models: list[LiveVersion]
+
+
+class Limits(TypedDict):
+    """What one request may hold, and how long it may take."""
+
+    body_bytes: Annotated[int, Field(description="Bytes in a request's body, and in each file of a batch.")]
+    image_pixels: Annotated[int, Field(description="Pixels in one image.")]
+    batch_images: Annotated[int, Field(description="Images in one batch.")]
+    batch_pixels: Annotated[int, Field(description="Pixels of all images of one batch together.")]
+    unpacked_bytes: Annotated[int, Field(description="Bytes that a ZIP archive unpacks to.")]
+    deadline_seconds: Annotated[float, Field(description="From a request's head to its answer; beyond, 504.")]
+    images_per_second: Annotated[
+        float | None, Field(description="Images a second of one caller, in each worker; beyond, 429. null: any number.")
+    ]

@@ -1,6 +1,6 @@
-"""Several chunks under way at a time, their answers in order: with threads for Client, with tasks for AsyncClient.
+"""Several things under way at a time, their answers in order: with threads for Client, with tasks for AsyncClient.
 
-No more chunks are held than are under way and wait behind the first: memory does not grow with what is asked.
+No more are held than are under way and wait behind the first: memory does not grow with what is asked.
 """
 
 import asyncio
@@ -11,14 +11,13 @@ from contextvars import copy_context
 from threading import Event
 from typing import Any, TypeVar
 
-from digitserve_client.chunks import Chunk, Held
-
 AT_ONCE = 4  # chunks under way: enough for a few cores, and what a busy service does not refuse
-BEHIND = 2  # chunks held, for each that is under way: one that is slow does not stop the others at once
+BEHIND = 2  # things held, for each that is under way: one that is slow does not stop the others at once
 R = TypeVar("R")
+T = TypeVar("T")
 
 
-def in_order(chunks: Iterator[Chunk[Held]], ask: Callable[[Chunk[Held]], R], at_once: int, over: Event) -> Iterator[R]:
+def in_order(things: Iterator[T], ask: Callable[[T], R], at_once: int, over: Event) -> Iterator[R]:
     """What `ask` gives for each, called in threads. Ends with the first error: what came before it is given.
 
     `over` is set when nobody waits for answers any more.
@@ -29,47 +28,47 @@ def in_order(chunks: Iterator[Chunk[Held]], ask: Callable[[Chunk[Held]], R], at_
         failed: Exception | None = None
         while True:
             try:
-                chunk = next(chunks, None)
+                thing = next(things, None)
             except Exception as error:  # what was sent before it is worth having
-                chunk, failed = None, error
-            if chunk is not None:
-                waiting.append(threads.submit(copy_context().run, ask, chunk))
-            while waiting and (chunk is None or len(waiting) >= BEHIND * at_once or waiting[0].done()):
+                thing, failed = None, error
+            if thing is not None:
+                waiting.append(threads.submit(copy_context().run, ask, thing))
+            while waiting and (thing is None or len(waiting) >= BEHIND * at_once or waiting[0].done()):
                 yield waiting.popleft().result()
             if failed is not None:
                 raise failed
-            if chunk is None:
+            if thing is None:
                 return
     finally:
         over.set()
-        threads.shutdown(wait=False, cancel_futures=True)
+        threads.shutdown(cancel_futures=True)
 
 
 async def in_order_async(
-    chunks: AsyncGenerator[Chunk[Held], None], ask: Callable[[Chunk[Held]], Coroutine[Any, Any, R]], at_once: int
+    things: AsyncGenerator[T, None], ask: Callable[[T], Coroutine[Any, Any, R]], at_once: int
 ) -> AsyncGenerator[R, None]:
     """The same with tasks."""
     slots = asyncio.Semaphore(at_once)
     waiting: deque[asyncio.Task[R]] = deque()
 
-    async def asked(chunk: Chunk[Held]) -> R:
+    async def asked(thing: T) -> R:
         async with slots:
-            return await ask(chunk)
+            return await ask(thing)
 
     try:
         failed: Exception | None = None
         while True:
             try:
-                chunk = await anext(chunks, None)
+                thing = await anext(things, None)
             except Exception as error:
-                chunk, failed = None, error
-            if chunk is not None:
-                waiting.append(asyncio.create_task(asked(chunk)))
-            while waiting and (chunk is None or len(waiting) >= BEHIND * at_once or waiting[0].done()):
+                thing, failed = None, error
+            if thing is not None:
+                waiting.append(asyncio.create_task(asked(thing)))
+            while waiting and (thing is None or len(waiting) >= BEHIND * at_once or waiting[0].done()):
                 yield await waiting.popleft()
             if failed is not None:
                 raise failed
-            if chunk is None:
+            if thing is None:
                 return
     finally:
         for task in waiting:

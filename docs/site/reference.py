@@ -54,8 +54,14 @@ def _default(field: FieldInfo) -> str:
 
 
 def commands() -> str:
-    """What typer says of `digitserve` and of `python -m training`."""
-    return "\n".join((_command("app.cli", "digitserve"), _command("training.__main__", "python -m training")))
+    """What typer says of each command."""
+    return "\n".join(
+        (
+            _command("app.cli", "digitserve"),
+            _command("digitserve_client.command.app", "digitserve-client"),
+            _command("training.__main__", "python -m training"),
+        )
+    )
 
 
 def _command(module: str, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import logging
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ import psutil
 import pytest
 from digitserve_client import AsyncClient, Client, chunks
 from numpy.typing import NDArray
+from opentelemetry import propagate, trace
 from PIL import Image
 
 from tests.conftest import Process, Serve
@@ -164,6 +166,28 @@ def test_a_bar_that_is_not_installed_says_what_to_install(script: Script, monkey
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     with Client(script.url) as client, pytest.raises(ImportError, match=r"pip install 'digitserve-client\[tqdm\]'"):
         list(client.predict_many([], progress="tqdm"))
+
+
+@pytest.mark.usefixtures("small")
+def test_each_request_belongs_to_the_callers_trace(many: Caller, script: Script) -> None:
+    script.answers = [numbered]
+    span = trace.NonRecordingSpan(trace.SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=trace.TraceFlags(1)))
+    with trace.use_span(span):
+        many("predict_many", frames(12), settings={"inject": propagate.inject})
+    assert [one.headers["traceparent"] for one in script.asked] == [f"00-{0xABC:032x}-{0xDEF:016x}-01"] * 3
+
+
+@pytest.mark.usefixtures("small")
+def test_what_failed_and_was_tried_again_is_logged(
+    many: Caller, script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    script.answers = [problem(503, "draining", Retry_After="0"), numbered]
+    with caplog.at_level(logging.DEBUG, "digitserve_client"):
+        many("predict_many", frames(5))
+    said = [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "digitserve_client"]
+    assert [level for level, _ in said] == ["DEBUG", "DEBUG", "INFO", "DEBUG"]
+    assert said[1][1].startswith("POST /v1/predict/batch: 503 after ")
+    assert "detail of draining" in said[2][1]
 
 
 @pytest.mark.parametrize("wrong", [{"at_once": 0}, {"patience": -1}, {"deadline_ms": 0}])

@@ -34,7 +34,9 @@ def test_the_reference_tells_of_every_setting_error_and_path(tmp_path: Path) -> 
     assert "### POST /v2/models/{name}/infer" in http
     assert "## `digitserve serve`" in commands
     assert "## `python -m training finetune`" in commands
-    assert "### Client.predict_batch" in client
+    assert "## `digitserve-client watch`" in commands
+    assert "### Client.predict_many" in client
+    assert "### FakeService.fail" in client
     assert not [page for page in tmp_path.glob("docs/reference/*.md") if "<!-- made: " in page.read_text()]
 
 

@@ -177,6 +177,7 @@ def _asked(chunk: Chunk[Part], form: Form[R], run: Run, since: float | None = No
     """
     began = run.terms.clock() if since is None else since
     try:
+        _check_size(chunk, run.size.limits.body_bytes)
         response = yield from _patiently(chunk, form, run, began)
     except TOO_MUCH as error:
         if len(chunk) == 1 and not isinstance(error, TOO_SLOW):
@@ -188,6 +189,14 @@ def _asked(chunk: Chunk[Part], form: Form[R], run: Run, since: float | None = No
         first, last = chunk.halves()
         return form.joined((yield from _asked(first, form, run, began)), (yield from _asked(last, form, run, began)))
     return form.read(response, len(chunk))
+
+
+def _check_size(chunk: Chunk[Part], most_bytes: int) -> None:
+    """Raises TooLarge. A service that refuses a body closes the connection, and may not be heard before that breaks."""
+    held = chunk.held
+    size = len(held) if isinstance(held, bytes) else sum(len(part.content) + FORM_BYTES for part in held)
+    if size > most_bytes:
+        raise TooLarge(f"expected up to {most_bytes:,} bytes in a body; got {size:,}; send less", code="body_too_large")
 
 
 def _patiently(chunk: Chunk[Part], form: Form[R], run: Run, began: float) -> Plan[httpx.Response]:

@@ -127,6 +127,17 @@ def test_a_picture_that_is_too_large_alone_is_that_pictures_answer(run: Run) -> 
     assert [(one.status, one.code) for one in found] == [(413, "too_many_pixels")] * 2
 
 
+def test_what_is_over_the_services_limit_is_not_sent(run: Run) -> None:
+    shared = begin(run, limits=api.Limits(body_bytes=3000))
+    large = Part(bytes(2700), "image/png")
+    found = drive(run, bulk.predictions(Chunk(0, (PNG, large, PNG, PNG)), shared), lambda call: good(count(call)))
+    assert [getattr(one, "code", "") for one in found] == ["", "body_too_large", "", ""]
+    assert [count(send.call) for send in run.sent] == [1, 2]
+    found = drive(run, bulk.predictions(Chunk(0, FRAME * 10), shared), lambda call: good(count(call)))
+    assert len(found) == 10
+    assert max(count(send.call) for send in run.sent) == 3
+
+
 def test_one_image_that_times_out_is_asked_for_until_patience_is_over(run: Run) -> None:
     run.took = 30.0
     with pytest.raises(api.Timeout):

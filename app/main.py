@@ -66,8 +66,7 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
 
     `parent` is that of the workers, where this is one.
     """
-    metrics = Metrics(CollectorRegistry())
-    lifecycle = Lifecycle(settings.drain_seconds, parent)
+    metrics, lifecycle = Metrics(CollectorRegistry()), Lifecycle(settings.drain_seconds, parent)
     repository = Repository(settings, metrics, TASKS)
     with_grpc = settings.grpc_port is not None
     in_processes = [*IN_PROCESSES, GRPC_CODEC] if with_grpc else IN_PROCESSES

@@ -59,7 +59,7 @@ def commands() -> str:
         (
             _command("app.cli", "digitserve"),
             _command("digitserve_client.command.app", "digitserve-client"),
-            _command("training.__main__", "python -m training"),
+            _command("training.commands", "python -m training"),
         )
     )
 

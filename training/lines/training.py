@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +20,10 @@ from training.lines import examples as made
 from training.lines.examples import WIDTHS, Batches, Example, filled_width
 from training.lines.hands import held_out_hands, training_hands
 from training.lines.network import ALPHABET, SHAPE, build
+from training.progress import Progress
 from training.recipe import Recipe
 from training.run import Record, Run
-from training.train import History, Progress, optimizer_of
+from training.train import History, optimizer_of
 
 NAME = "lines"
 TO_CHOOSE_BY = 4_000  # lines by hands that nothing is trained on
@@ -93,7 +95,8 @@ def fit(reader: keras.Model, recipe: Recipe, examples: list[Example], seed: int)
         loss=keras.losses.CTC(),
         jit_compile=keras.backend.backend() == "jax",
     )
-    history = reader.fit(batches, epochs=recipe.epochs, callbacks=[Progress()], verbose=0)
+    with closing(Progress()) as progress:
+        history = reader.fit(batches, epochs=recipe.epochs, callbacks=[progress], verbose=0)
     return {name: list(map(float, values)) for name, values in history.history.items()}
 
 

@@ -84,7 +84,7 @@ def numbered(asked: Asked) -> Answer:
 def problem(status: int, code: str = "some_code", **headers: str) -> Answer:
     """An error as the service sends it; `Retry_After="1"` becomes the header Retry-After."""
     body = {
-        "type": "about:blank",
+        "type": f"/problems#{code}",
         "title": "T",
         "status": status,
         "code": code,

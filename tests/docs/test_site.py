@@ -7,7 +7,8 @@ import pytest
 
 from app.config import Settings
 from app.errors import ServiceError
-from docs.site import links, reference
+from app.http.problems import kinds
+from docs.site import links
 from docs.site.__main__ import build
 from docs.site.staging import stage
 from tests.conftest import ROOT, installed_apart
@@ -15,7 +16,7 @@ from tests.conftest import ROOT, installed_apart
 ASSET = '<link rel="stylesheet" href="https://elsewhere.example/font.css">'
 
 
-KINDS = [kind for kind in reference.every(ServiceError) if kind.__module__ == ServiceError.__module__]
+KINDS = [kind for kind in kinds() if kind.__module__ == ServiceError.__module__]
 
 
 @pytest.fixture

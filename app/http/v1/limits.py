@@ -21,7 +21,7 @@ def router(settings: Settings) -> APIRouter:
         "images_per_second": settings.rate_images_per_second,
     }
 
-    @routes.get("", summary="What a request may hold")
+    @routes.get("", summary="What a request may hold", operation_id="getLimits")
     @needs(Right.PREDICT)
     async def limits() -> schemas.Limits:
         return told

@@ -65,8 +65,8 @@ def test_labels_are_there_on_a_phone_that_is_turned(browser: Browser, service: s
         choose_mode(page, "number")
         draw(page, 2, 0, 7)
         expect(page.locator("#numbers .text")).to_have_text("207")
-        for size in (ON_ITS_SIDE["viewport"], PHONE["viewport"]):
-            page.set_viewport_size(size)  # type: ignore[arg-type]  # of a dictionary of many kinds of values
+        for width, height in ((740, 340), (360, 740)):
+            page.set_viewport_size({"width": width, "height": height})
             page.wait_for_timeout(100)
             assert_labelled(page, "207")
 

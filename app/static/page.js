@@ -13,7 +13,8 @@ import * as number from "./number.js";
 import { Paper } from "./paper.js";
 import { showTiming } from "./timing.js";
 
-const SOONEST = 16, LATEST = 80; // ms between two questions: as many as the last answer took, so that the service rests
+const QUICK = 40; // ms of an answer after which the next question may follow at once
+const PACE = 80; // ms at most between questions to a service that is slower: it rests as long as it has worked
 const LARGEST = 1600; // pixels of a photo's longer side on the screen
 const NARROWEST = 0.75; // width by height of the stage, for a photo
 const MODES = {
@@ -43,6 +44,7 @@ let picture = null; // {body, type, name, size}: what is read instead of the pap
 let model = null; // that answered last
 let asked = false; // something is there that has not been asked about
 let asking = false; // a question is out
+let mayHurry = true; // until the service has once been asked too much
 let control = new AbortController(); // of that question
 
 // Asking: one question at a time, always about what is there now
@@ -58,10 +60,13 @@ async function askOn() {
     asked = false;
     const began = performance.now();
     if (subject()) await question(control.signal);
-    await sleep(Math.min(LATEST, Math.max(SOONEST, performance.now() - began)));
+    const took = performance.now() - began;
+    await sleep(mayHurry ? pauseAfter(took) : PACE);
   }
   asking = false;
 }
+
+const pauseAfter = (took) => (took < QUICK ? 0 : Math.min(PACE, took));
 
 async function question(signal) {
   const { view } = MODES[mode];
@@ -128,7 +133,10 @@ function tell(sentence) {
   element("problem").hidden = !sentence;
 }
 
-const tellWaiting = (error) => tell(`${error.message} Trying again…`);
+function tellWaiting(error) {
+  mayHurry = false;
+  tell(`${error.message} Trying again…`);
+}
 
 function showStage() {
   const isEmpty = paper.isBlank && !picture;

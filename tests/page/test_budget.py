@@ -1,37 +1,13 @@
-"""What the page costs: bytes until it can be drawn on, and time from a stroke to its answer."""
+"""What the page costs: bytes until it can be drawn on, and pauses between what it asks. `benchmarks.page` has times."""
 
 import gzip
 
-import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.page.window import draw
+from tests.page.window import draw, hold, read_as, wait_for
 
 MOST_BYTES = 150_000
-MOST_MS = 50  # that 95 of 100 movements of the pen wait for an answer that knows of them, beside the service's own time
-
-# A movement waits until the frame in which the answer is shown that was asked for after it.
-WATCH = """() => {
-    window.waits = [];
-    let moved = [], about = null;
-    addEventListener("pointermove", ({ timeStamp, buttons }) => buttons && moved.push(timeStamp), true);
-    const fetched = window.fetch;
-    window.fetch = async (...request) => {
-        const asked = { moved, service: 0 };
-        moved = [];
-        const response = await fetched(...request);
-        asked.service = Number(/total;dur=([\\d.]+)/.exec(response.headers.get("Server-Timing"))[1]);
-        about = asked;
-        return response;
-    };
-    new MutationObserver(() => {
-        const shown = about;
-        about = null;
-        if (shown) requestAnimationFrame((now) =>
-            window.waits.push(...shown.moved.map((at) => performance.now() - at - shown.service)));
-    }).observe(document.getElementById("digit"), { childList: true });
-}"""
 
 
 def test_the_first_load_is_small(browser: Browser, service: str) -> None:
@@ -50,23 +26,24 @@ def test_the_first_load_is_small(browser: Browser, service: str) -> None:
     assert sum(sent.values()) < 1.1 * sum(len(gzip.compress(body)) for body in unpacked.values())
 
 
-def test_an_answer_follows_the_pen(page: Page) -> None:
-    """Of three rounds the best: what else the machine does slows each, and nothing makes one quicker."""
-    page.evaluate(WATCH)
-    rounds = [waited(page) for _ in range(3)]
-    print("p95 of the wait in ms, beside the service's own time:", [f"{p95:.1f}" for p95 in rounds])
-    assert min(rounds) < MOST_MS
-
-
-def waited(page: Page) -> float:
-    page.evaluate("window.waits = []")
-    for digit in (3, 5, 8, 2):
-        draw(page, digit)
-        expect(page.locator("#said")).to_contain_text("Read as")
-        page.locator("#clear").click()
-    waits: list[float] = page.evaluate("window.waits")
-    assert len(waits) > 50
-    return float(np.percentile(waits, 95))
+@pytest.mark.parametrize(("took", "pause"), [(10, 0), (60, 60), (190, 80)])
+def test_questions_follow_at_once_while_the_service_is_quick(page: Page, took: int, pause: int) -> None:
+    page.clock.install(time=0)
+    page.reload()
+    page.clock.pause_at(60_000)  # no time passes but by the test's hand
+    held = hold(page)
+    draw(page, 4)
+    wait_for(page, held, 1)
+    page.clock.run_for(took)
+    held[0].continue_()
+    expect(read_as(page)).not_to_be_empty()
+    page.wait_for_timeout(100)
+    if pause:
+        page.clock.run_for(pause - 1)
+        page.wait_for_timeout(100)
+        assert len(held) == 1
+    page.clock.run_for(2)
+    wait_for(page, held, 2)
 
 
 @pytest.mark.parametrize("coding", ["", "br", "gzip;q=0"])

@@ -9,8 +9,9 @@ const PAUSES = [1, 2, 4, 8, 16]; // seconds before each further try
 
 /** What the service, or the way to it, said instead of an answer. */
 export class Refusal extends Error {
-  constructor(sentence, { code = "", passing = false, wait = 0 } = {}) {
+  constructor(sentence, { status = 0, code = "", passing = false, wait = 0 } = {}) {
     super(sentence);
+    this.status = status; // of HTTP; 0 where there was no answer
     this.code = code; // the service's
     this.passing = passing; // the same question may be answered later,
     this.wait = wait; // in so many seconds at the soonest
@@ -111,7 +112,7 @@ function lost(error) {
 function refusal({ status, headers }, { code, detail }) {
   const sentence = sentenceOf({ code, detail }) || `The service answered ${status} and did not say why.`;
   const wait = Number(headers.get("Retry-After")) || 0;
-  return new Refusal(sentence, { code, passing: [429, 502, 503, 504].includes(status), wait });
+  return new Refusal(sentence, { status, code, passing: [429, 502, 503, 504].includes(status), wait });
 }
 
 // Source of the header's form: W3C Server Timing.

@@ -10,6 +10,15 @@ export function make(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** A stylesheet of this folder, until it is there, or cannot be had. */
+export function loadStyle(name) {
+  const style = make("link", { rel: "stylesheet", href: new URL(name, import.meta.url).href });
+  return new Promise((done) => {
+    for (const event of ["load", "error"]) style.addEventListener(event, done);
+    document.head.append(style);
+  });
+}
+
 // Rounded down, and never 100 %: that is more than any model knows.
 export const percent = (share) => `${(Math.min(999, Math.floor(share * 1000)) / 10).toFixed(1)} %`;
 

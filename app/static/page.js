@@ -7,8 +7,8 @@ import { openCard } from "./card.js";
 import { showCode } from "./code.js";
 import * as digit from "./digit.js";
 import { drawSmall, element } from "./dom.js";
-import * as gallery from "./gallery.js";
 import * as history from "./history.js";
+import { dropped, isArchive } from "./intake.js";
 import * as number from "./number.js";
 import { Paper } from "./paper.js";
 import { showTiming } from "./timing.js";
@@ -34,7 +34,7 @@ const MODES = {
   },
   many: {
     title: "Read a whole pile",
-    lead: "Many pictures at once, one digit each; the answers come as a table too.",
+    lead: "Many pictures at once, digits or numbers; the answers come as a table too.",
   },
 };
 
@@ -206,14 +206,14 @@ function showPhoto(bitmap, name) {
   drawSmall(element("photo"), bitmap, LARGEST);
 }
 
-function take(files, { pasted = false } = {}) {
-  if (!files.length) return;
+function take(files, { folders = [], pasted = false } = {}) {
+  if (!files.length && !folders.length) return;
   if (isService()) location.hash = ""; // what a picture says is seen on the page of pictures
-  if (mode !== "many" && files.length === 1) takePicture(files[0], pasted ? null : files[0].name);
-  else {
-    setMode("many");
-    gallery.add(files, { waiting: tellWaiting, settled: () => tell("") });
-  }
+  const isOne = files.length === 1 && !folders.length && !isArchive(files[0]);
+  if (mode !== "many" && isOne) return takePicture(files[0], pasted ? null : files[0].name);
+  const wanted = mode === "many" ? null : mode;
+  setMode("many");
+  openMany().then((many) => many?.add({ files, folders }, wanted));
 }
 
 function setMode(chosen) {
@@ -226,17 +226,11 @@ function setMode(chosen) {
   keepFocus(choice);
   element("title").textContent = MODES[mode].title;
   element("lead").textContent = MODES[mode].lead;
-  if (mode === "many") return;
+  if (mode === "many") return openMany();
   paper.ratio = MODES[mode].ratio;
   showStage();
   showNothing();
   ask();
-}
-
-function emptyGallery() {
-  gallery.clear();
-  tell("");
-  keepFocus(element("files"));
 }
 
 // A button that has just gone takes the keyboard's place on the page with it.
@@ -248,7 +242,8 @@ function keepFocus(elsewhere) {
 function onDrop(event) {
   event.preventDefault();
   document.body.classList.remove("dropping");
-  take([...event.dataTransfer.files]);
+  const { files, folders } = dropped(event.dataTransfer);
+  take(files, { folders });
 }
 
 function onDrag(event) {
@@ -267,6 +262,9 @@ function onChosen({ target }) {
   target.value = ""; // so that the same file can be chosen again
 }
 
+// The view of many pictures is fetched when it is first wanted.
+const openMany = () => import("./many/view.js").catch(() => tell("The service cannot be reached."));
+
 const isService = () => location.hash === "#service";
 
 // The view of the service is fetched when it is first wanted.
@@ -276,7 +274,7 @@ async function onAddress() {
   view?.toggle(isService());
 }
 
-for (const id of ["file", "camera", "files"]) element(id).addEventListener("change", onChosen);
+for (const id of ["file", "camera"]) element(id).addEventListener("change", onChosen);
 for (const kind of ["dragover", "dragleave"]) addEventListener(kind, onDrag);
 addEventListener("drop", onDrop);
 addEventListener("paste", (event) => take([...event.clipboardData.files], { pasted: true }));
@@ -288,7 +286,6 @@ element("stage").addEventListener("pointerdown", onStage);
 element("draw-instead").addEventListener("click", clear);
 element("clear").addEventListener("click", clear);
 element("undo").addEventListener("click", undo);
-element("empty").addEventListener("click", emptyGallery);
 element("about").addEventListener("click", () => openCard(model).catch((error) => tell(error.message)));
 digit.onWhy(ask);
 paper.ratio = MODES[mode].ratio;

@@ -2,7 +2,7 @@
 // It is fetched when it is first opened, and asks nothing while it or the tab is not seen.
 
 import { metrics, Refusal } from "./api.js";
-import { element, make } from "./dom.js";
+import { element, loadStyle, make } from "./dom.js";
 import { reconsider } from "./key.js";
 import { Line } from "./line.js";
 import { growth, mean, only, parse, quantile, sum } from "./metrics.js";
@@ -202,11 +202,7 @@ async function build() {
   );
   element("look-again").addEventListener("click", lookAgain);
   document.addEventListener("visibilitychange", watchOrNot);
-  const style = make("link", { rel: "stylesheet", href: new URL("service.css", import.meta.url).href });
-  await new Promise((done) => {
-    for (const event of ["load", "error"]) style.addEventListener(event, done);
-    document.head.append(style);
-  });
+  await loadStyle("service.css");
 }
 
 function group(title) {

@@ -35,7 +35,8 @@ export class Viewer {
   #form = make("form", {}, make("label", {}, "It is ", this.#field), make("button", {}, "Keep"));
   #right = button("It was read rightly", () => this.#settle(this.#answer.text));
   #hint = make("p", { class: "hint" });
-  #seen = make("canvas", { role: "img", "aria-label": "The 28 by 28 pixels that the model saw", hidden: "" });
+  #canvasSeen = make("canvas", { role: "img", "aria-label": "The 28 by 28 pixels that the model saw" });
+  #seen = make("figure", { hidden: "" }, this.#canvasSeen, make("figcaption", {}, "What the model saw"));
   #previous = button("Previous", () => this.#pass(-1));
   #next = button("Next", () => this.#pass(1));
   dialog = make("dialog", { id: "viewer", "aria-labelledby": "viewer-name" },
@@ -84,7 +85,8 @@ export class Viewer {
     if (text === undefined) return;
     const { text: read = "" } = this.#answer;
     this.#check(text);
-    const told = text === read ? `${text} it is.` : notAs(text, read);
+    const name = this.#picture.name.split("/").at(-1); // by the time it is told, the next one is shown
+    const told = `${name}: ${text === read ? `${text} is right.` : notAs(text, read)}`;
     if (this.#place === this.#pictures.length - 1) return this.#tell(`${told} That was the last.`);
     this.#pass(1);
     this.#tell(told);
@@ -128,7 +130,7 @@ export class Viewer {
     this.#reason.dataset.decision = decision ?? (reason ? "reject" : "");
     this.#reason.textContent = decision ? `${inWords(decision, reason)} ${reason}` : (reason ?? UNREAD);
     this.#others.replaceChildren(...(others.length ? ["Otherwise ", ...others.slice(0, 3).flatMap(between)] : []));
-    this.#right.hidden = !text;
+    this.#right.hidden = !text || !this.#form.hidden;
     this.#previous.disabled = this.#place === 0;
     this.#next.disabled = this.#place === this.#pictures.length - 1;
     this.#field.value = this.#task.checked(this.#picture) ?? text;
@@ -175,7 +177,7 @@ export class Viewer {
     const { seen } = await post("v1/predict?include=seen", { body, type: body.type }).catch(() => ({}));
     const bitmap = seen && (await fromPng(seen));
     if (!bitmap || turn !== this.#shown) return;
-    drawSmall(this.#seen, bitmap, bitmap.width);
+    drawSmall(this.#canvasSeen, bitmap, bitmap.width);
     this.#seen.hidden = false;
   }
 }

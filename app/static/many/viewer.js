@@ -158,7 +158,7 @@ export class Viewer {
     const [picture, answer] = [this.#picture, this.#answer];
     this.#canvas.setAttribute("aria-label", picture.name);
     const bitmap = await bitmapOf(picture);
-    if (turn !== this.#shown) return bitmap?.close();
+    if (turn !== this.#shown || !this.dialog.open) return bitmap?.close(); // what is not shown has no size for boxes
     this.#canvas.hidden = this.#boxes.hidden = !bitmap;
     this.#unseen.hidden = Boolean(bitmap);
     this.#boxes.replaceChildren();

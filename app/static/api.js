@@ -26,11 +26,15 @@ export function post(path, { body, type }, signal) {
   return ask(path, { method: "POST", body: form }, signal);
 }
 
-export function postMany(files, signal) {
+/** Ask about many pictures, `[{body, name}]`, one digit each. */
+export function postMany(pictures, signal) {
   const form = new FormData();
-  for (const file of files) form.append("files", file, file.name);
+  for (const { body, name } of pictures) form.append("files", body, name);
   return ask("v1/predict/batch", { method: "POST", body: form }, signal);
 }
+
+/** What one question may hold, as the service runs: `{body_bytes, batch_images, ...}`. */
+export const limits = (signal) => ask("v1/limits", {}, signal);
 
 /** A model's manifest; without one named, that of the model that would answer. */
 export async function modelCard(model) {

@@ -7,8 +7,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Request, expect
 
+from tests.conftest import Serve
 from tests.page.window import EXAMPLES, choose_mode, hand_over, opened, questions
 
 PILE = [
@@ -20,7 +21,7 @@ LETTER = {"name": '=1+1,"letter".png', "mimeType": "image/png", "buffer": b"Dear
 
 
 def test_a_pile_is_read_in_parts_and_comes_as_a_table(page: Page) -> None:
-    asked = questions(page)
+    asked = batches(page)
     page.locator("#file").set_input_files([*PILE, LETTER])  # several at once need no choice of what to read
     expect(page.locator("[name=mode][value=many]")).to_be_checked()
     expect(page.locator("#progress")).to_have_text("41 pictures read")
@@ -93,7 +94,7 @@ def test_a_pile_goes_on_where_the_service_was_lost(browser: Browser, service: st
 def test_a_question_that_is_too_much_is_asked_in_halves(browser: Browser, service: str) -> None:
     """Until the picture is found that is to blame: it alone has the error."""
     with opened(browser, service, refusals=True) as page:
-        asked = questions(page)
+        asked = batches(page)
         spoilt = PILE[6]["name"]
 
         def refuse(route: Any) -> None:
@@ -110,6 +111,21 @@ def test_a_question_that_is_too_much_is_asked_in_halves(browser: Browser, servic
         assert [row["file"] for row in rows if row["error"] == "This is too large."] == [spoilt]
         assert [row["digit"] for row in rows if not row["error"]] == [str(each % 10) for each in range(16) if each != 6]
         assert len(asked) < len(rows)  # they are halved, and not asked for one by one
+
+
+def test_a_service_that_takes_little_is_never_sent_more(browser: Browser, serve: Serve) -> None:
+    """Its limits are asked for: nothing is refused, which the console would tell."""
+    with serve(max_batch_images=8, max_body_bytes=20_000) as client, opened(browser, str(client.base_url)) as page:
+        asked = batches(page)
+        choose_mode(page, "many")
+        large = {"name": "large.png", "mimeType": "image/png", "buffer": bytes(20_001)}
+        page.locator("#files").set_input_files([*PILE[:20], large])
+        expect(page.locator("#progress")).to_have_text("21 pictures read")
+        expect(page.locator("#tiles .what b")).to_have_text([str(place % 10) for place in range(20)])
+        expect(page.locator("#tiles .reason").last).to_have_text(
+            "This file is too large: the service takes 0.02 MiB at most."
+        )
+        assert len(asked) >= 3
 
 
 def test_a_service_that_refuses_for_good_stops_the_pile(browser: Browser, service: str) -> None:
@@ -256,6 +272,13 @@ def doubtful(route: Any) -> None:
         shares = [0.3 if each == 9 else 0.0 for each in range(10)]
         answer["predictions"][digit] |= {"decision": "review", "confidence": sure, "probabilities": shares}
     route.fulfill(json=answer)
+
+
+def batches(page: Page) -> list[Request]:
+    """The batches that the page will have asked about, as they are asked about."""
+    asked: list[Request] = []
+    page.on("request", lambda request: asked.append(request) if request.url.endswith("/v1/predict/batch") else None)
+    return asked
 
 
 def viewer(page: Page) -> Locator:

@@ -34,8 +34,7 @@ function task(name, how) {
 }
 
 async function askDigits(pictures, signal) {
-  const files = pictures.map(({ name, body }) => new File([body], name.split("/").at(-1), { type: body.type }));
-  const { predictions } = await postMany(files, signal);
+  const { predictions } = await postMany(pictures, signal);
   return predictions.map((each) => (each.error ? failure(each.error.detail, each.error.verdict) : digit(each)));
 }
 

@@ -1,11 +1,12 @@
 // Reads a pile, a few pictures at a time, however often the service or the way to it fails meanwhile.
 
-import { sleep } from "../api.js";
+import { limits, sleep } from "../api.js";
 import { failure } from "./answers.js";
 
 const FIRST = 32; // pictures in the first question
 const PACE = 800; // ms that a question should take: as long as progress may stand still
-const MOST_BYTES = 8 * 1024 * 1024; // of one question; where the service takes less, its refusal tells
+const MOST_BYTES = 8 * 1024 * 1024; // of one question, where the service takes as much
+const FILLED = 0.9; // of the bytes that it takes: the form has some of its own
 const LONGEST_PAUSE = 15; // seconds before a question is asked again
 const ABOUT_PICTURES = [400, 413, 415, 422, 500, 504]; // statuses that fewer or other pictures may not have
 
@@ -20,6 +21,8 @@ export class Reader {
   #queue = []; // pictures still to be asked about, the next one last
   #most;
   #pause = 1; // seconds
+  #limits = { batch_images: Infinity, body_bytes: Infinity }; // of the service, once it has told them
+  #learning = null;
   #control = new AbortController();
   #lanes = 0; // that are reading
 
@@ -51,6 +54,8 @@ export class Reader {
   }
 
   async #lane(signal) {
+    await this.#learn(signal);
+    if (signal.aborted) return;
     for (let chunk = this.#next(); chunk.length; chunk = this.#next()) {
       await this.#ask(chunk, signal);
       if (signal.aborted) return;
@@ -60,12 +65,23 @@ export class Reader {
     this.#told.progress();
   }
 
+  // Where it does not tell them, it refuses what is too much.
+  #learn(signal) {
+    this.#learning ??= limits(signal).then(
+      (told) => (this.#limits = told),
+      () => (this.#learning = null),
+    );
+    return this.#learning;
+  }
+
   #next() {
     const chunk = [];
+    const most = Math.min(this.#most, this.#limits.batch_images);
+    const mostBytes = Math.min(MOST_BYTES, FILLED * this.#limits.body_bytes);
     let bytes = 0;
-    while (this.#queue.length && chunk.length < this.#most) {
+    while (this.#queue.length && chunk.length < most) {
       bytes += this.#queue.at(-1).size;
-      if (chunk.length && bytes > MOST_BYTES) break;
+      if (chunk.length && bytes > mostBytes) break;
       chunk.push(this.#queue.pop());
     }
     return chunk;
@@ -113,6 +129,8 @@ export class Reader {
   async #opened(chunk) {
     const open = await Promise.all(chunk.map(async (picture) => {
       try {
+        const most = this.#limits.body_bytes;
+        if (picture.size > most) throw new Error(`This file is too large: the service takes ${megabytes(most)}.`);
         return { picture, name: picture.name, body: await picture.open() };
       } catch (error) {
         this.#task.keep(picture, failure(error.message));
@@ -121,6 +139,8 @@ export class Reader {
     return open.filter(Boolean);
   }
 }
+
+const megabytes = (bytes) => `${(bytes / 2 ** 20).toLocaleString("en", { maximumFractionDigits: 2 })} MiB at most`;
 
 /** Wait, but no longer than until the browser is online again. */
 async function later(milliseconds, signal) {

@@ -84,12 +84,12 @@ function isWanted(path, file, leftOut) {
 
 const UNREADABLE = "This file cannot be read: it was moved, changed or is not yours to open.";
 
-/** Its bytes, read here: so a file that is gone is told from a service that is. Raises Error with a sentence. */
+/** The file, if it can be read: so one that is gone is told from a service that is. Raises Error with a sentence. */
 async function opened(file) {
-  const bytes = await file.arrayBuffer().catch(() => {
+  await file.slice(0, 1).arrayBuffer().catch(() => {
     throw new Error(UNREADABLE);
   });
-  return new Blob([bytes], { type: file.type });
+  return file;
 }
 
 const pathOf = ({ fullPath, webkitRelativePath, name }) => fullPath?.replace(/^\//, "") || webkitRelativePath || name;

@@ -5,6 +5,7 @@ const END = 0x06054b50, END_64 = 0x06064b50, LOCATOR_64 = 0x07064b50, LISTED = 0
 const END_SIZE = 22, LOCATOR_SIZE = 20, END_64_SIZE = 56, LISTED_SIZE = 46, LOCAL_SIZE = 30; // bytes
 const LONGEST_COMMENT = 0xffff;
 const ENCRYPTED = 0x1, STORED = 0, DEFLATED = 8;
+const USUAL_EXTRA = 256; // bytes that may follow a file's name
 const LARGEST_LIST = 64 * 1024 * 1024; // bytes of the directory
 const LARGEST_FILE = 64 * 1024 * 1024; // bytes that one file may unpack to
 const ELSEWHERE = 0xffffffff; // the value stands among what ZIP64 adds
@@ -60,6 +61,7 @@ function entryAt(list, at) {
     size,
     packed,
     start,
+    nameSize,
     end,
   };
 }
@@ -79,39 +81,48 @@ function sizes64(list, extra, extraSize, values) {
   return values;
 }
 
-async function unpacked(file, { isEncrypted, method, size, packed, start }) {
+async function unpacked(file, { isEncrypted, method, size, packed, start, nameSize }) {
   if (isEncrypted) throw new Error("This file of the archive needs a password; pack it without.");
   if (size > LARGEST_FILE) throw new Error(`This file of the archive unpacks to more than ${LARGEST_FILE >> 20} MiB.`);
   if (![STORED, DEFLATED].includes(method)) throw new Error("This file of the archive is packed by a rare method.");
-  const head = await view(file, start, LOCAL_SIZE);
-  if (head.getUint32(0, true) !== LOCAL) throw new Error(BROKEN);
-  const content = start + LOCAL_SIZE + head.getUint16(26, true) + head.getUint16(28, true);
-  const part = file.slice(content, content + packed);
-  return method === STORED ? part : inflated(part, size);
+  const longest = LOCAL_SIZE + nameSize + USUAL_EXTRA + packed; // read in one go: each reading takes a millisecond
+  const part = await view(file, start, Math.min(longest, file.size - start));
+  if (part.byteLength < LOCAL_SIZE || part.getUint32(0, true) !== LOCAL) throw new Error(BROKEN);
+  const begin = LOCAL_SIZE + part.getUint16(26, true) + part.getUint16(28, true);
+  const isWhole = begin + packed <= part.byteLength;
+  const content = isWhole ? new Uint8Array(part.buffer, begin, packed) : await bytes(file, start + begin, packed);
+  return new Blob(method === STORED ? [content] : await inflated(content, size));
 }
 
 /** No more than `size` bytes are made of it, whatever it holds. */
-async function inflated(part, size) {
+async function inflated(content, size) {
   const parts = [];
-  let bytes = 0;
+  let made = 0;
   try {
-    const reader = part.stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+    const stream = new DecompressionStream("deflate-raw");
+    const [writer, reader] = [stream.writable.getWriter(), stream.readable.getReader()];
+    const written = writer.write(content).then(() => writer.close());
+    written.catch(() => {}); // the reader hears of it, too
     for (let { value, done } = await reader.read(); !done; { value, done } = await reader.read()) {
       parts.push(value);
-      bytes += value.length;
-      if (bytes > size) await reader.cancel();
+      made += value.length;
+      if (made > size) await reader.cancel();
     }
   } catch {
-    bytes = -1;
+    made = -1;
   }
-  if (bytes !== size) throw new Error("This file of the archive is broken; pack it anew.");
-  return new Blob(parts);
+  if (made !== size) throw new Error("This file of the archive is broken; pack it anew.");
+  return parts;
+}
+
+async function bytes(file, start, size) {
+  const read = await file.slice(start, start + size).arrayBuffer();
+  if (read.byteLength < size) throw new Error(BROKEN);
+  return new Uint8Array(read);
 }
 
 async function view(file, start, size) {
-  const bytes = await file.slice(start, start + size).arrayBuffer();
-  if (bytes.byteLength < size) throw new Error(BROKEN);
-  return new DataView(bytes);
+  return new DataView((await bytes(file, start, size)).buffer);
 }
 
 const long = (list, at) => Number(list.getBigUint64(at, true));

@@ -104,8 +104,9 @@ export class Reader {
   // A question of several pictures is asked again in halves, until the one is found that is to blame.
   async #failed(open, error, signal) {
     const isOne = open.length === 1;
-    if (ABOUT_PICTURES.includes(error.status) && isOne) return this.#task.keep(open[0].picture, failure(error.message));
-    if (!error.passing && !ABOUT_PICTURES.includes(error.status)) return this.#refuse(error);
+    const isAbout = ABOUT_PICTURES.includes(error.status);
+    if (isAbout && isOne) return this.#task.keep(open[0].picture, failure({ detail: error.message }));
+    if (!error.passing && !isAbout) return this.#refuse(error);
     this.#most = Math.max(1, Math.floor(open.length / 2)); // perhaps it is too much for a slow way, too
     this.#queue.push(...open.map(({ picture }) => picture).reverse());
     if (!error.passing) return;
@@ -133,7 +134,7 @@ export class Reader {
         if (picture.size > most) throw new Error(`This file is too large: the service takes ${megabytes(most)}.`);
         return { picture, name: picture.name, body: await picture.open() };
       } catch (error) {
-        this.#task.keep(picture, failure(error.message));
+        this.#task.keep(picture, failure({ detail: error.message }));
       }
     }));
     return open.filter(Boolean);

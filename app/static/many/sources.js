@@ -1,7 +1,7 @@
 // Files, folders and archives -> pictures: {name, size, open}, each opened only when it is its turn.
 
 import { isArchive } from "../intake.js";
-import { listed } from "./zip.js";
+import { listed } from "./unzip.js";
 
 const LITTER = /(^|\/)(\.|__MACOSX\/|Thumbs\.db$|desktop\.ini$)/i;
 const PICTURES = /^(image\/|application\/pdf$|$)/; // of what type there is none, the service finds out

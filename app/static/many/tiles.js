@@ -100,10 +100,13 @@ export const bitmapOf = (picture) => picture.open().then((body) => createImageBi
 function what(answer, checked) {
   if (!answer) return ["…"];
   if (checked !== undefined) return [make("b", {}, checked), checkedAs(answer, checked)];
-  if (!answer.text) return [];
-  if (answer.decision === "reject") return [make("b", { class: "guess" }, `${answer.text}?`)];
+  if (!answer.text) return answer.headline ? [noneOf(answer)] : [];
+  if (answer.headline) return [noneOf(answer), make("span", { class: "guess" }, ` ${answer.text}?`)];
   return [make("b", {}, answer.text), ` ${percent(answer.confidence)}`];
 }
+
+// Where no digit is to be believed, that comes first.
+const noneOf = ({ headline }) => make("b", { class: "none" }, headline);
 
 /** What a person's word makes of the model's. */
 function checkedAs({ text = "" }, checked) {

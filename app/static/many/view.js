@@ -1,13 +1,14 @@
 // The view of many pictures. It is fetched when it is first wanted.
 
 import { sleep } from "../api.js";
-import { element, loadStyle, make } from "../dom.js";
+import { element, loadStyle, make, saved } from "../dom.js";
 import { reconsider } from "../key.js";
 import { TASKS } from "./answers.js";
+import { keepLabel } from "./labels.js";
 import { DOUBTFUL, KINDS, ORDERS, Pile } from "./pile.js";
 import { Reader } from "./reader.js";
 import { pictures } from "./sources.js";
-import { save, toCsv, toJson } from "./tables.js";
+import { toCsv, toJson } from "./tables.js";
 import { Tiles } from "./tiles.js";
 import { timeLeft } from "./timeleft.js";
 import { Viewer } from "./viewer.js";
@@ -22,7 +23,10 @@ const TAKES_FOLDERS = "webkitdirectory" in HTMLInputElement.prototype;
 const root = element("many");
 const pile = new Pile();
 const tiles = new Tiles((shown, place) => viewer.open(task, shown, place));
-const viewer = new Viewer(() => refresh());
+const viewer = new Viewer((picture) => {
+  refresh();
+  keepLabel(task, picture);
+});
 const left = timeLeft();
 let task = TASKS.digit;
 let reader = newReader();
@@ -192,8 +196,8 @@ function build() {
           ...Object.entries(ORDERS).map(([value, [name]]) => make("option", { value }, name))))),
       make("div", { class: "tools" },
         button("check", "Check", () => viewer.open(task, pile.shown(task, DOUBTFUL, "unsure"), 0)),
-        button("csv", "Download CSV", () => save(toCsv(task, pile.pictures), `${task.name}s.csv`)),
-        button("json", "Download JSON", () => save(toJson(task, pile.pictures), `${task.name}s.json`)))),
+        button("csv", "Download CSV", () => saved(toCsv(task, pile.pictures), `${task.name}s.csv`)),
+        button("json", "Download JSON", () => saved(toJson(task, pile.pictures), `${task.name}s.json`)))),
     tiles.list,
     tiles.pages,
   );

@@ -1,7 +1,7 @@
 // One picture of a pile, large: where its digits are, how it was read and why, and what a person says that it is.
 
 import { fromPng, post } from "../api.js";
-import { drawSmall, inWords, make, percent } from "../dom.js";
+import { drawSmall, make, percent } from "../dom.js";
 import { drawBoxes } from "../number.js";
 import { bitmapOf } from "./tiles.js";
 
@@ -24,6 +24,7 @@ export class Viewer {
   #boxes = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   #name = make("h2", { id: "viewer-name", tabindex: "-1" });
   #of = make("p", { class: "of" });
+  #headline = make("p", { class: "headline" });
   #text = make("p", { class: "text" });
   #sure = make("p", { class: "sure" });
   #reason = make("p", { class: "decision" });
@@ -39,14 +40,15 @@ export class Viewer {
   #seen = make("figure", { hidden: "" }, this.#canvasSeen, make("figcaption", {}, "What the model saw"));
   #previous = button("Previous", () => this.#pass(-1));
   #next = button("Next", () => this.#pass(1));
+  #said = make("div", { class: "viewer-said" },
+    make("div", { class: "viewer-answer" }, this.#headline, this.#text, this.#sure), this.#reason,
+    this.#keys, this.#form, this.#right,
+    make("div", { class: "kept-row" }, this.#kept, this.#undo),
+    this.#others, this.#seen);
   dialog = make("dialog", { id: "viewer", "aria-labelledby": "viewer-name" },
     make("div", { class: "viewer-head" }, this.#name, this.#of, button("Close", () => this.dialog.close())),
     make("div", { class: "viewer-stage" }, this.#canvas, this.#boxes, this.#unseen),
-    make("div", { class: "viewer-said" },
-      make("div", { class: "viewer-answer" }, this.#text, this.#sure), this.#reason,
-      this.#keys, this.#form, this.#right,
-      make("div", { class: "kept-row" }, this.#kept, this.#undo),
-      this.#others, this.#seen),
+    this.#said,
     make("div", { class: "viewer-foot" }, this.#previous, this.#next, this.#hint));
 
   /** `checked` is called with a picture whenever a person has said what it is, or taken that back. */
@@ -120,15 +122,17 @@ export class Viewer {
   }
 
   #show() {
-    const { text = "", confidence, decision, reason, others } = this.#answer;
+    const { text = "", confidence, decision, headline = "", sentence, advice = "", others } = this.#answer;
+    const { error = UNREAD } = this.#answer;
     this.#name.textContent = this.#picture.name;
     this.#of.textContent = `${this.#place + 1} of ${this.#pictures.length}`;
-    this.#text.textContent = decision === "reject" && text ? `${text}?` : text || "–";
+    this.#headline.textContent = headline;
+    this.#text.textContent = headline && text ? `${text}?` : text || (headline ? "" : "–");
     this.#text.classList.toggle("long", text.length > 4);
-    this.#text.classList.toggle("guess", decision === "reject");
-    this.#sure.textContent = text && decision !== "reject" ? `${percent(confidence)} sure` : "";
-    this.#reason.dataset.decision = decision ?? (reason ? "reject" : "");
-    this.#reason.textContent = decision ? `${inWords(decision, reason)} ${reason}` : (reason ?? UNREAD);
+    this.#text.classList.toggle("guess", Boolean(headline));
+    this.#sure.textContent = text && !headline ? `${percent(confidence)} sure` : "";
+    this.#said.dataset.decision = decision ?? "";
+    this.#reason.textContent = `${sentence ?? error} ${advice}`;
     this.#others.replaceChildren(...(others.length ? ["Otherwise ", ...others.slice(0, 3).flatMap(between)] : []));
     this.#right.hidden = !text || !this.#form.hidden;
     this.#previous.disabled = this.#place === 0;

@@ -22,18 +22,6 @@ export function loadStyle(name) {
 // Rounded down, and never 100 %: that is more than any model knows.
 export const percent = (share) => `${(Math.min(999, Math.floor(share * 1000)) / 10).toFixed(1)} %`;
 
-const DECISIONS = {
-  accept: ["Accept", "clear enough to use as it is"],
-  review: ["Review", "a person should look at it"],
-  reject: ["Reject", "not like the digits it knows"],
-};
-
-/** The decision in words; why it was taken is left to the advice where there is one. */
-export function inWords(decision, advice) {
-  const [word, reason] = DECISIONS[decision];
-  return advice ? `${word}.` : `${word}: ${reason}.`;
-}
-
 /** A picture on a canvas that becomes as large as the picture is, up to `longest` pixels a side. */
 export function drawSmall(canvas, bitmap, longest) {
   const scale = Math.min(1, longest / Math.max(bitmap.width, bitmap.height));

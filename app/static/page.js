@@ -12,6 +12,7 @@ import { dropped, isArchive } from "./intake.js";
 import * as number from "./number.js";
 import { Paper } from "./paper.js";
 import { showTiming } from "./timing.js";
+import * as views from "./views.js";
 
 const QUICK = 40; // ms of an answer after which the next question may follow at once
 const PACE = 80; // ms at most between questions to a service that is slower: it rests as long as it has worked
@@ -202,13 +203,13 @@ function onStage() {
 }
 
 function showPhoto(bitmap, name) {
-  element("photo").setAttribute("aria-label", name ?? "Pasted picture");
+  element("photo").setAttribute("aria-label", name ?? "Picture");
   drawSmall(element("photo"), bitmap, LARGEST);
 }
 
 function take(files, { folders = [], pasted = false } = {}) {
   if (!files.length && !folders.length) return;
-  if (isService()) location.hash = ""; // what a picture says is seen on the page of pictures
+  if (views.named()) location.hash = ""; // what a picture says is seen on the page of pictures
   const isOne = files.length === 1 && !folders.length && !isArchive(files[0]);
   if (mode !== "many" && isOne) return takePicture(files[0], pasted ? null : files[0].name);
   const wanted = mode === "many" ? null : mode;
@@ -252,7 +253,7 @@ function onDrag(event) {
 }
 
 function onKey(event) {
-  if (document.querySelector("dialog[open]") || mode === "many" || isService()) return;
+  if (document.querySelector("dialog[open]") || mode === "many" || views.named()) return;
   if (event.key === "Escape") clear();
   if (event.key === "z" && (event.ctrlKey || event.metaKey)) undo();
 }
@@ -262,17 +263,18 @@ function onChosen({ target }) {
   target.value = ""; // so that the same file can be chosen again
 }
 
+const unreachable = () => tell("The service cannot be reached.");
+
 // The view of many pictures is fetched when it is first wanted.
-const openMany = () => import("./many/view.js").catch(() => tell("The service cannot be reached."));
+const openMany = () => import("./many/view.js").catch(unreachable);
 
-const isService = () => location.hash === "#service";
-
-// The view of the service is fetched when it is first wanted.
-async function onAddress() {
-  if (!isService() && !("view" in document.body.dataset)) return;
-  const view = await import("./service.js").catch(() => tell("The service cannot be reached."));
-  view?.toggle(isService());
+// The camera, too. Phones that lend the page none have an app of their own for it.
+async function photograph() {
+  const camera = await import("./camera.js").catch(unreachable);
+  await camera?.openCamera(mode, (photo) => takePicture(photo, null));
 }
+
+const onAddress = () => views.follow({ subject, unreachable });
 
 for (const id of ["file", "camera"]) element(id).addEventListener("change", onChosen);
 for (const kind of ["dragover", "dragleave"]) addEventListener(kind, onDrag);
@@ -287,6 +289,9 @@ element("draw-instead").addEventListener("click", clear);
 element("clear").addEventListener("click", clear);
 element("undo").addEventListener("click", undo);
 element("about").addEventListener("click", () => openCard(model).catch((error) => tell(error.message)));
+element("photograph").addEventListener("click", photograph);
+element("photograph").hidden = !navigator.mediaDevices && matchMedia("(pointer: coarse)").matches;
+document.querySelector(".camera").hidden = !element("photograph").hidden;
 digit.onWhy(ask);
 paper.ratio = MODES[mode].ratio;
 showStage();

@@ -55,23 +55,9 @@ let next = 0; // the timer of the next one
 let before = null; // the look before: {at, series}
 let grown = []; // by what the counters have grown of late: [{at, samples}]
 
-/** Show the view, or leave it. */
-export async function toggle(wanted) {
-  shown = wanted;
-  if (shown) await built();
-  const { activeElement } = document;
-  const isLost = activeElement === document.body || root.contains(activeElement); // the keyboard's place, if it is left
-  document.body.toggleAttribute("data-view", shown);
-  root.hidden = !shown;
-  document.title = shown ? "Service · digitserve" : "digitserve";
-  if (shown) {
-    element("to-service").setAttribute("aria-current", "page");
-    scrollTo(0, 0);
-    element("service-title").focus();
-  } else {
-    element("to-service").removeAttribute("aria-current");
-    if (isLost) element("to-service").focus();
-  }
+/** The view is seen from now on, or no more. */
+export function seen(isSeen) {
+  shown = isSeen;
   watchOrNot();
 }
 
@@ -182,9 +168,11 @@ function short(value) {
 // Building
 
 let building = null;
-const built = () => (building ??= build());
 
-async function build() {
+/** Make the view, once. */
+export const build = () => (building ??= construct());
+
+async function construct() {
   root.replaceChildren(
     make("h1", { id: "service-title", tabindex: "-1" }, "Service"),
     make("p", { class: "lead" },

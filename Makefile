@@ -50,7 +50,7 @@ soak: .venv/dev ## honest callers, attackers and faults at once, 10 minutes or S
 	$(BIN)/python -m benchmarks.attack soak
 
 dist: .venv/dev ## wheels and sdists of service and client, tried in bare environments of each Python at hand: dist
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python package/dist.py dist
+	$(BIN)/python package/dist.py dist
 
 docs: .venv/docs ## the documentation as a site: build/site; fails on a warning, a broken link, anything from elsewhere
 	$(BIN)/python -m docs.site

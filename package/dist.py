@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 PROJECTS = (ROOT, ROOT / "client")
 VERSIONS = ("3.11", "3.12", "3.13")
 NOT_OURS = "raise ImportError('this app is the user\\'s own, and digitserve is to leave it alone')\n"
+UV = str(Path(sys.executable).with_name("uv"))
 TRIAL = Path(__file__).with_name("trial.py")
 
 
@@ -30,9 +31,8 @@ def main(out: Path) -> None:
 def build(out: Path) -> list[Path]:
     """Both projects' sdists, and the wheels that are made of them; the paths of service's and client's wheel."""
     for project in PROJECTS:
-        run(
-            "uv", "build", "-q", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(out), str(project)
-        )
+        how = "--no-build-isolation", "--python", sys.executable, "--out-dir", str(out)
+        run(UV, "build", "-q", *how, str(project))
     return [next(out.glob(f"{name}-*.whl")) for name in ("digitserve", "digitserve_client")]
 
 
@@ -57,10 +57,10 @@ def try_out(wheels: list[Path], python: Path, folder: Path) -> str:
     Raises CalledProcessError.
     """
     environment = folder / "environment"
-    run("uv", "venv", "-q", "--python", str(python), str(environment))
+    run(UV, "venv", "-q", "--python", str(python), str(environment))
     own = environment / "bin" / "python"
     service, client = wheels
-    run("uv", "pip", "install", "-q", "--python", str(own), f"{service}[cpu]", str(client))
+    run(UV, "pip", "install", "-q", "--python", str(own), f"{service}[cpu]", str(client))
     work = folder / "work"
     (work / "app").mkdir(parents=True)
     (work / "app" / "__init__.py").write_text(NOT_OURS)

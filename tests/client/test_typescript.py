@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def run(*command: str, cwd: Path, **environment: str) -> str:
 
 @pytest.mark.usefixtures("tools")
 def test_the_types_are_those_of_the_service(tmp_path: Path) -> None:
-    run("python", str(SOURCE / "generate.py"), str(tmp_path / "schema.ts"), cwd=ROOT)
+    run(sys.executable, str(SOURCE / "generate.py"), str(tmp_path / "schema.ts"), cwd=ROOT)
     assert (tmp_path / "schema.ts").read_text() == (SOURCE / "src" / "schema.ts").read_text(), "npm run generate"
 
 

@@ -35,13 +35,13 @@ type Path = "/v1/predict" | "/v1/predict/batch" | "/v1/explain" | "/v1/read" | "
 
 /** Talks to a digitserve service. Every method rejects with a DigitserveError. */
 export class Client {
-  readonly #base: URL;
+  readonly #base: string;
   readonly #options: Required<Omit<ClientOptions, "apiKey">>;
   readonly #headers: Record<string, string>;
 
   /** Throws TypeError for an address that is none, RangeError for a time-out of 0 or negative retries. */
   constructor(address: string | URL = "http://127.0.0.1:8000", options: ClientOptions = {}) {
-    this.#base = new URL(address);
+    this.#base = new URL(address).href.replace(/\/+$/, "");
     this.#headers = options.apiKey === undefined ? {} : { "X-API-Key": options.apiKey };
     const { timeoutMs = 10_000, retries = 3 } = options;
     if (!(timeoutMs > 0) || !(retries >= 0)) {
@@ -81,7 +81,7 @@ export class Client {
   /** Whether the service can predict now; false too when it cannot be reached. One look, no retries. */
   async ready(): Promise<boolean> {
     const signal = AbortSignal.timeout(this.#options.timeoutMs);
-    const answer = await this.#options.fetch(new URL("/health/ready", this.#base), { signal }).catch(() => undefined);
+    const answer = await this.#options.fetch(`${this.#base}/health/ready`, { signal }).catch(() => undefined);
     await answer?.body?.cancel();
     return answer?.ok ?? false;
   }
@@ -99,7 +99,7 @@ export class Client {
       if (wait === undefined) {
         throw answer.error;
       }
-      await new Promise((resolve) => setTimeout(resolve, wait));
+      await pause(wait, options.signal);
     }
   }
 
@@ -131,7 +131,7 @@ export class Client {
   }
 
   #url(path: Path, { model, version, include }: PredictOptions): URL {
-    const url = new URL(path, this.#base);
+    const url = new URL(this.#base + path);
     const query: Query = {
       ...(model === undefined ? {} : { model }),
       ...(version === undefined ? {} : { version: String(version) }),
@@ -150,6 +150,19 @@ export class Client {
       ...(Number.isFinite(leftMs) ? { "X-Deadline-Ms": String(Math.max(1, Math.floor(leftMs))) } : {}),
     };
   }
+}
+
+/** So long, or until the call is given up. */
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener("abort", end);
+  });
 }
 
 function errorOf(cause: unknown, url: URL, timeoutMs: number): DigitserveError {

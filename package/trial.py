@@ -13,7 +13,7 @@ from digitserve_client import Client
 BESIDE = Path(sys.executable).parent
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 SEVEN = "examples/7.png"
-PAGES = ("/", "/page.js", "/docs", "/openapi.json", "/metrics")
+PAGES = ("/", "/static/page.js", "/docs", "/openapi.json", "/metrics")
 
 
 def main() -> None:
@@ -23,8 +23,7 @@ def main() -> None:
     assert said("predict", SEVEN).split()[1] == said("read", SEVEN).split()[1] == "7"
     said("score", "examples", "--out", "scored", "--format", "csv", "--processes", "2")
     assert sum(len(part.read_text().splitlines()) - 1 for part in Path("scored").glob("*.csv")) == 10
-    for command in ([str(BESIDE / "digitserve")], [sys.executable, "-m", "digitserve"]):
-        serve([*command, "serve", "--port", "0", "--workers", "2"])
+    serve([sys.executable, "-m", "digitserve", "serve", "--port", "0", "--workers", "2"])
     print(f"Python {platform.python_version()}: {version} serves, predicts, reads and scores")
 
 

@@ -74,9 +74,11 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What comes first has the last word. Raises ConfigFileError."""
+        del dotenv_settings, file_secret_settings  # other files than that which the documentation names
         return init_settings, env_settings, ConfigFile(settings_cls)
 
     host: str = Field("127.0.0.1", description="Address to listen on.")

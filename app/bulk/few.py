@@ -12,7 +12,7 @@ from app.bulk.core import Core, recipe
 from app.bulk.inputs import holds_many, shards
 from app.bulk.pieces import Pictures
 from app.bulk.rows import Row
-from app.bulk.shards import PICTURES, FileShard, InputError, checked
+from app.bulk.shards import PICTURES, FileShard, InputError, Shard, checked
 from app.config import Settings
 from app.errors import START_FAILED, BundleError, StartError
 
@@ -63,6 +63,7 @@ def _rows(core: Core, path: Path) -> Iterator[Row]:
         most = core.recipe.image_bytes
         yield from core.of_piece(Pictures(["-"], iter([checked(sys.stdin.buffer.read(most + 1), most)])))
         return
+    found: Iterator[Shard]
     if path.is_dir() or holds_many(path):
         found = shards([path], PICTURES)
     else:

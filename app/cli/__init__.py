@@ -1,5 +1,6 @@
 """The `digitserve` command. A command imports what it needs when it is called: help and completion are quick."""
 
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated
 
@@ -9,11 +10,13 @@ from app.cli import models, pictures, service
 
 SERVICE, PICTURES, MODELS = "The service", "Pictures, without a service", "Models"
 
+COMMANDS: dict[str, list[Callable[..., None]]] = {
+    SERVICE: [service.serve, service.doctor, service.settings],
+    PICTURES: [pictures.predict, pictures.read, pictures.score, pictures.examples],
+}
+
 cli = typer.Typer(name="digitserve", no_args_is_help=True)
-for panel, commands in {
-    SERVICE: (service.serve, service.doctor, service.settings),
-    PICTURES: (pictures.predict, pictures.read, pictures.score, pictures.examples),
-}.items():
+for panel, commands in COMMANDS.items():
     for command in commands:
         cli.command(rich_help_panel=panel)(command)
 cli.add_typer(models.cli, name="models", rich_help_panel=MODELS)

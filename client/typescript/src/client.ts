@@ -30,7 +30,13 @@ export interface PredictOptions extends CallOptions {
   include?: NonNullable<Query["include"]>;
 }
 
+export interface BatchOptions extends CallOptions {
+  /** As of one. */
+  include?: NonNullable<BatchQuery["include"]>;
+}
+
 type Query = NonNullable<paths["/v1/predict"]["post"]["parameters"]["query"]>;
+type BatchQuery = NonNullable<paths["/v1/predict/batch"]["post"]["parameters"]["query"]>;
 type Path = "/v1/predict" | "/v1/predict/batch" | "/v1/explain" | "/v1/read" | "/v1/models";
 
 /** Talks to a digitserve service. Every method rejects with a DigitserveError. */
@@ -56,7 +62,7 @@ export class Client {
   }
 
   /** One answer for each image, in order, in one request; one that cannot be read has its `error` in its place. */
-  async predictBatch(images: readonly Image[], options: PredictOptions = {}): Promise<BatchPrediction["predictions"]> {
+  async predictBatch(images: readonly Image[], options: BatchOptions = {}): Promise<BatchPrediction["predictions"]> {
     if (images.length === 0) {
       return [];
     }

@@ -142,6 +142,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a request may hold */
+        get: operations["limits_v1_limits_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -569,6 +586,47 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /**
+         * Limits
+         * @description What one request may hold, and how long it may take.
+         */
+        Limits: {
+            /**
+             * Body Bytes
+             * @description Bytes in a request's body, and in each file of a batch.
+             */
+            body_bytes: number;
+            /**
+             * Image Pixels
+             * @description Pixels in one image.
+             */
+            image_pixels: number;
+            /**
+             * Batch Images
+             * @description Images in one batch.
+             */
+            batch_images: number;
+            /**
+             * Batch Pixels
+             * @description Pixels of all images of one batch together.
+             */
+            batch_pixels: number;
+            /**
+             * Unpacked Bytes
+             * @description Bytes that a ZIP archive unpacks to.
+             */
+            unpacked_bytes: number;
+            /**
+             * Deadline Seconds
+             * @description From a request's head to its answer; beyond, 504.
+             */
+            deadline_seconds: number;
+            /**
+             * Images Per Second
+             * @description Images a second of one caller, in each worker; beyond, 429. null: any number.
+             */
+            images_per_second: number | null;
+        };
         /** LiveVersion */
         LiveVersion: {
             /** Name */
@@ -856,6 +914,7 @@ export type ItemError = components['schemas']['ItemError'];
 export type ItemPrediction = components['schemas']['ItemPrediction'];
 export type ItemProblem = components['schemas']['ItemProblem'];
 export type Latency = components['schemas']['Latency'];
+export type Limits = components['schemas']['Limits'];
 export type LiveVersion = components['schemas']['LiveVersion'];
 export type Manifest = components['schemas']['Manifest'];
 export type ModelList = components['schemas']['ModelList'];
@@ -3477,6 +3536,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DigitsManifest"] | components["schemas"]["Manifest"];
+                };
+            };
+            /** @description The service failed; its log knows why, by the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** Title */
+                        title: string;
+                        /** Status */
+                        status: number;
+                        /**
+                         * Code
+                         * @enum {string}
+                         */
+                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
+                        /** Detail */
+                        detail: string;
+                        /**
+                         * Verdict
+                         * @description Where the code is no_ink.
+                         * @constant
+                         */
+                        verdict?: "blank";
+                        /** Request Id */
+                        request_id: string;
+                        /**
+                         * Trace Id
+                         * @description Of the W3C traceparent that came with the request.
+                         */
+                        trace_id?: string;
+                        /**
+                         * Type
+                         * @constant
+                         */
+                        type: "about:blank";
+                    };
+                };
+            };
+            /** @description Refused: the code says why, and the detail what to do. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** Title */
+                        title: string;
+                        /** Status */
+                        status: number;
+                        /**
+                         * Code
+                         * @enum {string}
+                         */
+                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
+                        /** Detail */
+                        detail: string;
+                        /**
+                         * Verdict
+                         * @description Where the code is no_ink.
+                         * @constant
+                         */
+                        verdict?: "blank";
+                        /** Request Id */
+                        request_id: string;
+                        /**
+                         * Trace Id
+                         * @description Of the W3C traceparent that came with the request.
+                         */
+                        trace_id?: string;
+                        /**
+                         * Type
+                         * @constant
+                         */
+                        type: "about:blank";
+                    };
+                };
+            };
+        };
+    };
+    limits_v1_limits_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limits"];
                 };
             };
             /** @description The service failed; its log knows why, by the request's id. */

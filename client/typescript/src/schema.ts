@@ -17,7 +17,7 @@ export interface paths {
          * Read one digit
          * @description One image in, one digit out. An image is normalised to MNIST's frame; pixels are taken as they come.
          */
-        post: operations["single_v1_predict_post"];
+        post: operations["predict"];
         delete?: never;
         options?: never;
         head?: never;
@@ -40,7 +40,7 @@ export interface paths {
          *     `Accept: application/x-npy` gives the probabilities alone, float32 [N, 10], NaN where an image failed;
          *     `Accept: application/x-ndjson` streams one answer a line.
          */
-        post: operations["batch_v1_predict_batch_post"];
+        post: operations["predictBatch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -62,7 +62,7 @@ export interface paths {
          *
          *     Each part of the frame is covered in turn, all in one batch: what matters is where that changes the answer.
          */
-        post: operations["explain_v1_explain_post"];
+        post: operations["explain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -84,7 +84,7 @@ export interface paths {
          *
          *     Boxes are x, y, width and height in the image's own pixels, upright.
          */
-        post: operations["read_v1_read_post"];
+        post: operations["read"];
         delete?: never;
         options?: never;
         head?: never;
@@ -99,7 +99,7 @@ export interface paths {
             cookie?: never;
         };
         /** What is live */
-        get: operations["models_v1_models_get"];
+        get: operations["listModels"];
         put?: never;
         post?: never;
         delete?: never;
@@ -116,7 +116,7 @@ export interface paths {
             cookie?: never;
         };
         /** The newest live version's model card */
-        get: operations["newest_version_v1_models__name__get"];
+        get: operations["getModel"];
         put?: never;
         post?: never;
         delete?: never;
@@ -133,7 +133,7 @@ export interface paths {
             cookie?: never;
         };
         /** A live version's model card */
-        get: operations["one_version_v1_models__name__versions__version__get"];
+        get: operations["getModelVersion"];
         put?: never;
         post?: never;
         delete?: never;
@@ -150,7 +150,7 @@ export interface paths {
             cookie?: never;
         };
         /** What a request may hold */
-        get: operations["limits_v1_limits_get"];
+        get: operations["getLimits"];
         put?: never;
         post?: never;
         delete?: never;
@@ -205,6 +205,8 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /** @description What went wrong, to branch on. There may be more. */
+        Code: components["schemas"]["KnownCode"] | string;
         /**
          * Corrupted
          * @description Test images under one named corruption.
@@ -296,6 +298,13 @@ export interface components {
             sign: number;
         } & {
             [key: string]: unknown;
+        };
+        EncodedImage: {
+            /** Format: byte */
+            image: string;
+        };
+        EncodedImages: {
+            images: string[];
         };
         /**
          * Evaluation
@@ -484,6 +493,13 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        ImageForm: {
+            /** Format: binary */
+            image: string;
+        };
+        ImagesForm: {
+            images: string[];
+        };
         /**
          * Input
          * @description What was done to an image before the model saw it, and what was wrong with it.
@@ -556,11 +572,7 @@ export interface components {
             title: string;
             /** Status */
             status: number;
-            /**
-             * Code
-             * @enum {string}
-             */
-            code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
+            code: components["schemas"]["Code"];
             /** Detail */
             detail: string;
             /**
@@ -570,6 +582,8 @@ export interface components {
              */
             verdict?: "blank";
         };
+        /** @enum {string} */
+        KnownCode: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unknown_parameter" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
         /**
          * Latency
          * @description Median of one run on one thread, in microseconds, and where it was measured.
@@ -769,6 +783,14 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /** @description 28 rows of 28 shades: 0 background, 255 ink. Fractions up to 1 are refused: multiply them by 255. */
+        Pixels: number[][];
+        PixelsOfMany: {
+            pixels: components["schemas"]["Pixels"][];
+        };
+        PixelsOfOne: {
+            pixels: components["schemas"]["Pixels"];
+        };
         /** Prediction */
         Prediction: {
             /** Digit */
@@ -825,6 +847,39 @@ export interface components {
             margin: number;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * Problem
+         * @description RFC 9457, with the service's own code, and the request's id for its log.
+         */
+        Problem: {
+            /** Title */
+            title: string;
+            /** Status */
+            status: number;
+            code: components["schemas"]["Code"];
+            /** Detail */
+            detail: string;
+            /**
+             * Verdict
+             * @description Where the code is no_ink.
+             * @constant
+             */
+            verdict?: "blank";
+            /** Request Id */
+            request_id: string;
+            /**
+             * Trace Id
+             * @description Of the W3C traceparent that came with the request.
+             */
+            trace_id?: string;
+            /**
+             * Type
+             * Format: uri-reference
+             * @description A page of the service that says what the code means.
+             * @example /problems#undecodable
+             */
+            type: string;
         };
         /**
          * Provenance
@@ -899,9 +954,12 @@ export type Accepted = components['schemas']['Accepted'];
 export type Alternative = components['schemas']['Alternative'];
 export type BatchPrediction = components['schemas']['BatchPrediction'];
 export type ClassMetrics = components['schemas']['ClassMetrics'];
+export type Code = components['schemas']['Code'];
 export type Corrupted = components['schemas']['Corrupted'];
 export type DigitsManifest = components['schemas']['DigitsManifest'];
 export type Doubt = components['schemas']['Doubt'];
+export type EncodedImage = components['schemas']['EncodedImage'];
+export type EncodedImages = components['schemas']['EncodedImages'];
 export type Evaluation = components['schemas']['Evaluation'];
 export type Explained = components['schemas']['Explained'];
 export type Explanation = components['schemas']['Explanation'];
@@ -909,10 +967,13 @@ export type FoundDigit = components['schemas']['FoundDigit'];
 export type FoundNumber = components['schemas']['FoundNumber'];
 export type FoundNumbers = components['schemas']['FoundNumbers'];
 export type Golden = components['schemas']['Golden'];
+export type ImageForm = components['schemas']['ImageForm'];
+export type ImagesForm = components['schemas']['ImagesForm'];
 export type Input = components['schemas']['Input'];
 export type ItemError = components['schemas']['ItemError'];
 export type ItemPrediction = components['schemas']['ItemPrediction'];
 export type ItemProblem = components['schemas']['ItemProblem'];
+export type KnownCode = components['schemas']['KnownCode'];
 export type Latency = components['schemas']['Latency'];
 export type Limits = components['schemas']['Limits'];
 export type LiveVersion = components['schemas']['LiveVersion'];
@@ -922,14 +983,18 @@ export type ModelRef = components['schemas']['ModelRef'];
 export type NumberWeights = components['schemas']['NumberWeights'];
 export type OtherHands = components['schemas']['OtherHands'];
 export type Parity = components['schemas']['Parity'];
+export type Pixels = components['schemas']['Pixels'];
+export type PixelsOfMany = components['schemas']['PixelsOfMany'];
+export type PixelsOfOne = components['schemas']['PixelsOfOne'];
 export type Prediction = components['schemas']['Prediction'];
 export type Preparation = components['schemas']['Preparation'];
+export type Problem = components['schemas']['Problem'];
 export type Provenance = components['schemas']['Provenance'];
 export type RunnerUp = components['schemas']['RunnerUp'];
 export type Thresholds = components['schemas']['Thresholds'];
 export type $defs = Record<string, never>;
 export interface operations {
-    single_v1_predict_post: {
+    predict: {
         parameters: {
             query?: {
                 /** @description A live model's name; left out: the default model. */
@@ -950,25 +1015,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                "application/octet-stream": string;
+                "multipart/form-data": components["schemas"]["ImageForm"];
+                "application/json": components["schemas"]["EncodedImage"] | components["schemas"]["PixelsOfOne"];
                 "image/png": string;
                 "image/jpeg": string;
                 "image/webp": string;
                 "image/bmp": string;
                 "image/gif": string;
                 "image/tiff": string;
-                "application/octet-stream": string;
                 "application/x-npy": string;
-                "multipart/form-data": {
-                    /** Format: binary */
-                    file: string;
-                };
-                "application/json": {
-                    /** Format: byte */
-                    image: string;
-                } | {
-                    /** @description 28 rows of 28 shades: 0 background, 255 ink. Fractions up to 1 are refused: multiply them by 255. */
-                    pixels: number[][];
-                };
             };
         };
         responses: {
@@ -987,37 +1043,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#malformed",
+                     *       "title": "Malformed request",
+                     *       "status": 400,
+                     *       "code": "malformed",
+                     *       "detail": "A body, a parameter or a head that cannot be understood. The detail says what was expected.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No API key that the service knows. */
@@ -1026,37 +1062,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#key_required",
+                     *       "title": "API key required",
+                     *       "status": 401,
+                     *       "code": "key_required",
+                     *       "detail": "No API key came, or an unknown one. Send `Authorization: Bearer KEY` or `X-API-Key: KEY`.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The API key lacks this right; or, where none is set, another website sent this. */
@@ -1065,37 +1081,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#key_lacks_right",
+                     *       "title": "API key lacks this right",
+                     *       "status": 403,
+                     *       "code": "key_lacks_right",
+                     *       "detail": "The key is known, and may not do this. Use one whose `rights` name it.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such model or version. */
@@ -1104,37 +1100,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#not_found",
+                     *       "title": "No such path",
+                     *       "status": 404,
+                     *       "code": "not_found",
+                     *       "detail": "There is nothing at this path. `/docs` lists what there is.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The body did not arrive in time. */
@@ -1143,37 +1119,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#body_too_slow",
+                     *       "title": "Body too slow",
+                     *       "status": 408,
+                     *       "code": "body_too_slow",
+                     *       "detail": "The body did not arrive within `DIGITSERVE_BODY_SECONDS`. Send less, or over a quicker line.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Body, pixel count or batch over its limit. */
@@ -1182,37 +1138,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#body_too_large",
+                     *       "title": "Body too large",
+                     *       "status": 413,
+                     *       "code": "body_too_large",
+                     *       "detail": "More bytes than `DIGITSERVE_MAX_BODY_BYTES`. Send less at a time.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A media type that is not listed. */
@@ -1221,37 +1157,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#unsupported_media_type",
+                     *       "title": "Unsupported media type",
+                     *       "status": 415,
+                     *       "code": "unsupported_media_type",
+                     *       "detail": "A `Content-Type` that is not taken here. The detail lists those that are.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not decodable as what it says it is, the wrong shape, no ink, or too much work for a body so small. */
@@ -1260,37 +1176,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#undecodable",
+                     *       "title": "Not decodable as what it says it is",
+                     *       "status": 422,
+                     *       "code": "undecodable",
+                     *       "detail": "The bytes are not what `Content-Type` says. Check the file and the header.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Queue full, or caller over its rate, or too many wrong API keys; see Retry-After. */
@@ -1299,37 +1195,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#change_in_progress",
+                     *       "title": "Another model is being loaded or unloaded",
+                     *       "status": 429,
+                     *       "code": "change_in_progress",
+                     *       "detail": "One model is changed at a time. Try again after `Retry-After`.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A head that is too large. */
@@ -1338,37 +1214,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#head_too_large",
+                     *       "title": "Request's head too large",
+                     *       "status": 431,
+                     *       "code": "head_too_large",
+                     *       "detail": "The request line and headers are too large. Send fewer or shorter ones.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The service failed; its log knows why, by the request's id. */
@@ -1377,37 +1233,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#internal_error",
+                     *       "title": "Internal error",
+                     *       "status": 500,
+                     *       "code": "internal_error",
+                     *       "detail": "Nobody foresaw this. The log says why, by the request's id; report it.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A Transfer-Encoding other than chunked. */
@@ -1416,37 +1252,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#not_implemented",
+                     *       "title": "Not implemented",
+                     *       "status": 501,
+                     *       "code": "not_implemented",
+                     *       "detail": "A part of the protocol that is not served. The detail names it; do without.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Shutting down, or not able to answer now; see Retry-After. */
@@ -1455,37 +1271,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#unavailable",
+                     *       "title": "Not available now",
+                     *       "status": 503,
+                     *       "code": "unavailable",
+                     *       "detail": "No answer can be given now: the default model does not answer. Try again after `Retry-After`; see the log.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request's deadline passed. */
@@ -1494,42 +1290,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#deadline_exceeded",
+                     *       "title": "Deadline exceeded",
+                     *       "status": 504,
+                     *       "code": "deadline_exceeded",
+                     *       "detail": "No answer within `X-Deadline-Ms` or `DIGITSERVE_DEADLINE_SECONDS`. Allow more time, or send less. Allow more with X-Deadline-Ms, up to the service's own deadline.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    batch_v1_predict_batch_post: {
+    predictBatch: {
         parameters: {
             query?: {
                 /** @description A live model's name; left out: the default model. */
@@ -1550,17 +1326,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                "multipart/form-data": components["schemas"]["ImagesForm"];
+                "application/json": components["schemas"]["EncodedImages"] | components["schemas"]["PixelsOfMany"];
                 "application/octet-stream": string;
-                "application/x-npy": string;
                 "application/zip": string;
-                "multipart/form-data": {
-                    files: string[];
-                };
-                "application/json": {
-                    images: string[];
-                } | {
-                    pixels: number[][][];
-                };
+                "application/x-npy": string;
             };
         };
         responses: {
@@ -1581,37 +1351,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#malformed",
+                     *       "title": "Malformed request",
+                     *       "status": 400,
+                     *       "code": "malformed",
+                     *       "detail": "A body, a parameter or a head that cannot be understood. The detail says what was expected.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No API key that the service knows. */
@@ -1620,37 +1370,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#key_required",
+                     *       "title": "API key required",
+                     *       "status": 401,
+                     *       "code": "key_required",
+                     *       "detail": "No API key came, or an unknown one. Send `Authorization: Bearer KEY` or `X-API-Key: KEY`.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The API key lacks this right; or, where none is set, another website sent this. */
@@ -1659,37 +1389,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#key_lacks_right",
+                     *       "title": "API key lacks this right",
+                     *       "status": 403,
+                     *       "code": "key_lacks_right",
+                     *       "detail": "The key is known, and may not do this. Use one whose `rights` name it.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such model or version. */
@@ -1698,37 +1408,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#not_found",
+                     *       "title": "No such path",
+                     *       "status": 404,
+                     *       "code": "not_found",
+                     *       "detail": "There is nothing at this path. `/docs` lists what there is.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The body did not arrive in time. */
@@ -1737,37 +1427,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#body_too_slow",
+                     *       "title": "Body too slow",
+                     *       "status": 408,
+                     *       "code": "body_too_slow",
+                     *       "detail": "The body did not arrive within `DIGITSERVE_BODY_SECONDS`. Send less, or over a quicker line.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Body, pixel count or batch over its limit. */
@@ -1776,37 +1446,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#body_too_large",
+                     *       "title": "Body too large",
+                     *       "status": 413,
+                     *       "code": "body_too_large",
+                     *       "detail": "More bytes than `DIGITSERVE_MAX_BODY_BYTES`. Send less at a time.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A media type that is not listed. */
@@ -1815,37 +1465,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#unsupported_media_type",
+                     *       "title": "Unsupported media type",
+                     *       "status": 415,
+                     *       "code": "unsupported_media_type",
+                     *       "detail": "A `Content-Type` that is not taken here. The detail lists those that are.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not decodable as what it says it is, the wrong shape, no ink, or too much work for a body so small. */
@@ -1854,37 +1484,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#undecodable",
+                     *       "title": "Not decodable as what it says it is",
+                     *       "status": 422,
+                     *       "code": "undecodable",
+                     *       "detail": "The bytes are not what `Content-Type` says. Check the file and the header.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Queue full, or caller over its rate, or too many wrong API keys; see Retry-After. */
@@ -1893,37 +1503,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#change_in_progress",
+                     *       "title": "Another model is being loaded or unloaded",
+                     *       "status": 429,
+                     *       "code": "change_in_progress",
+                     *       "detail": "One model is changed at a time. Try again after `Retry-After`.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A head that is too large. */
@@ -1932,37 +1522,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#head_too_large",
+                     *       "title": "Request's head too large",
+                     *       "status": 431,
+                     *       "code": "head_too_large",
+                     *       "detail": "The request line and headers are too large. Send fewer or shorter ones.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The service failed; its log knows why, by the request's id. */
@@ -1971,37 +1541,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#internal_error",
+                     *       "title": "Internal error",
+                     *       "status": 500,
+                     *       "code": "internal_error",
+                     *       "detail": "Nobody foresaw this. The log says why, by the request's id; report it.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A Transfer-Encoding other than chunked. */
@@ -2010,37 +1560,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#not_implemented",
+                     *       "title": "Not implemented",
+                     *       "status": 501,
+                     *       "code": "not_implemented",
+                     *       "detail": "A part of the protocol that is not served. The detail names it; do without.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Shutting down, or not able to answer now; see Retry-After. */
@@ -2049,37 +1579,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#unavailable",
+                     *       "title": "Not available now",
+                     *       "status": 503,
+                     *       "code": "unavailable",
+                     *       "detail": "No answer can be given now: the default model does not answer. Try again after `Retry-After`; see the log.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request's deadline passed. */
@@ -2088,42 +1598,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#deadline_exceeded",
+                     *       "title": "Deadline exceeded",
+                     *       "status": 504,
+                     *       "code": "deadline_exceeded",
+                     *       "detail": "No answer within `X-Deadline-Ms` or `DIGITSERVE_DEADLINE_SECONDS`. Allow more time, or send less. Allow more with X-Deadline-Ms, up to the service's own deadline.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    explain_v1_explain_post: {
+    explain: {
         parameters: {
             query?: {
                 /** @description A live model's name; left out: the default model. */
@@ -2142,25 +1632,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                "application/octet-stream": string;
+                "multipart/form-data": components["schemas"]["ImageForm"];
+                "application/json": components["schemas"]["EncodedImage"] | components["schemas"]["PixelsOfOne"];
                 "image/png": string;
                 "image/jpeg": string;
                 "image/webp": string;
                 "image/bmp": string;
                 "image/gif": string;
                 "image/tiff": string;
-                "application/octet-stream": string;
                 "application/x-npy": string;
-                "multipart/form-data": {
-                    /** Format: binary */
-                    file: string;
-                };
-                "application/json": {
-                    /** Format: byte */
-                    image: string;
-                } | {
-                    /** @description 28 rows of 28 shades: 0 background, 255 ink. Fractions up to 1 are refused: multiply them by 255. */
-                    pixels: number[][];
-                };
             };
         };
         responses: {
@@ -2179,37 +1660,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#malformed",
+                     *       "title": "Malformed request",
+                     *       "status": 400,
+                     *       "code": "malformed",
+                     *       "detail": "A body, a parameter or a head that cannot be understood. The detail says what was expected.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No API key that the service knows. */
@@ -2218,37 +1679,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#key_required",
+                     *       "title": "API key required",
+                     *       "status": 401,
+                     *       "code": "key_required",
+                     *       "detail": "No API key came, or an unknown one. Send `Authorization: Bearer KEY` or `X-API-Key: KEY`.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The API key lacks this right; or, where none is set, another website sent this. */
@@ -2257,37 +1698,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#key_lacks_right",
+                     *       "title": "API key lacks this right",
+                     *       "status": 403,
+                     *       "code": "key_lacks_right",
+                     *       "detail": "The key is known, and may not do this. Use one whose `rights` name it.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such model or version. */
@@ -2296,37 +1717,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#not_found",
+                     *       "title": "No such path",
+                     *       "status": 404,
+                     *       "code": "not_found",
+                     *       "detail": "There is nothing at this path. `/docs` lists what there is.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The body did not arrive in time. */
@@ -2335,37 +1736,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#body_too_slow",
+                     *       "title": "Body too slow",
+                     *       "status": 408,
+                     *       "code": "body_too_slow",
+                     *       "detail": "The body did not arrive within `DIGITSERVE_BODY_SECONDS`. Send less, or over a quicker line.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Body, pixel count or batch over its limit. */
@@ -2374,37 +1755,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#body_too_large",
+                     *       "title": "Body too large",
+                     *       "status": 413,
+                     *       "code": "body_too_large",
+                     *       "detail": "More bytes than `DIGITSERVE_MAX_BODY_BYTES`. Send less at a time.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A media type that is not listed. */
@@ -2413,37 +1774,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#unsupported_media_type",
+                     *       "title": "Unsupported media type",
+                     *       "status": 415,
+                     *       "code": "unsupported_media_type",
+                     *       "detail": "A `Content-Type` that is not taken here. The detail lists those that are.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not decodable as what it says it is, the wrong shape, no ink, or too much work for a body so small. */
@@ -2452,37 +1793,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#undecodable",
+                     *       "title": "Not decodable as what it says it is",
+                     *       "status": 422,
+                     *       "code": "undecodable",
+                     *       "detail": "The bytes are not what `Content-Type` says. Check the file and the header.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Queue full, or caller over its rate, or too many wrong API keys; see Retry-After. */
@@ -2491,37 +1812,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#change_in_progress",
+                     *       "title": "Another model is being loaded or unloaded",
+                     *       "status": 429,
+                     *       "code": "change_in_progress",
+                     *       "detail": "One model is changed at a time. Try again after `Retry-After`.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A head that is too large. */
@@ -2530,37 +1831,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#head_too_large",
+                     *       "title": "Request's head too large",
+                     *       "status": 431,
+                     *       "code": "head_too_large",
+                     *       "detail": "The request line and headers are too large. Send fewer or shorter ones.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The service failed; its log knows why, by the request's id. */
@@ -2569,37 +1850,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#internal_error",
+                     *       "title": "Internal error",
+                     *       "status": 500,
+                     *       "code": "internal_error",
+                     *       "detail": "Nobody foresaw this. The log says why, by the request's id; report it.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A Transfer-Encoding other than chunked. */
@@ -2608,37 +1869,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#not_implemented",
+                     *       "title": "Not implemented",
+                     *       "status": 501,
+                     *       "code": "not_implemented",
+                     *       "detail": "A part of the protocol that is not served. The detail names it; do without.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Shutting down, or not able to answer now; see Retry-After. */
@@ -2647,37 +1888,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#unavailable",
+                     *       "title": "Not available now",
+                     *       "status": 503,
+                     *       "code": "unavailable",
+                     *       "detail": "No answer can be given now: the default model does not answer. Try again after `Retry-After`; see the log.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request's deadline passed. */
@@ -2686,42 +1907,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#deadline_exceeded",
+                     *       "title": "Deadline exceeded",
+                     *       "status": 504,
+                     *       "code": "deadline_exceeded",
+                     *       "detail": "No answer within `X-Deadline-Ms` or `DIGITSERVE_DEADLINE_SECONDS`. Allow more time, or send less. Allow more with X-Deadline-Ms, up to the service's own deadline.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    read_v1_read_post: {
+    read: {
         parameters: {
             query?: {
                 /** @description A live model's name; left out: the default model. */
@@ -2740,25 +1941,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                "application/octet-stream": string;
+                "multipart/form-data": components["schemas"]["ImageForm"];
+                "application/json": components["schemas"]["EncodedImage"] | components["schemas"]["PixelsOfOne"];
                 "image/png": string;
                 "image/jpeg": string;
                 "image/webp": string;
                 "image/bmp": string;
                 "image/gif": string;
                 "image/tiff": string;
-                "application/octet-stream": string;
                 "application/x-npy": string;
-                "multipart/form-data": {
-                    /** Format: binary */
-                    file: string;
-                };
-                "application/json": {
-                    /** Format: byte */
-                    image: string;
-                } | {
-                    /** @description 28 rows of 28 shades: 0 background, 255 ink. Fractions up to 1 are refused: multiply them by 255. */
-                    pixels: number[][];
-                };
             };
         };
         responses: {
@@ -2777,37 +1969,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#malformed",
+                     *       "title": "Malformed request",
+                     *       "status": 400,
+                     *       "code": "malformed",
+                     *       "detail": "A body, a parameter or a head that cannot be understood. The detail says what was expected.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No API key that the service knows. */
@@ -2816,37 +1988,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#key_required",
+                     *       "title": "API key required",
+                     *       "status": 401,
+                     *       "code": "key_required",
+                     *       "detail": "No API key came, or an unknown one. Send `Authorization: Bearer KEY` or `X-API-Key: KEY`.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The API key lacks this right; or, where none is set, another website sent this. */
@@ -2855,37 +2007,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#key_lacks_right",
+                     *       "title": "API key lacks this right",
+                     *       "status": 403,
+                     *       "code": "key_lacks_right",
+                     *       "detail": "The key is known, and may not do this. Use one whose `rights` name it.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such model or version. */
@@ -2894,37 +2026,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#not_found",
+                     *       "title": "No such path",
+                     *       "status": 404,
+                     *       "code": "not_found",
+                     *       "detail": "There is nothing at this path. `/docs` lists what there is.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The body did not arrive in time. */
@@ -2933,37 +2045,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#body_too_slow",
+                     *       "title": "Body too slow",
+                     *       "status": 408,
+                     *       "code": "body_too_slow",
+                     *       "detail": "The body did not arrive within `DIGITSERVE_BODY_SECONDS`. Send less, or over a quicker line.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Body, pixel count or batch over its limit. */
@@ -2972,37 +2064,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#body_too_large",
+                     *       "title": "Body too large",
+                     *       "status": 413,
+                     *       "code": "body_too_large",
+                     *       "detail": "More bytes than `DIGITSERVE_MAX_BODY_BYTES`. Send less at a time.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A media type that is not listed. */
@@ -3011,37 +2083,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#unsupported_media_type",
+                     *       "title": "Unsupported media type",
+                     *       "status": 415,
+                     *       "code": "unsupported_media_type",
+                     *       "detail": "A `Content-Type` that is not taken here. The detail lists those that are.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not decodable as what it says it is, the wrong shape, no ink, or too much work for a body so small. */
@@ -3050,37 +2102,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#undecodable",
+                     *       "title": "Not decodable as what it says it is",
+                     *       "status": 422,
+                     *       "code": "undecodable",
+                     *       "detail": "The bytes are not what `Content-Type` says. Check the file and the header.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Queue full, or caller over its rate, or too many wrong API keys; see Retry-After. */
@@ -3089,37 +2121,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#change_in_progress",
+                     *       "title": "Another model is being loaded or unloaded",
+                     *       "status": 429,
+                     *       "code": "change_in_progress",
+                     *       "detail": "One model is changed at a time. Try again after `Retry-After`.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A head that is too large. */
@@ -3128,37 +2140,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#head_too_large",
+                     *       "title": "Request's head too large",
+                     *       "status": 431,
+                     *       "code": "head_too_large",
+                     *       "detail": "The request line and headers are too large. Send fewer or shorter ones.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The service failed; its log knows why, by the request's id. */
@@ -3167,37 +2159,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#internal_error",
+                     *       "title": "Internal error",
+                     *       "status": 500,
+                     *       "code": "internal_error",
+                     *       "detail": "Nobody foresaw this. The log says why, by the request's id; report it.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A Transfer-Encoding other than chunked. */
@@ -3206,37 +2178,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#not_implemented",
+                     *       "title": "Not implemented",
+                     *       "status": 501,
+                     *       "code": "not_implemented",
+                     *       "detail": "A part of the protocol that is not served. The detail names it; do without.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Shutting down, or not able to answer now; see Retry-After. */
@@ -3245,37 +2197,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#unavailable",
+                     *       "title": "Not available now",
+                     *       "status": 503,
+                     *       "code": "unavailable",
+                     *       "detail": "No answer can be given now: the default model does not answer. Try again after `Retry-After`; see the log.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request's deadline passed. */
@@ -3284,42 +2216,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#deadline_exceeded",
+                     *       "title": "Deadline exceeded",
+                     *       "status": 504,
+                     *       "code": "deadline_exceeded",
+                     *       "detail": "No answer within `X-Deadline-Ms` or `DIGITSERVE_DEADLINE_SECONDS`. Allow more time, or send less. Allow more with X-Deadline-Ms, up to the service's own deadline.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    models_v1_models_get: {
+    listModels: {
         parameters: {
             query?: never;
             header?: never;
@@ -3343,37 +2255,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#internal_error",
+                     *       "title": "Internal error",
+                     *       "status": 500,
+                     *       "code": "internal_error",
+                     *       "detail": "Nobody foresaw this. The log says why, by the request's id; report it.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Refused: the code says why, and the detail what to do. */
@@ -3382,46 +2274,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    newest_version_v1_models__name__get: {
+    getModel: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /** @example digits */
                 name: string;
             };
             cookie?: never;
@@ -3443,37 +2306,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#internal_error",
+                     *       "title": "Internal error",
+                     *       "status": 500,
+                     *       "code": "internal_error",
+                     *       "detail": "Nobody foresaw this. The log says why, by the request's id; report it.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Refused: the code says why, and the detail what to do. */
@@ -3482,47 +2325,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    one_version_v1_models__name__versions__version__get: {
+    getModelVersion: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /** @example digits */
                 name: string;
+                /** @example 1 */
                 version: string;
             };
             cookie?: never;
@@ -3544,37 +2359,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#internal_error",
+                     *       "title": "Internal error",
+                     *       "status": 500,
+                     *       "code": "internal_error",
+                     *       "detail": "Nobody foresaw this. The log says why, by the request's id; report it.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Refused: the code says why, and the detail what to do. */
@@ -3583,42 +2378,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    limits_v1_limits_get: {
+    getLimits: {
         parameters: {
             query?: never;
             header?: never;
@@ -3642,37 +2407,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    /**
+                     * @example {
+                     *       "type": "/problems#internal_error",
+                     *       "title": "Internal error",
+                     *       "status": 500,
+                     *       "code": "internal_error",
+                     *       "detail": "Nobody foresaw this. The log says why, by the request's id; report it.",
+                     *       "request_id": "4bf92f3577b34da6-1"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Refused: the code says why, and the detail what to do. */
@@ -3681,37 +2426,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": {
-                        /** Title */
-                        title: string;
-                        /** Status */
-                        status: number;
-                        /**
-                         * Code
-                         * @enum {string}
-                         */
-                        code: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
-                        /** Detail */
-                        detail: string;
-                        /**
-                         * Verdict
-                         * @description Where the code is no_ink.
-                         * @constant
-                         */
-                        verdict?: "blank";
-                        /** Request Id */
-                        request_id: string;
-                        /**
-                         * Trace Id
-                         * @description Of the W3C traceparent that came with the request.
-                         */
-                        trace_id?: string;
-                        /**
-                         * Type
-                         * @constant
-                         */
-                        type: "about:blank";
-                    };
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -28,8 +28,13 @@ def main(target: Path) -> None:
 
 
 def of_v1(whole: dict[str, Any]) -> dict[str, Any]:
-    """The part of it that is about digits, and no component that this does not name."""
+    """The part of it that is about digits, and no component that this does not name.
+
+    Without requests' bodies, which are written by hand: what a service takes depends on its extras.
+    """
     paths = {path: methods for path, methods in whole["paths"].items() if path.startswith("/v1/")}
+    for operation in (operation for methods in paths.values() for operation in methods.values()):
+        operation.pop("requestBody", None)
     kept: dict[str, dict[str, Any]] = {}
     named = REFERENCE.findall(json.dumps(paths))
     while named:

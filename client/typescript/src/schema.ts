@@ -299,13 +299,6 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        EncodedImage: {
-            /** Format: byte */
-            image: string;
-        };
-        EncodedImages: {
-            images: string[];
-        };
         /**
          * Evaluation
          * @description Read once on the test set.
@@ -472,6 +465,11 @@ export interface components {
              */
             numbers: components["schemas"]["FoundNumber"][];
             model: components["schemas"]["ModelRef"];
+            /**
+             * Pages
+             * @description How many a PDF has; ?page= says which of them is read.
+             */
+            pages?: number;
         };
         /**
          * Golden
@@ -492,13 +490,6 @@ export interface components {
             least_right: number;
         } & {
             [key: string]: unknown;
-        };
-        ImageForm: {
-            /** Format: binary */
-            image: string;
-        };
-        ImagesForm: {
-            images: string[];
         };
         /**
          * Input
@@ -783,14 +774,6 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /** @description 28 rows of 28 shades: 0 background, 255 ink. Fractions up to 1 are refused: multiply them by 255. */
-        Pixels: number[][];
-        PixelsOfMany: {
-            pixels: components["schemas"]["Pixels"][];
-        };
-        PixelsOfOne: {
-            pixels: components["schemas"]["Pixels"];
-        };
         /** Prediction */
         Prediction: {
             /** Digit */
@@ -958,8 +941,6 @@ export type Code = components['schemas']['Code'];
 export type Corrupted = components['schemas']['Corrupted'];
 export type DigitsManifest = components['schemas']['DigitsManifest'];
 export type Doubt = components['schemas']['Doubt'];
-export type EncodedImage = components['schemas']['EncodedImage'];
-export type EncodedImages = components['schemas']['EncodedImages'];
 export type Evaluation = components['schemas']['Evaluation'];
 export type Explained = components['schemas']['Explained'];
 export type Explanation = components['schemas']['Explanation'];
@@ -967,8 +948,6 @@ export type FoundDigit = components['schemas']['FoundDigit'];
 export type FoundNumber = components['schemas']['FoundNumber'];
 export type FoundNumbers = components['schemas']['FoundNumbers'];
 export type Golden = components['schemas']['Golden'];
-export type ImageForm = components['schemas']['ImageForm'];
-export type ImagesForm = components['schemas']['ImagesForm'];
 export type Input = components['schemas']['Input'];
 export type ItemError = components['schemas']['ItemError'];
 export type ItemPrediction = components['schemas']['ItemPrediction'];
@@ -983,9 +962,6 @@ export type ModelRef = components['schemas']['ModelRef'];
 export type NumberWeights = components['schemas']['NumberWeights'];
 export type OtherHands = components['schemas']['OtherHands'];
 export type Parity = components['schemas']['Parity'];
-export type Pixels = components['schemas']['Pixels'];
-export type PixelsOfMany = components['schemas']['PixelsOfMany'];
-export type PixelsOfOne = components['schemas']['PixelsOfOne'];
 export type Prediction = components['schemas']['Prediction'];
 export type Preparation = components['schemas']['Preparation'];
 export type Problem = components['schemas']['Problem'];
@@ -1003,6 +979,8 @@ export interface operations {
                 version?: string;
                 /** @description Additions, as base64 PNG. `seen`: the picture that the model saw. `heatmap`: what in it spoke for the digit. */
                 include?: ("seen" | "heatmap")[];
+                /** @description Which page of a PDF. */
+                page?: number;
             };
             header?: {
                 /** @description Milliseconds after which nobody waits for the answer. */
@@ -1013,20 +991,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/octet-stream": string;
-                "multipart/form-data": components["schemas"]["ImageForm"];
-                "application/json": components["schemas"]["EncodedImage"] | components["schemas"]["PixelsOfOne"];
-                "image/png": string;
-                "image/jpeg": string;
-                "image/webp": string;
-                "image/bmp": string;
-                "image/gif": string;
-                "image/tiff": string;
-                "application/x-npy": string;
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
@@ -1324,15 +1289,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "multipart/form-data": components["schemas"]["ImagesForm"];
-                "application/json": components["schemas"]["EncodedImages"] | components["schemas"]["PixelsOfMany"];
-                "application/octet-stream": string;
-                "application/zip": string;
-                "application/x-npy": string;
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
@@ -1620,6 +1577,8 @@ export interface operations {
                 model?: string;
                 /** @description A live version; left out: the newest. */
                 version?: string;
+                /** @description Which page of a PDF. */
+                page?: number;
             };
             header?: {
                 /** @description Milliseconds after which nobody waits for the answer. */
@@ -1630,20 +1589,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/octet-stream": string;
-                "multipart/form-data": components["schemas"]["ImageForm"];
-                "application/json": components["schemas"]["EncodedImage"] | components["schemas"]["PixelsOfOne"];
-                "image/png": string;
-                "image/jpeg": string;
-                "image/webp": string;
-                "image/bmp": string;
-                "image/gif": string;
-                "image/tiff": string;
-                "application/x-npy": string;
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
@@ -1929,6 +1875,8 @@ export interface operations {
                 model?: string;
                 /** @description A live version; left out: the newest. */
                 version?: string;
+                /** @description Which page of a PDF. */
+                page?: number;
             };
             header?: {
                 /** @description Milliseconds after which nobody waits for the answer. */
@@ -1939,20 +1887,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/octet-stream": string;
-                "multipart/form-data": components["schemas"]["ImageForm"];
-                "application/json": components["schemas"]["EncodedImage"] | components["schemas"]["PixelsOfOne"];
-                "image/png": string;
-                "image/jpeg": string;
-                "image/webp": string;
-                "image/bmp": string;
-                "image/gif": string;
-                "image/tiff": string;
-                "application/x-npy": string;
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {

@@ -46,7 +46,8 @@ class Outcome(NamedTuple):
 class Service:
     """`digitserve serve` on a port of its own, which can be started again."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: dict[str, str]) -> None:
+        self._settings = settings
         self.port = servers.free_port()
         self.restarts = 0
         self.away_seconds = 0.0
@@ -89,15 +90,15 @@ class Service:
     def _start(self) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             [sys.executable, "-m", "app", "serve", "--models", str(servers.MODELS), "--port", str(self.port)],
-            env=os.environ | servers.QUIET | {"DIGITSERVE_LOG_LEVEL": "error"},
+            env=os.environ | servers.QUIET | {"DIGITSERVE_LOG_LEVEL": "error"} | self._settings,
             cwd=servers.ROOT,
         )
 
 
 @contextmanager
-def serving() -> Iterator[Service]:
+def serving(**settings: str) -> Iterator[Service]:
     """A service that is ready, and ends with this."""
-    service = Service()
+    service = Service(settings)
     try:
         with Client(service.url) as client:
             client.wait_ready(120)

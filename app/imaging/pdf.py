@@ -42,8 +42,8 @@ def opened(data: bytes, number: int, budget: Budget) -> Apart:
 
 
 def _drawn(data: bytes, number: int, budget: Budget, enough: int) -> Image.Image:
-    """Smaller where half of it would still be enough, or where less than a second is left to look at it."""
-    side = max(1, min(2 * enough - 1, round(SIDE * min(1.0, budget.left) ** 0.5)))
+    """Smaller where half of it would still be enough, or where the file is small: it has less time to be looked at."""
+    side = max(1, min(2 * enough - 1, round(SIDE * min(1.0, budget.whole) ** 0.5)))
     return Image.fromarray(_apart(budget, DRAWING, _pixels, data, number, side))
 
 

@@ -8,7 +8,7 @@ BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})  # bytes, of its second 
 BMP_START = struct.Struct("<2s4xI4xI")  # signature, what is 0, bytes of the second header
 PDF = b"%PDF-"
 HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1"})  # of still pictures
-FIRST_BYTES = frozenset(b"\0\x89\xffGIMRB%")
+FIRST_BYTES = frozenset({b"\0", b"\x89", b"\xff", b"G", b"I", b"M", b"R", b"B", b"%"})
 
 
 def media_type_of(data: bytes) -> str:

@@ -1,7 +1,7 @@
 """/docs in a real browser: Swagger UI draws and asks under its policy; and what a foreign page can send."""
 
 import httpx
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Response, expect
 
 from tests.page.test_accessibility import grave_findings
 from tests.page.window import EXAMPLES, opened
@@ -27,17 +27,21 @@ def test_every_post_can_be_tried_as_it_stands(browser: Browser, service: str) ->
         page.goto(f"{service}/docs")
         for identifier in (*TAKE_FILES, "infer", "listRepository"):
             block = tried(page, identifier)
-            block.get_by_role("button", name="Execute").click()
-            expect(block.locator(".live-responses-table .response-col_status").last).to_contain_text(
-                "200", timeout=20_000
-            )
+            assert executed(page, block).status == httpx.codes.OK
+            block.locator("button").first.click()  # what is open costs the browser much
         page.reload()  # Swagger UI would keep the file in place of the example
         for identifier in ("predict", "predictBatch"):
             block = page.locator(f'.opblock[id$="-{identifier}"]')
             block.locator("button").first.click()
             block.get_by_label("Request content type").select_option("application/json")
-            block.get_by_role("button", name="Execute").click()
-            expect(block.locator(".live-responses-table")).to_contain_text('"digit": 7', timeout=20_000)
+            assert '"digit":7' in executed(page, block).text()
+
+
+def executed(page: Page, block: Locator) -> Response:
+    """What an operation, as it is filled in, is answered."""
+    with page.expect_response(lambda response: response.request.method == "POST") as answered:
+        block.get_by_role("button", name="Execute").click()
+    return answered.value
 
 
 def tried(page: Page, identifier: str) -> Locator:

@@ -30,7 +30,7 @@ LONG = 200  # characters of a Content-Type that are not remembered any more
 # What says nothing of a body: then its first bytes do. curl writes the second by itself.
 UNTYPED = frozenset({"", "application/x-www-form-urlencoded", RAW})
 SIGNATURES = {b"PK\x03\x04": ZIP, b"PK\x05\x06": ZIP, b"\x93NUM": NPY}
-FIRST_BYTES = signatures.FIRST_BYTES.union(start[0] for start in SIGNATURES)
+FIRST_BYTES = signatures.FIRST_BYTES.union(start[:1] for start in SIGNATURES)
 # Of one image and of many. HTTP libraries, pages and callers of earlier versions call them files.
 FIELDS = frozenset({"image", "images", "file", "files"})
 ALIASES = {"image/jpg": "image/jpeg", "image/x-ms-bmp": "image/bmp", "application/x-zip-compressed": ZIP}
@@ -54,7 +54,10 @@ def media_type_of(content_type: str, body: bytes) -> str:
 
 def recognised(content: bytes) -> str:
     """By its first bytes; "" where those say nothing, as those of raw pixels."""
-    if not content or content[0] not in FIRST_BYTES:  # most raw pixels', of which each is asked this
+    first = content[:1]
+    if first == b"\0":  # as most raw pixels begin, of which each is asked this
+        return signatures.media_type_of(content) if content[4:8] == b"ftyp" else ""
+    if first not in FIRST_BYTES:
         return ""
     return signatures.media_type_of(content) or SIGNATURES.get(content[:4], "")
 

@@ -27,16 +27,26 @@ export interface CallOptions {
 
 export interface PredictOptions extends CallOptions {
   /** More to be told, as base64 PNG. */
-  include?: NonNullable<Query["include"]>;
+  include?: NonNullable<QueryOf<"/v1/predict">["include"]>;
 }
 
 export interface BatchOptions extends CallOptions {
   /** As of one. */
-  include?: NonNullable<BatchQuery["include"]>;
+  include?: NonNullable<QueryOf<"/v1/predict/batch">["include"]>;
 }
 
-type Query = NonNullable<paths["/v1/predict"]["post"]["parameters"]["query"]>;
-type BatchQuery = NonNullable<paths["/v1/predict/batch"]["post"]["parameters"]["query"]>;
+export interface ExplainOptions extends CallOptions {
+  /** The way from the picture to the frame; what the model's layers make of that. */
+  include?: NonNullable<QueryOf<"/v1/explain">["include"]>;
+}
+
+interface Sent extends CallOptions {
+  include?: readonly string[];
+}
+
+type QueryOf<P extends "/v1/predict" | "/v1/predict/batch" | "/v1/explain"> = NonNullable<
+  paths[P]["post"]["parameters"]["query"]
+>;
 type Path = "/v1/predict" | "/v1/predict/batch" | "/v1/explain" | "/v1/read" | "/v1/models";
 
 /** Talks to a digitserve service. Every method rejects with a DigitserveError. */
@@ -70,7 +80,7 @@ export class Client {
   }
 
   /** Which digit an image shows, and what in it speaks for that and for the runner-up. */
-  async explain(image: Image, options: CallOptions = {}): Promise<Explained> {
+  async explain(image: Image, options: ExplainOptions = {}): Promise<Explained> {
     return this.#call<Explained>("/v1/explain", options, await one(image));
   }
 
@@ -92,7 +102,7 @@ export class Client {
     return answer?.ok ?? false;
   }
 
-  async #call<T>(path: Path, options: PredictOptions, body?: Body): Promise<T> {
+  async #call<T>(path: Path, options: Sent, body?: Body): Promise<T> {
     const ends = performance.now() + (options.deadlineMs ?? Number.POSITIVE_INFINITY);
     for (let attempt = 0; ; attempt += 1) {
       options.signal?.throwIfAborted();
@@ -111,7 +121,7 @@ export class Client {
 
   async #try<T>(
     path: Path,
-    options: PredictOptions,
+    options: Sent,
     leftMs: number,
     body?: Body,
   ): Promise<{ value: T } | { error: DigitserveError }> {
@@ -136,15 +146,12 @@ export class Client {
     }
   }
 
-  #url(path: Path, { model, version, include }: PredictOptions): URL {
+  #url(path: Path, { model, version, include }: Sent): URL {
     const url = new URL(this.#base + path);
-    const query: Query = {
-      ...(model === undefined ? {} : { model }),
-      ...(version === undefined ? {} : { version: String(version) }),
-      ...(include === undefined ? {} : { include }),
-    };
-    for (const [name, value] of Object.entries(query)) {
-      url.searchParams.set(name, value.toString());
+    for (const [name, value] of Object.entries({ model, version, include })) {
+      if (value !== undefined) {
+        url.searchParams.set(name, value.toString());
+      }
     }
     return url;
   }

@@ -1,4 +1,4 @@
-export { Client, type BatchOptions, type CallOptions, type ClientOptions, type PredictOptions } from "./client.js";
+export { Client, type BatchOptions, type CallOptions, type ClientOptions, type ExplainOptions, type PredictOptions } from "./client.js";
 export { ConnectionFailed, DigitserveError, InvalidAnswer, Problem, TimedOut, type Code } from "./errors.js";
 export type { Image } from "./images.js";
 export type {

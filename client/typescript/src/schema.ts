@@ -61,6 +61,8 @@ export interface paths {
          * @description One image in, one digit out, and what in the picture speaks for it and for the runner-up.
          *
          *     Each part of the frame is covered in turn, all in one batch: what matters is where that changes the answer.
+         *     `?include=stages` shows the way from the picture to the frame, `?include=layers` what the model's layers make
+         *     of that.
          */
         post: operations["explain"];
         delete?: never;
@@ -376,6 +378,16 @@ export interface components {
              */
             heatmap?: string;
             explanation: components["schemas"]["Explanation"];
+            /**
+             * Stages
+             * @description With ?include=stages, of pictures.
+             */
+            stages?: components["schemas"]["StageSeen"][];
+            /**
+             * Layers
+             * @description With ?include=layers, in the order of the model.
+             */
+            layers?: components["schemas"]["Layer"][];
         };
         /** Explanation */
         Explanation: {
@@ -574,7 +586,7 @@ export interface components {
             verdict?: "blank";
         };
         /** @enum {string} */
-        KnownCode: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unknown_parameter" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
+        KnownCode: "batch_too_large" | "body_too_large" | "body_too_slow" | "change_in_progress" | "cross_site" | "deadline_exceeded" | "default_model_stays" | "draining" | "head_too_large" | "head_too_slow" | "image_too_large" | "internal_error" | "key_lacks_right" | "key_required" | "malformed" | "method_not_allowed" | "model_control_off" | "model_not_found" | "model_refused" | "no_ink" | "not_found" | "not_implemented" | "not_runnable" | "not_shown" | "queue_full" | "rate_exceeded" | "too_many_connections" | "too_many_wrong_keys" | "too_much_work" | "unavailable" | "undecodable" | "unknown_parameter" | "unsupported_media_type" | "wrong_shape" | "wrong_task";
         /**
          * Latency
          * @description Median of one run on one thread, in microseconds, and where it was measured.
@@ -590,6 +602,54 @@ export interface components {
             machine: string;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * Layer
+         * @description What a layer of the model makes of the frame.
+         */
+        Layer: {
+            /** Name */
+            name: string;
+            /**
+             * Operator
+             * @description The first of ONNX's operators in it.
+             * @example Conv
+             */
+            operator: string;
+            /**
+             * Shape
+             * @description Of all its values.
+             * @example [
+             *       12,
+             *       14,
+             *       14
+             *     ]
+             */
+            shape: number[];
+            /** Low */
+            low: number;
+            /**
+             * High
+             * @description Of all its values, as `low`.
+             */
+            high: number;
+            /**
+             * Count
+             * @description Of the maps that are shown, the first ones.
+             */
+            count: number;
+            /** Height */
+            height: number;
+            /**
+             * Width
+             * @description Of a map as it is shown; of a large one, not every pixel is.
+             */
+            width: number;
+            /**
+             * Maps
+             * @description A byte a pixel, row by row, map by map, 0 for `low` and 255 for `high`; base64.
+             */
+            maps: string;
         };
         /**
          * Limits
@@ -912,6 +972,22 @@ export interface components {
             heatmap: string;
         };
         /**
+         * StageSeen
+         * @description One stage of the way from a picture to the frame that the model sees.
+         */
+        StageSeen: {
+            /**
+             * Name
+             * @example telling ink from paper
+             */
+            name: string;
+            /**
+             * Picture
+             * @description What it left, base64 PNG; null where it left the picture as it had been.
+             */
+            picture: string | null;
+        };
+        /**
          * Thresholds
          * @description Decision by confidence: at least `accept` accepts, below `review` rejects, between is for a person. What has more
          *     than `energy` is no digit, and is rejected whatever the confidence.
@@ -954,6 +1030,7 @@ export type ItemPrediction = components['schemas']['ItemPrediction'];
 export type ItemProblem = components['schemas']['ItemProblem'];
 export type KnownCode = components['schemas']['KnownCode'];
 export type Latency = components['schemas']['Latency'];
+export type Layer = components['schemas']['Layer'];
 export type Limits = components['schemas']['Limits'];
 export type LiveVersion = components['schemas']['LiveVersion'];
 export type Manifest = components['schemas']['Manifest'];
@@ -967,6 +1044,7 @@ export type Preparation = components['schemas']['Preparation'];
 export type Problem = components['schemas']['Problem'];
 export type Provenance = components['schemas']['Provenance'];
 export type RunnerUp = components['schemas']['RunnerUp'];
+export type StageSeen = components['schemas']['StageSeen'];
 export type Thresholds = components['schemas']['Thresholds'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -977,7 +1055,7 @@ export interface operations {
                 model?: string;
                 /** @description A live version; left out: the newest. */
                 version?: string;
-                /** @description Additions, as base64 PNG. `seen`: the picture that the model saw. `heatmap`: what in it spoke for the digit. */
+                /** @description Additions, in base64. `seen`: the picture that the model saw. `heatmap`: what in it spoke for the digit. */
                 include?: ("seen" | "heatmap")[];
                 /** @description Which page of a PDF. */
                 page?: number;
@@ -1277,7 +1355,7 @@ export interface operations {
                 model?: string;
                 /** @description A live version; left out: the newest. */
                 version?: string;
-                /** @description Additions, as base64 PNG. `seen`: the picture that the model saw. */
+                /** @description Additions, in base64. `seen`: the picture that the model saw. */
                 include?: "seen"[];
             };
             header?: {
@@ -1577,6 +1655,8 @@ export interface operations {
                 model?: string;
                 /** @description A live version; left out: the newest. */
                 version?: string;
+                /** @description Additions, in base64. `stages`: what each stage made of the picture, on the way to what the model saw. `layers`: what each of the model's layers made of that. */
+                include?: ("stages" | "layers")[];
                 /** @description Which page of a PDF. */
                 page?: number;
             };

@@ -64,6 +64,7 @@ test("each of a batch has its answer or its error in its place", async () => {
 test("numbers, explanations and models", async () => {
   assert.equal((await real.read(seven)).text, "7");
   assert.equal((await real.explain(seven)).explanation.values.length, 28);
+  assert.ok((await real.explain(seven, { include: ["stages"] })).stages.length > 1);
   const [live] = (await real.models()).filter((each) => each.default);
   assert.equal((await real.predict(seven, { model: live.name, version: live.version })).model.version, live.version);
   const more = await real.predict(seven, { include: ["seen", "heatmap"] });

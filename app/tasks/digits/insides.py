@@ -29,7 +29,7 @@ from app.tasks.digits.manifest import DigitsManifest
 MOST_BYTES = 16 * 1024 * 1024  # of a model.onnx: its copy takes as much again
 MOST_LAYERS, MOST_MAPS, MOST_UNITS = 48, 64, 1024  # that are shown: of a model, of a layer, of one without maps
 MOST_WAITING = 8
-SECONDS = 10e-3  # of work: five times what a network of the default's size takes, with its answer
+SECONDS = 4e-3  # of work: twice what a network of the default's size takes, with its answer
 RETRY_SECONDS = 1.0
 NOT_ZERO = 1e-30  # where all values are alike
 

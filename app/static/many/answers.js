@@ -28,7 +28,8 @@ function task(name, how) {
 }
 
 async function askDigits(pictures, signal) {
-  const { predictions, model } = await postMany(pictures, signal);
+  const named = pictures.map(({ name, body }) => ({ body, name: name.split("/").at(-1) })); // not where it lies
+  const { predictions, model } = await postMany(named, signal);
   return predictions.map((each) => (each.error ? failure(each.error) : { ...digit(each), model }));
 }
 

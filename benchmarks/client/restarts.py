@@ -59,7 +59,8 @@ class Service:
         return f"http://127.0.0.1:{self.port}"
 
     def restart(self, by: signal.Signals) -> None:
-        """Stop it here and now, and start it again aside."""
+        """Stop it, once it is there, and start it again aside."""
+        self.wait()
         children = psutil.Process(self._process.pid).children(recursive=True) if by == signal.SIGKILL else []
         self._process.send_signal(by)
         for child in children:

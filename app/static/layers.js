@@ -79,14 +79,14 @@ function scores({ low, high }, shades) {
   return make("ol", { class: "scores", start: 0 }, ...bars);
 }
 
-// White for the most, black for 0, and blue for what is below it.
+// White for the most, black for 0, and blue for what is below it; by the root, so that what is weak is seen as well.
 function picture(shades, width, height, { low, high }) {
   const canvas = make("canvas", { width, height });
   const image = new ImageData(width, height);
   const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
   shades.forEach((shade, at) => {
     const value = (low + (shade / 255) * (high - low)) / most;
-    const bright = Math.round(255 * Math.abs(value));
+    const bright = Math.round(255 * Math.sqrt(Math.abs(value)));
     image.data.set(value < 0 ? [bright * 0.25, bright * 0.55, bright, 255] : [bright, bright, bright, 255], 4 * at);
   });
   canvas.getContext("2d").putImageData(image, 0, 0);

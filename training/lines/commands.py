@@ -101,6 +101,10 @@ def train_lines(
     batch_size: Annotated[int, typer.Option(min=1, help="Lines of a usual length in one step.")] = 512,
     seed: Annotated[int, seed_option("the weights, the lines and their order")] = 0,
     start: Annotated[Path | None, typer.Option(metavar="RUN|BUNDLE", help="A line reader to go on from.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0, help="Train for so long, whatever --epochs says, while lines are still being composed."),
+    ] = None,
     runs: Annotated[Path, typer.Option(help="Where the run's folder goes.")] = Path("runs"),
 ) -> None:
     """Train the line reader on numbers that are composed of training writers' digits; `release-lines` bundles it."""
@@ -110,7 +114,9 @@ def train_lines(
 
     recipe = RECIPE.changed({"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size})
     begun = None if start is None else training.load_start(start)
-    trained = training.train(recipe, load(find(data)), lines=lines, seed=seed, folder=runs, start=begun)
+    trained = training.train(
+        recipe, load(find(data)), lines=lines, seed=seed, folder=runs, start=begun, minutes=minutes
+    )
     typer.echo(f"{training.summarise(trained)}; the run is {trained.folder}")
 
 

@@ -72,7 +72,9 @@ def train(
     however many epochs that makes.
     """
     keras.utils.set_random_seed(seed)
-    reader = build(recipe) if start is None else start.network
+    reader = build(recipe)
+    if start is not None:
+        reader.set_weights(start.network.get_weights())
     left = runs.make_folder(folder, NAME)  # before the hours of training, not after them
     began = time.monotonic()
     others = made.draw(held_out_hands(mnist.validation), TO_CHOOSE_BY, seed + 1)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.imaging.arrays import Grey
+from training.errors import BadOption
 from training.lines.examples import Example
 from training.lines.network import ALPHABET, SHAPE
 
@@ -16,7 +17,6 @@ USUAL = 192  # the width of which a batch has as many as the recipe says
 LONGEST_TEXT = 24
 SHIFT = 2  # pixels up or down, at most, each time a strip is shown
 PALEST = 0.6  # of its ink, at most as often
-THREADS = 2  # by which batches are made beside the learning
 
 Texts = NDArray[np.int32]  # [N, LONGEST_TEXT], classes, ended by 0
 
@@ -41,7 +41,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
         steps: int | None = None,
         more: Callable[[], Sequence[Example]] = tuple,
     ) -> None:
-        super().__init__(workers=THREADS)
+        super().__init__()
         self._batch_size, self._steps, self._more = batch_size, steps, more
         self._random = np.random.default_rng(seed)
         self._by_width = {width: _Strips(width) for width in WIDTHS}
@@ -63,9 +63,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
         random = np.random.default_rng((index, int(places[0])))
         down = random.integers(-SHIFT, SHIFT + 1, len(places))
         rows = (np.arange(SHAPE.height) - down[:, None]) % SHAPE.height
-        ink = random.integers(round(255 * PALEST), 256, (len(places), 1, 1), dtype=np.uint16)
-        moved = np.take_along_axis(strips, rows[:, :, None], axis=1)
-        return (moved * ink // 255).astype(np.uint8), texts
+        ink = random.integers(round(256 * PALEST), 257, (len(places), 1, 1), dtype=np.uint16)
+        return (strips[np.arange(len(places))[:, None], rows] * ink >> 8).astype(np.uint8), texts
 
     def on_epoch_end(self) -> None:
         self._add(self._more())
@@ -76,14 +75,24 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
             strips.add([example for example in examples if filled_width(example.strip) == width])
 
     def _draw(self) -> None:
-        batches = [batch for width, strips in self._by_width.items() for batch in self._of(width, strips.count)]
-        order = self._random.permutation(len(batches))[: self._steps]
-        self._batches = [batches[place] for place in order]
+        """Raises BadOption where there are too few for any batch."""
+        self._batches = self._in_any_order()
+        if not self._batches:
+            raise BadOption(f"{self.examples} lines fill no batch; give more --lines or a smaller --batch-size")
+        if self._steps is not None:
+            while len(self._batches) < self._steps:
+                self._batches += self._in_any_order()
+            del self._batches[self._steps :]
         # TensorFlow's backend takes for fixed what the first two share.
         first = self._batches[0][0]
         other = next((place for place, (width, _) in enumerate(self._batches) if width != first), 0)
         if other > 1:
             self._batches[1], self._batches[other] = self._batches[other], self._batches[1]
+
+    def _in_any_order(self) -> list[tuple[int, NDArray[np.intp]]]:
+        """Each example in one batch at most."""
+        batches = [batch for width, strips in self._by_width.items() for batch in self._of(width, strips.count)]
+        return [batches[place] for place in self._random.permutation(len(batches))]
 
     def _of(self, width: int, count: int) -> Iterator[tuple[int, NDArray[np.intp]]]:
         """Whole ones, for the same reason."""

@@ -68,7 +68,7 @@ def composing(hands: Hands, count: int, seed: int) -> Iterator[Callable[[int], l
 def _composers(hands: Hands, processes: int) -> Any:
     """A pool of them, which knows the hands."""
     started_anew = multiprocessing.get_context("spawn")  # TensorFlow's threads would not survive a fork
-    return started_anew.Pool(processes, _known.append, (hands,))
+    return started_anew.Pool(processes, _know, (hands,))
 
 
 def _jobs(count: int, seed: int) -> list[tuple[int, tuple[int, int]]]:
@@ -76,6 +76,10 @@ def _jobs(count: int, seed: int) -> list[tuple[int, tuple[int, int]]]:
 
 
 _known: list[Hands] = []  # by which a process composes
+
+
+def _know(hands: Hands) -> None:
+    _known.append(hands)
 
 
 def _draw_known(job: tuple[int, tuple[int, int]]) -> list[Example]:

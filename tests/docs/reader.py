@@ -23,7 +23,7 @@ WORD = re.compile(
 NUMBER = r"(-?\d+(?:\.\d+)?(?:e[-+]?\d+)?)"
 BIN = Path(sys.executable).parent
 MADE_ALREADY = {"make serve": f"make --silent --old-file .venv/serve BIN={BIN} serve"}  # the environment is this one
-MODELS = ("models/digits/2", "models/digits/3", "models/numbers/1")  # those that pages ask: fewer are there sooner
+MODELS = ("models/digits/2", "models/digits/3", "models/numbers/3")  # those that pages ask: fewer are there sooner
 LONGEST = 60  # seconds of a block
 APART = {".git", ".venv", "build", "models", "runs"}
 

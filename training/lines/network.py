@@ -31,7 +31,7 @@ RECIPE = Recipe(
     schedule="cosine",
     warm_up=0.5,
     clip_norm=1,
-    dropout=0,  # lines are composed anew, so that it is too small for them rather than too large
+    dropout=0.1,
 )
 
 

@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -75,7 +76,7 @@ async def closed_loop(port: int, requests: Sequence[bytes], *, connections: int,
         else:
             stop.set()
 
-    def lost() -> None:
+    def lost(_: Connection) -> None:
         if load.statuses[CUT_OFF] >= connections:  # nobody is left to be answered
             stop.set()
 
@@ -94,11 +95,11 @@ async def open_loop(
 ) -> Load:
     """Requests due at Poisson times, `rate` a second on average, over at most `connections` at a time.
 
-    What finds no connection free waits for one, its clock running. What is not answered LAST_ANSWERS_SECONDS after
-    the last was due counts as due, and as nothing else.
+    What finds no connection free waits for one, its clock running. A connection that the server has closed makes room
+    for another. What is not answered LAST_ANSWERS_SECONDS after the last was due counts as due, and as nothing else.
     """
     load, waiting, idle = Load(), deque[float](), list[Connection]()
-    turn = _in_turn(requests)
+    turn, opening = _in_turn(requests), set[asyncio.Task[None]]()
 
     def answered(connection: Connection) -> None:
         if waiting:
@@ -106,13 +107,25 @@ async def open_loop(
         else:
             idle.append(connection)
 
-    opened = await _connect(port, connections, load, answered, lambda: None)
+    def lost(connection: Connection) -> None:
+        if connection in idle:
+            idle.remove(connection)
+        task = asyncio.create_task(replace())
+        opening.add(task)  # else it may be collected before its end
+        task.add_done_callback(opening.discard)
+
+    async def replace() -> None:
+        with suppress(LoadError):
+            (connection,) = await _connect(port, 1, load, answered, lost)
+            opened.append(connection)
+            answered(connection)
+
+    opened = await _connect(port, connections, load, answered, lost)
     idle.extend(opened)
     gaps = np.random.default_rng(seed).exponential(1 / rate, int(rate * seconds * 1.2) + 100)
     started = perf_counter()
-    for due in (started + np.cumsum(gaps)).tolist():
-        if due > started + seconds:
-            break
+    times = started + np.cumsum(gaps)
+    for due in times[times <= started + seconds].tolist():
         while perf_counter() < due:
             await asyncio.sleep(0)
         load.due += 1
@@ -121,24 +134,28 @@ async def open_loop(
         else:
             waiting.append(due)
             await asyncio.sleep(0)  # lets answers in, however late this is
-    await _until(lambda: len(idle) == len(opened) and not waiting, LAST_ANSWERS_SECONDS)
+    await _until(lambda: len(idle) == connections and not waiting, LAST_ANSWERS_SECONDS)
     load.seconds = perf_counter() - started
+    for task in opening:
+        task.cancel()
     await _close(opened)
     return load
 
 
 Answered = Callable[["Connection"], None]
+Lost = Callable[["Connection"], None]
 
 
 class Connection(asyncio.Protocol):
     """One connection, with one request at a time."""
 
-    def __init__(self, load: Load, answered: Answered, lost: Callable[[], None]) -> None:
+    def __init__(self, load: Load, answered: Answered, lost: Lost) -> None:
         self._load = load
         self._lost = lost
         self._answered = answered
         self._buffer = b""
         self._since = 0.0
+        self._asked = False
         self._transport: Any = None  # asyncio.Transport, once connected
         self._closing = False
 
@@ -147,7 +164,7 @@ class Connection(asyncio.Protocol):
 
     def send(self, request: bytes, since: float) -> None:
         """`since`: when its latency begins, on perf_counter's clock."""
-        self._since = since
+        self._since, self._asked = since, True
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -157,7 +174,7 @@ class Connection(asyncio.Protocol):
         if length is None or len(buffer) < head + 4 + int(length[1]):
             self._buffer = buffer
             return
-        self._buffer = b""
+        self._buffer, self._asked = b"", False
         status = int(buffer[9:12])
         self._load.add(status, perf_counter() - self._since)
         if status in (429, 503) and b"retry-after:" not in buffer[:head].lower():
@@ -165,18 +182,18 @@ class Connection(asyncio.Protocol):
         self._answered(self)
 
     def connection_lost(self, _: Exception | None) -> None:
-        if not self._closing:
+        if self._closing:
+            return
+        if self._asked:
             self._load.add(CUT_OFF, perf_counter() - self._since)
-            self._lost()
+        self._lost(self)
 
     def close(self) -> None:
         self._closing = True
         self._transport.abort()
 
 
-async def _connect(
-    port: int, connections: int, load: Load, answered: Answered, lost: Callable[[], None]
-) -> list[Connection]:
+async def _connect(port: int, connections: int, load: Load, answered: Answered, lost: Lost) -> list[Connection]:
     loop = asyncio.get_running_loop()
     opened: list[Connection] = []
     try:

@@ -66,6 +66,24 @@ def test_a_stall_shows_in_all_that_was_due_meanwhile() -> None:
     assert load.percentile(50) < 0.1
 
 
+def test_an_open_loop_opens_others_for_connections_that_the_server_closes() -> None:
+    async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await reader.read(4096):
+            writer.write(ANSWER)
+        writer.close()
+
+    async def both() -> Any:
+        async with await asyncio.start_server(closing, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            load = await open_loop(port, [request("/", b"", "text/plain")], rate=50, seconds=1.0, connections=2)
+            await asyncio.sleep(0.1)  # the server sees the end
+            return load
+
+    load = asyncio.run(both())
+    assert load.due > 20
+    assert load.statuses[200] > 0.8 * load.due  # one that is sent while its connection is being closed is cut off
+
+
 def test_refusals_without_retry_after_are_counted() -> None:
     async def refusing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heads = [b"HTTP/1.1 429 Full\r\nRetry-After: 1\r\n", b"HTTP/1.1 429 Full\r\n"]

@@ -40,13 +40,15 @@ def measure(images: int) -> Memory:
 
 
 def _pss(parent: int) -> int:
-    """Of a process and its children; shared pages count by their part. Source: Linux proc(5), smaps_rollup."""
+    """Of a process and its children; shared pages count by their part. Libraries' files are left out: their part grows
+    when another program that uses them ends. Source: Linux proc(5), smaps_rollup.
+    """
     total = 0
     with suppress(OSError):
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         for pid in [str(parent), *children]:
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+            total += sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
     return total * 1024
 
 

@@ -85,7 +85,7 @@ def _memory(memory: Mapping[str, dict[str, Any]]) -> str:
     for one in memory.values():
         change = one["last"] / one["first"] - 1
         lines.append(
-            f"Of `digitserve score` over {one['images']:,} frames, all its processes together (Pss): "
+            f"Of `digitserve score` over {one['images']:,} frames, all its processes together, libraries' files aside: "
             f"{one['first'] / 2**20:,.0f} MiB between the first and the second tenth of the images, "
             f"{one['last'] / 2**20:,.0f} MiB in the last tenth, {change:+.1%}; {one['most'] / 2**20:,.0f} MiB at most."
         )

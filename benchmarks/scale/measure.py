@@ -40,8 +40,7 @@ STARTS = 3
 SCRAPES, BETWEEN_SCRAPES = 10, 0.1  # seconds: /metrics is read once for all who ask within 0.05
 PATIENT = {"DIGITSERVE_MAX_WAIT_SECONDS": "60", "DIGITSERVE_DEADLINE_SECONDS": "60"}
 WAIT_SECONDS = 0.2  # at most, in open loops, so that an overload has something to refuse
-# Most of the connections are never used where a few do, and are not to be closed for that meanwhile.
-IMPATIENT = {"DIGITSERVE_MAX_WAIT_SECONDS": str(WAIT_SECONDS), "DIGITSERVE_HEAD_SECONDS": "600"}
+IMPATIENT = {"DIGITSERVE_MAX_WAIT_SECONDS": str(WAIT_SECONDS)}
 SHARES = {PIXELS: (0.3, 0.6, 0.8), PIXELS_64: (0.3, 0.6, 2.0), PHOTO: (0.3, 0.6, 2.0)}
 SERIES = re.compile(r"^(digitserve_\w+)(\{[^}]*\})? (\S+)$", re.MULTILINE)
 CPUINFO = Path("/proc/cpuinfo")

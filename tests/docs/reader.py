@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from app.inference import bundle
 from tests.conftest import ROOT, wait_until
 from tests.docs.blocks import Block, commands
 
@@ -23,7 +24,7 @@ WORD = re.compile(
 NUMBER = r"(-?\d+(?:\.\d+)?(?:e[-+]?\d+)?)"
 BIN = Path(sys.executable).parent
 MADE_ALREADY = {"make serve": f"make --silent --old-file .venv/serve BIN={BIN} serve"}  # the environment is this one
-MODELS = ("models/digits/2", "models/digits/3", "models/numbers/3")  # those that pages ask: fewer are there sooner
+ASKED = ("digits/2", "digits", "numbers")  # models that pages ask: fewer are there sooner
 LONGEST = 60  # seconds of a block
 APART = {".git", ".venv", "build", "models", "runs"}
 
@@ -44,9 +45,11 @@ class Reader:
         for one in ROOT.iterdir():
             if one.name not in APART:
                 (folder / one.name).symlink_to(one)
-        for model in MODELS:
-            (folder / model).parent.mkdir(parents=True, exist_ok=True)
-            (folder / model).symlink_to(ROOT / model)
+        for model in ASKED:
+            found = bundle.find(ROOT / "models", model)
+            link = folder / found.relative_to(ROOT)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(found)
         self._folder = folder
         self._ports = {named: str(_free_port()) for named in ("8000", "8001")}
         self._environment = os.environ | {

@@ -19,11 +19,12 @@ from tests.docs.reader import reading
 from training.__main__ import app as training
 
 PAGES = [
-    ROOT / "README.md",
+    *sorted(ROOT.glob("*.md")),
     ROOT / "client" / "README.md",
     ROOT / "docs" / "tutorial.md",
     *sorted(ROOT.glob("docs/guides/*.md")),
     *sorted(ROOT.glob("docs/explanations/*.md")),
+    *sorted(ROOT.glob("deploy/**/README.md")),
 ]
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 NOT_RUN = [block for block in BLOCKS if block.said == "not run"]  # `pytest -v` lists them

@@ -5,13 +5,19 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format train bench fuzz attack soak docs lock clean
+.PHONY: help serve training demo test check format train bench fuzz attack soak docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 serve: .venv/serve ## the service on http://127.0.0.1:8000 with the bundled models
 	$(BIN)/digitserve serve --host $(HOST) --port $(PORT)
+
+training: .venv/train ## the environment for `python -m training`: some minutes
+	@echo "now: $(BIN)/python -m training"
+
+demo: .venv/train ## train a small network in a minute, serve it and open the page on it
+	$(BIN)/python -m training demo
 
 test: .venv/dev .venv/clients .venv/kubernetes .venv/ray .venv/docs ## all tests, in as many processes as there are cores
 	$(BIN)/pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder

@@ -47,6 +47,12 @@ class BadRequest(ServiceError):
     code, title = "malformed", "Malformed request"
 
 
+class UnknownParameter(BadRequest):
+    """Behind the `?` stands a name that this path does not take. Correct it: the detail tells the nearest, and all."""
+
+    code, title = "unknown_parameter", "Unknown query parameter"
+
+
 class Unauthorized(ServiceError):
     """No API key came, or an unknown one. Send `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NoReturn
 
@@ -15,7 +16,7 @@ from starlette.exceptions import HTTPException
 from app.config import Settings, networks
 from app.cores import usable_cores
 from app.errors import BadRequest, MethodNotAllowed, StartError
-from app.http import assets, system
+from app.http import assets, catalogue, system
 from app.http.access import AccessLog
 from app.http.front import Front, HandBack
 from app.http.lifecycle import Lifecycle, Parent
@@ -23,12 +24,13 @@ from app.http.limits import Limits
 from app.http.openapi import describe, document
 from app.http.proxies import Proxies
 from app.http.routes import Routes
-from app.http.v1 import bodies, models
+from app.http.v1 import bodies, limits, models
+from app.http.v1 import documented as v1_documented
 from app.http.v1.digits import Digits
-from app.http.v1.documented import documented as v1_documented
+from app.http.v1.examples import examples
 from app.http.v2 import codec, compression, server, statistics
+from app.http.v2 import documented as v2_documented
 from app.http.v2 import models as v2_models
-from app.http.v2.documented import documented as v2_documented
 from app.http.v2.inference import Inference, Operations
 from app.http.v2.repository import ModelRepository
 from app.serving.control import Control
@@ -37,6 +39,7 @@ from app.serving.keys import Keys
 from app.serving.pool import Pool
 from app.serving.repository import Repository
 from app.serving.service import Service
+from app.serving.tensors import Reference
 from app.tasks.digits import golden, work
 from app.tasks.digits.inference import InferDigits
 from app.tasks.digits.manifest import TASK as DIGITS
@@ -58,6 +61,7 @@ IN_PROCESSES = [
     module.__name__ for module in (work, bodies, codec, compression)
 ]  # whose functions run in the pool's processes
 GRPC_CODEC = "app.grpc.codec"  # likewise, where there is gRPC; a name, for what it imports is an extra
+SCHEMAS = {**v1_documented.SCHEMAS, **v2_documented.SCHEMAS}  # of what `Front` answers
 GARBAGE_BEFORE_COLLECTION = 20_000  # objects; requests leave no cycles, so that looking for some seldom finds any
 
 
@@ -66,12 +70,10 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
 
     `parent` is that of the workers, where this is one.
     """
-    metrics = Metrics(CollectorRegistry())
-    lifecycle = Lifecycle(settings.drain_seconds, parent)
+    metrics, lifecycle = Metrics(CollectorRegistry()), Lifecycle(settings.drain_seconds, parent)
     repository = Repository(settings, metrics, TASKS)
     with_grpc = settings.grpc_port is not None
-    in_processes = [*IN_PROCESSES, GRPC_CODEC] if with_grpc else IN_PROCESSES
-    pool = Pool(max(1, usable_cores() // settings.workers), in_processes, settings.max_wait_seconds)
+    pool = Pool(max(1, usable_cores() // settings.workers), _in_processes(settings), settings.max_wait_seconds)
     preprocessor = Preprocessor(settings, pool)
     control, keys = Control(settings, repository, parent), Keys(settings.api_keys)
     service, held = Service(settings, repository), HeldBytes(settings)
@@ -88,13 +90,15 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
     model_repository = ModelRepository(control)
     framework = _framework(_lifespan(settings, repository, pool, metrics, lifecycle, control, parent, grpc, tracing))
     routers = [
-        document([*v1_documented(digits), *v2_documented(inference, model_repository)]),
+        document([*v1_documented.documented(digits), *v2_documented.documented(inference, model_repository)]),
         models.router(repository, settings.default_model),
+        limits.router(settings),
         server.router(lifecycle),
         statistics.router(repository, metrics),
         v2_models.router(repository, settings),
         system.router(repository, metrics, lifecycle),
-        describe(framework),
+        describe(framework, SCHEMAS, examples, partial(_one_live, repository, settings)),
+        catalogue.router(),
         assets.router(),
     ]
     for router in routers:
@@ -111,6 +115,16 @@ def create_app(settings: Settings, parent: Parent | None = None) -> Front:
         lifecycle=lifecycle,
         tracing=tracing,
     )
+
+
+def _in_processes(settings: Settings) -> list[str]:
+    return IN_PROCESSES if settings.grpc_port is None else [*IN_PROCESSES, GRPC_CODEC]
+
+
+def _one_live(repository: Repository, settings: Settings) -> Reference:
+    """The default model, as far as it is live yet."""
+    live = (model.reference for model in repository.all() if model.manifest.name == settings.default_model)
+    return next(live, Reference(name=settings.default_model, version="1"))
 
 
 def _tracing(settings: Settings) -> "Tracing | None":

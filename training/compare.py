@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 from app.inference.bundle import Bundle
 from app.tasks.digits.classifier import ENERGY, opened
 from app.tasks.digits.manifest import DigitsManifest, Evaluation
+from training.chart import table
 from training.data import Digits
 from training.evaluate import examine, predict, right_by_source
 from training.latency import microseconds
@@ -60,9 +61,7 @@ def compare(bundles: Pair, digits: Digits, source: Source, hands: Mapping[str, D
     """
     first, second = _measure(bundles, digits, source, hands)
     rows = [(f"{len(digits.labels):,} images", first.name, second.name, "difference"), *_rows(first, second)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [f"{row[0]:{widths[0]}}  {'  '.join(map(str.rjust, row[1:], widths[1:]))}".rstrip() for row in rows]
-    return "\n".join([*lines, "", "*: the better of the two", _verdict(first, second)])
+    return "\n".join([table(rows), "", "*: the better of the two", _verdict(first, second)])
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

@@ -35,3 +35,7 @@ class NoNetwork(TrainingError):
 
 class Forgotten(TrainingError):
     """A fine-tuned network reads MNIST worse than it may."""
+
+
+class DemoError(TrainingError):
+    """The demonstration's service cannot be started."""

@@ -16,14 +16,16 @@ from typing import NamedTuple
 import keras
 import numpy as np
 from pydantic import BaseModel
-from tqdm import tqdm
 
 from app.inference import bundle
+from app.tasks.digits.classifier import Scores
 from app.tasks.digits.manifest import DigitsManifest, Provenance, read_bundle
-from training import pipeline
+from training import calibrate, pipeline
+from training import run as runs
 from training.architectures import Architecture, architecture
 from training.data import Digits, Mnist
 from training.errors import Forgotten, NoNetwork
+from training.evaluate import part_right
 from training.network import load
 from training.own_images import Images
 from training.pipeline import Fitted
@@ -104,11 +106,15 @@ def finetune(
     usual = Recipe().changed(base.training.recipe or {})  # where it is not known, nothing is distorted
     recipe = usual.changed({"epochs": epochs, "learning_rate": learning_rate, **AS_FINE_TUNED})
 
-    def fitted() -> Fitted:
-        before = [_accuracy(network, digits) for digits in (own.held_out, mnist.validation)]
+    def fitted(made: Path) -> Fitted:
+        before = [_scores(network, digits) for digits in (own.held_out, mnist.validation)]
         history = _two_steps(network, chosen, recipe, own.train, mnist, seed)
-        after = [_accuracy(network, digits) for digits in (own.held_out, mnist.validation)]
-        of_own, of_mnist = (Change(before=one, after=other) for one, other in zip(before, after, strict=True))
+        after = [_scores(network, digits) for digits in (own.held_out, mnist.validation)]
+        runs.Own(own.held_out.images, own.held_out.labels, before[0], after[0]).keep(made)
+        of_own, of_mnist = (
+            Change(before=part_right(one, digits.labels), after=part_right(other, digits.labels))
+            for one, other, digits in zip(before, after, (own.held_out, mnist.validation), strict=True)
+        )
         finetuning = Finetuning(
             base=f"{base.manifest.name}/{base.manifest.version}",
             base_sha256=base.manifest.model_sha256,
@@ -132,7 +138,7 @@ def _two_steps(
 ) -> History:
     random, history = np.random.default_rng(seed), History()
     for whole in (False, True):
-        tqdm.write("all layers:" if whole else "the last layer:")
+        print("all layers:" if whole else "the last layer:")
         _let_learn(network, whole=whole)
         _, figures = train(
             chosen,
@@ -165,5 +171,6 @@ def _beside_mnist(own: Digits, known: Digits, random: np.random.Generator) -> Di
     )
 
 
-def _accuracy(network: keras.Model, digits: Digits) -> float:
-    return float((logits(network, digits.images).argmax(axis=1) == digits.labels).mean())
+def _scores(network: keras.Model, digits: Digits) -> Scores:
+    """What it answers, float32 [N, 11]."""
+    return calibrate.scores(logits(network, digits.images)).astype(np.float32)

@@ -35,6 +35,8 @@ RunFolders = Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders t
 EitherFolders = Annotated[
     list[Path], typer.Argument(metavar="RUN|BUNDLE", help="Runs' folders, bundles' such as models/digits/1, or both.")
 ]
+RUNS = Path("runs")
+Runs = Annotated[Path, typer.Option(help="Where the run's folder (model, record, report) goes.")]
 BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="One version, such as models/digits/1.")]
 LAST_SEED = 2**31 - 1  # members take the seeds that follow, and Keras takes none above 2**32
 

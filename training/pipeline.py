@@ -24,6 +24,7 @@ from training.network import load
 from training.pareto import Candidate
 from training.recipe import Recipe
 from training.run import Record, Run
+from training.tracking import UNTRACKED, Tracking
 from training.train import History, logits
 from training.train import train as fit
 
@@ -37,7 +38,9 @@ class Fitted(NamedTuple):
     """What the provenance is to say besides."""
 
 
-def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, folder: Path) -> Run:
+def train(
+    chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, folder: Path, tracking: Tracking = UNTRACKED
+) -> Run:
     """Train by a recipe and leave a run folder under `folder`; the test set is not looked at.
 
     An ensemble's members are runs of their own before they are combined. One that a training which was broken off has
@@ -46,18 +49,20 @@ def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, fold
     if recipe.teacher in ARCHITECTURES:
         first = ARCHITECTURES[recipe.teacher]
         runs.check_teacher(recipe.teacher, first.recipe.model_dump(), recipe)
-        taught = train(first, first.recipe, mnist, seed=seed, folder=folder)
+        taught = train(first, first.recipe, mnist, seed=seed, folder=folder, tracking=tracking)
         recipe = recipe.changed({"teacher": str(taught.folder)})
     if recipe.members > 1:
         alone = recipe.changed({"members": 1})
-        members = [_member(chosen, alone, mnist, seed=seed + index, folder=folder) for index in range(recipe.members)]
+        where: dict[str, Any] = {"folder": folder, "tracking": tracking}
+        members = [_member(chosen, alone, mnist, seed=seed + index, **where) for index in range(recipe.members)]
         return combine(members, mnist, folder=folder)
     teacher = load_teacher(recipe, len(mnist.validation.labels))
 
-    def fitted() -> Fitted:
+    def fitted(made: Path) -> Fitted:
         parts = {"training": mnist.train, "validation": mnist.validation}
         of_others = others(len(mnist.train.labels), recipe, seed)
-        network, history = fit(chosen, recipe, **parts, seed=seed, others=of_others, teacher=teacher)
+        watched = tracking.callbacks(made, {"architecture": chosen.name, "seed": seed, **told})
+        network, history = fit(chosen, recipe, **parts, seed=seed, others=of_others, teacher=teacher, callbacks=watched)
         if not is_of_others(told):
             return Fitted(network, history)
         return Fitted(network, history, {"hands": right_by_source(partial(logits, network), hands.validation())})
@@ -68,7 +73,7 @@ def train(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, fold
     return leave_run(chosen.name, told, fitted, mnist, seed=seed, folder=folder)
 
 
-def _member(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, folder: Path) -> Run:
+def _member(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, folder: Path, tracking: Tracking) -> Run:
     told = recipe.model_dump(mode="json")
     origin = _origin(mnist, told, seed)
     is_known = provenance.is_clean(origin["git_commit"])  # else the code may have changed meanwhile
@@ -77,13 +82,13 @@ def _member(chosen: Architecture, recipe: Recipe, mnist: Mnist, *, seed: int, fo
         if same and (run.record.architecture, run.record.recipe) == (chosen.name, told):
             print(f"seed {seed}: taken from {run.folder}, which this very code left")
             return run
-    return train(chosen, recipe, mnist, seed=seed, folder=folder)
+    return train(chosen, recipe, mnist, seed=seed, folder=folder, tracking=tracking)
 
 
 def train_scratch(mnist: Mnist, *, seed: int, folder: Path) -> Run:
     """As `train`, for the network that training/scratch.py trains in NumPy alone."""
 
-    def fitted() -> Fitted:
+    def fitted(_: Path) -> Fitted:
         network, history = scratch_examples.train_mnist(mnist, seed=seed, show=print)
         return Fitted(scratch_examples.to_keras(network), history)
 
@@ -119,16 +124,16 @@ def combine(members: list[Run], mnist: Mnist, *, folder: Path) -> Run:
 def leave_run(
     name: str,
     recipe: dict[str, Any],
-    fitted: Callable[[], Fitted],
+    fitted: Callable[[Path], Fitted],
     mnist: Mnist,
     *,
     seed: int,
     folder: Path,
 ) -> Run:
-    """Let `fitted` train, and leave a run folder under `folder`."""
+    """Let `fitted` train, and leave a run folder, which it is told, under `folder`."""
     made = runs.make_folder(folder, name)  # before the hours of training, not after them
     origin, start = _origin(mnist, recipe, seed), time.monotonic()
-    network, history, details = fitted()
+    network, history, details = fitted(made)
     record = Record(
         architecture=name,
         recipe=recipe,

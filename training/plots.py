@@ -1,9 +1,12 @@
-"""The report's figures: SVG to stand in a page, in the page's own font and, but for the data, its own colour."""
+"""The report's figures: SVG to stand in a page, in the page's own font and, but for the data, its own colour; and its
+pictures.
+"""
 
+import base64
+import io
 import re
 from collections.abc import Callable, Mapping
 from functools import wraps
-from io import StringIO
 from typing import Any, ParamSpec
 
 import matplotlib
@@ -12,8 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.stats import binomtest
 
+from app.tasks.digits.arrays import Frames
 from app.tasks.digits.classifier import ENERGY, Probabilities, Scores
 from app.tasks.digits.manifest import Thresholds
 from training.data import Labels
@@ -57,11 +62,18 @@ def as_svg(draw: Callable[Parameters, Figure]) -> Callable[Parameters, str]:
     return drawn
 
 
+def picture(frame: Frames) -> str:
+    """A PNG, as an address that holds it."""
+    file = io.BytesIO()
+    Image.fromarray(frame).save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
 def _svg(figure: Figure) -> str:
     """Without what only a file needs: the XML header, metadata, ids that nothing refers to, and a size of its own.
     Positions are rounded to a tenth of a point.
     """
-    buffer = StringIO()
+    buffer = io.StringIO()
     # Ids are the same each time, and other than those of the page's other figures.
     matplotlib.rcParams["svg.hashsalt"] = figure.axes[0].get_title()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))

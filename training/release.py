@@ -6,8 +6,8 @@ from pathlib import Path
 
 from app.inference import bundle
 from app.inference.bundle import Bundle
-from app.tasks.digits.classifier import Classifier
-from app.tasks.digits.manifest import DigitsManifest, Latency
+from app.tasks.digits.classifier import Classifier, Scores
+from app.tasks.digits.manifest import DigitsManifest, Evaluation, Latency, Thresholds
 from training import calibrate, evaluate, latency, non_digits, provenance, report
 from training.constants import NUMBERS, PREPARATION, golden
 from training.data import Digits, Mnist
@@ -16,35 +16,19 @@ from training.hands import digits as hands
 from training.hands import sources
 from training.mixture import chosen_by, is_of_others, sha256_of, typical
 from training.network import pack
+from training.prose import INTENDED_USE, LIMITS, LIMITS_OF_OTHERS
 from training.recipe import Recipe
 from training.run import Run
 
 LICENCE = "Apache-2.0"
-INTENDED_USE = (
-    "Reads one handwritten decimal digit from one 28x28 frame: light ink on a dark ground, fitted into 20x20 and "
-    "centred by its mass, as MNIST's digits are. For forms, teaching and as an example of serving a model."
-)
-LIMITS = (
-    "The figures are of MNIST: digits that employees and students in the USA wrote around 1990. Other hands and habits "
-    "of writing, and digits that were framed in another way, are read less well than they say. What is not a digit is "
-    "known by its energy at best, as far as the figures on non-digits say; the ten probabilities know nothing of it. "
-    "The decision thresholds hold for images like MNIST's. Let a person check what matters."
-)
-LIMITS_OF_OTHERS = (
-    "The figures are of MNIST, where other hands are not named: digits that employees and students in the USA wrote "
-    "around 1990. It has learnt from digits of Switzerland and Turkey and from strokes that were drawn by rule, so "
-    "hands of elsewhere may be read less well. A 1 with a long flag and a 7 without a bar can be the same stroke: "
-    "it takes most of those that it was taught as 1s for a 1, and the second most likely digit shows the other. "
-    "What is not a digit is known by its energy at best, as far as the figures on non-digits say; the ten "
-    "probabilities know nothing of it. Let a person check what matters."
-)
 
 
-def release(run: Run, mnist: Mnist, out: Path, *, int8: bool | None = None) -> Path:
+def release(run: Run, mnist: Mnist, out: Path, *, int8: bool | None = None, thorough: bool = True) -> Path:
     """Write the run's network as the next version under `out`; the model is called as that folder is.
 
-    It is in integers where `int8`, by default as the run's recipe says. Raises ParityError, before anything is written,
-    where ONNX Runtime does not answer as Keras does.
+    It is in integers where `int8`, by default as the run's recipe says. Where it is not `thorough`, it is measured on
+    the digits as they are alone, and has no card. Raises ParityError, before anything is written, where ONNX Runtime
+    does not answer as Keras does.
     """
     int8 = run.int8 if int8 is None else int8
     network = run.network()
@@ -55,10 +39,10 @@ def release(run: Run, mnist: Mnist, out: Path, *, int8: bool | None = None) -> P
     else:
         found = check_parity(network, exported, mnist.test.images)
     thresholds = calibrate.thresholds(evaluate.predict(exported.session, chosen.images), chosen.labels)
-    metrics, answers = evaluate.examine(exported.session, thresholds, mnist.test, non_digits.TESTING)
-    if sources.at_hand(sources.UNIPEN):
-        read = evaluate.other_hands(exported.session, thresholds, hands.load_test())
-        metrics = metrics.model_copy(update={"other_hands": read})
+    if thorough:
+        metrics, answers = _examine(exported.session, thresholds, mnist)
+    else:
+        metrics, answers = evaluate.read(exported.session, thresholds, mnist.test)
     run.keep_answers("test", answers)
     manifest = DigitsManifest(
         name=out.resolve().name,
@@ -83,12 +67,22 @@ def release(run: Run, mnist: Mnist, out: Path, *, int8: bool | None = None) -> P
         intended_use=INTENDED_USE,
         limits=LIMITS_OF_OTHERS if sha256_of(run.record.recipe) else LIMITS,
     )
-    subject = report.gather(run, partial(evaluate.predict, exported.session), mnist)
-    card = report.render(subject._replace(manifest=manifest), pictures=False)
-    others = {bundle.NETWORK_FILE: pack(network), bundle.CARD_FILE: card.encode()}
+    others = {bundle.NETWORK_FILE: pack(network)}
+    if thorough:
+        subject = report.gather(run, partial(evaluate.predict, exported.session), mnist)
+        card = report.render(subject._replace(manifest=manifest), pictures=False)
+        others[bundle.CARD_FILE] = card.encode()
     folder = bundle.write(out, Bundle(manifest, exported.model), others)
     (run.folder / bundle.MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2))  # for the run's own report
     return folder
+
+
+def _examine(session: Classifier, thresholds: Thresholds, mnist: Mnist) -> tuple[Evaluation, Scores]:
+    metrics, answers = evaluate.examine(session, thresholds, mnist.test, non_digits.TESTING)
+    if sources.at_hand(sources.UNIPEN):
+        read = evaluate.other_hands(session, thresholds, hands.load_test())
+        metrics = metrics.model_copy(update={"other_hands": read})
+    return metrics, answers
 
 
 def _typical(run: Run, mnist: Mnist) -> Digits:

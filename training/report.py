@@ -1,34 +1,26 @@
 """The evaluation report: one page for people, as a run's `report.html` and as a bundle's model card."""
 
-import base64
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from PIL import Image
 from scipy.stats import binomtest
 
 from app.inference.bundle import MANIFEST_FILE
 from app.tasks.digits.arrays import Frames
 from app.tasks.digits.classifier import ENERGY, Scores
 from app.tasks.digits.manifest import Corrupted, DigitsManifest, Evaluation
-from training import corruptions, evaluate, non_digits, pareto, plots
+from training import corruptions, curves, evaluate, learnt, non_digits, pareto, plots
 from training.data import Digits, Mnist
 from training.evaluate import Energies
+from training.history import changed
 from training.pareto import Candidate
 from training.recipe import Augmentation, Recipe
-from training.run import Record, Run
-from training.train import History
+from training.run import Own, Record, Run
 
 REPORT_FILE = "report.html"
-MISTAKES, CONFUSIONS = 40, 5  # shown at most
-
-OVERFITTING_GAP = 0.01  # of training accuracy above validation accuracy
-OVERFITTING_RISE = 0.1  # of the validation loss above its lowest
-UNDERFITTING = 0.98  # accuracy that neither reaches
 
 STRENGTHS = {
     "rotation": f"{corruptions.ROTATION:g}° either way",
@@ -42,7 +34,7 @@ STRENGTHS = {
 }
 
 TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -62,6 +54,8 @@ class Subject(NamedTuple):
     digits: Digits
     answers: Scores
     non_digits: Mapping[str, Energies]
+    own: Own | None = None
+    """A user's held-out images, where the run is of a fine-tuning."""
 
     def metrics(self) -> Evaluation:
         """The manifest's, which are the same and more; or what the answers alone say."""
@@ -70,14 +64,6 @@ class Subject(NamedTuple):
         auroc = evaluate.non_digit_auroc(self.answers[:, ENERGY], self.non_digits)
         measured = evaluate.measure(self.answers[:, :ENERGY], self.digits.labels)
         return measured.model_copy(update={"non_digit_auroc": auroc})
-
-
-class Mistake(NamedTuple):
-    number: int
-    true: int
-    read: int
-    confidence: float
-    picture: str | None
 
 
 class Condition(NamedTuple):
@@ -103,53 +89,36 @@ def gather(run: Run, ask: Callable[[Frames], Any], mnist: Mnist) -> Subject:
     energies = {kind: ask(frames)[:, ENERGY].astype(np.float32) for kind, frames in others.items()}
     kept = run.folder / MANIFEST_FILE
     manifest = DigitsManifest.model_validate_json(kept.read_bytes()) if part == "test" and kept.is_file() else None
-    return Subject(run.record, manifest, part, digits, answers, energies)
+    return Subject(run.record, manifest, part, digits, answers, energies, run.own())
 
 
 def render(subject: Subject, *, pictures: bool, candidates: Sequence[Candidate] = ()) -> str:
-    """HTML that needs nothing beside it. Without `pictures` it holds no image of MNIST, as nothing committed may."""
+    """HTML that needs nothing beside it. Without `pictures` it holds no image at all, as nothing committed may."""
     record, metrics = subject.record, subject.metrics()
-    kept = kept_epoch(record)
+    kept = curves.kept_epoch(record)
     return TEMPLATES.get_template("report.html.j2").render(
         subject=subject,
         metrics=metrics,
-        wrong=metrics.images - _right(metrics),
-        interval=binomtest(_right(metrics), metrics.images).proportion_ci(method="wilson"),
+        wrong=metrics.images - learnt.right(metrics),
+        interval=binomtest(learnt.right(metrics), metrics.images).proportion_ci(method="wilson"),
+        weakest=learnt.weakest(metrics),
+        hardest=learnt.hardest(metrics),
+        confused=learnt.most_confused(metrics),
+        mistakes=learnt.mistakes(subject.digits, subject.answers, pictures=pictures),
+        finetuning=(record.training.model_extra or {}).get("finetuning"),
+        own=learnt.own_mistakes(subject.own) if subject.own and pictures else (),
         figures=_figures(subject, kept),
         changed=_changed(record.recipe),
         duration=_duration(record.seconds),
-        signs=fit(record.history, kept),
-        rules={"gap": OVERFITTING_GAP, "rise": OVERFITTING_RISE, "accuracy": UNDERFITTING},
+        signs=curves.signs(record.history, kept),
+        rules=curves,
         kept=kept,
         hindered=_hindered(record.recipe),
-        confused=_most_confused(metrics),
-        mistakes=_mistakes(subject, pictures=pictures),
         conditions=_conditions(subject.digits, metrics, pictures=pictures),
         rejected=_rejected(subject),
         candidates=candidates,
         pareto=plots.as_svg(pareto.draw)(candidates) if candidates else "",
     )
-
-
-def kept_epoch(record: Record) -> int:
-    """From 0: the last, or the one of the lowest validation loss where the training could stop early and go back."""
-    losses = record.history["val_loss"]
-    return int(np.argmin(losses)) if record.recipe.get("patience") else len(losses) - 1
-
-
-def fit(history: History, kept: int) -> list[str]:
-    """What the curves say up to the epoch `kept`: signs of over- or underfitting, none, one or both."""
-    training, validation = history["accuracy"][kept], history["val_accuracy"][kept]
-    losses = history["val_loss"][: kept + 1]
-    signs = []
-    if training - validation > OVERFITTING_GAP:
-        points = 100 * (training - validation)
-        signs.append(f"Overfitting: training accuracy is {points:.1f} points above validation accuracy.")
-    if losses[-1] > (1 + OVERFITTING_RISE) * min(losses):
-        signs.append(f"Overfitting: the validation loss has risen to {losses[-1]:.4f} from {min(losses):.4f}.")
-    if max(training, validation) < UNDERFITTING:
-        signs.append(f"Underfitting: neither accuracy reaches {UNDERFITTING:.0%}.")
-    return signs
 
 
 def _figures(subject: Subject, kept: int) -> dict[str, str]:
@@ -165,10 +134,6 @@ def _figures(subject: Subject, kept: int) -> dict[str, str]:
     }
 
 
-def _right(metrics: Evaluation) -> int:
-    return int(np.trace(metrics.confusion_matrix))
-
-
 def _duration(seconds: float) -> str:
     for unit, name in ((3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * unit:
@@ -176,35 +141,17 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.1f} seconds"
 
 
-def _changed(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any, str | None]]:
-    """Name, value and meaning of each option that is not at its default, of the epochs, and of what Recipe has not."""
-    for name, value in recipe.items():
+def _changed(recipe: dict[str, Any]) -> Iterator[tuple[str, Any, str | None]]:
+    """Name, value and meaning of each option that says something."""
+    for name, value in changed(recipe).items():
         field = Recipe.model_fields.get(name)
-        if field is None or value != field.default or name == "epochs":
-            yield name.replace("_", " "), value, field.description if field else ""
+        yield name.replace("_", " "), value, field.description if field else ""
 
 
 def _hindered(recipe: Mapping[str, Any]) -> bool:
     """Whether training images are harder to read than validation images."""
     distorted = set(Augmentation.model_fields) - {"augmented"}
     return any(recipe.get(name) for name in (*distorted, "dropout", "mixup"))
-
-
-def _most_confused(metrics: Evaluation) -> list[tuple[int, int, int]]:
-    """True digit, digit read and how often, the most frequent first."""
-    matrix = np.array(metrics.confusion_matrix)
-    pairs = [(true, read, int(matrix[true, read])) for true, read in np.ndindex(*matrix.shape) if true != read]
-    return sorted((pair for pair in pairs if pair[2]), key=lambda pair: -pair[2])[:CONFUSIONS]
-
-
-def _mistakes(subject: Subject, *, pictures: bool) -> Iterator[Mistake]:
-    """The most confident first."""
-    probabilities, (images, labels) = subject.answers[:, :ENERGY], subject.digits
-    read, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    wrong = np.flatnonzero(read != labels)
-    for index in wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES].tolist():
-        picture = _picture(images[index]) if pictures else None
-        yield Mistake(index, int(labels[index]), int(read[index]), float(confidence[index]), picture)
 
 
 def _conditions(digits: Digits, metrics: Evaluation, *, pictures: bool) -> list[Condition]:
@@ -219,7 +166,7 @@ def _conditions(digits: Digits, metrics: Evaluation, *, pictures: bool) -> list[
             STRENGTHS.get(name, ""),
             figures.accuracy,
             figures.expected_calibration_error,
-            _picture(shown[name][0]) if name in shown else None,
+            plots.picture(shown[name][0]) if name in shown else None,
         )
         for name, figures in measured.items()
     ]
@@ -231,10 +178,3 @@ def _rejected(subject: Subject) -> dict[str, float]:
         return {}
     kinds = {"all": np.concatenate([*subject.non_digits.values()]), **subject.non_digits}
     return {kind: float((energy > limit).mean()) for kind, energy in kinds.items()}
-
-
-def _picture(frame: Frames) -> str:
-    """A PNG, as an address that holds it."""
-    file = io.BytesIO()
-    Image.fromarray(frame).save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

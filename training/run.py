@@ -1,9 +1,9 @@
 """A run folder: all that one training leaves behind, enough to export or report it anew.
 
 `model.keras` is the network, `run.json` the record, `report.html` what a person reads of it; `manifest.json` is of the
-bundle that it was released as. Answers are float32 [N, 11], the
-probabilities and the energy: `validation.npy` the network's before calibration, `test.npy` the bundle's, only where
-the run was exported.
+bundle that it was released as. Answers are float32 [N, 11], the probabilities and the energy: `validation.npy` the
+network's before calibration, `test.npy` the bundle's, only where the run was exported. `own.npz` holds a user's
+held-out images with both networks' answers, where it was a fine-tuning.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,16 +18,17 @@ from pydantic import BaseModel, ValidationError
 
 from app.inference import bundle
 from app.inference.bundle import Bundle
+from app.tasks.digits.arrays import Frames
 from app.tasks.digits.classifier import Scores
 from app.tasks.digits.manifest import DigitsManifest, Provenance, read_bundle
-from training.data import VALIDATION_IMAGES
+from training.data import VALIDATION_IMAGES, Labels
 from training.errors import BadOption, RunError
 from training.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
 
-MODEL_FILE, RECORD_FILE = "model.keras", "run.json"
+MODEL_FILE, RECORD_FILE, OWN_FILE = "model.keras", "run.json", "own.npz"
 PARTS = ("test", "validation")
 
 
@@ -39,6 +40,18 @@ class Record(BaseModel):
     training: Provenance
     seconds: float
     history: dict[str, list[float]]
+
+
+class Own(NamedTuple):
+    """A user's own images that a fine-tuning held out, and how they were read before and after it."""
+
+    images: Frames
+    labels: Labels
+    before: Scores
+    after: Scores
+
+    def keep(self, folder: Path) -> None:
+        np.savez_compressed(folder / OWN_FILE, **self._asdict())
 
 
 class Run(NamedTuple):
@@ -69,6 +82,12 @@ class Run(NamedTuple):
             if (path := self.folder / f"{part}.npy").is_file():
                 return part, np.load(path)
         raise RunError(f"{self.folder}: holds no answers ({' or '.join(f'{part}.npy' for part in PARTS)})")
+
+    def own(self) -> Own | None:
+        if not (path := self.folder / OWN_FILE).is_file():
+            return None
+        with np.load(path) as kept:
+            return Own(**kept)
 
 
 Trained = Run | Bundle[DigitsManifest]

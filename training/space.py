@@ -22,6 +22,21 @@ NOT_SEARCHED = (
 )
 """Trials train one network each, and are judged by Keras on the same images."""
 
+USUAL = ("learning_rate=3e-4..1e-2:log", "batch_size=32,64,128,256", "dropout=0..0.5")
+USUAL_GRID = ("learning_rate=3e-4..1e-2:log:4", "dropout=0,0.2,0.4")
+"""What is searched where nothing is said: what every architecture has, and what matters most."""
+
+
+def usual(fixed: Collection[str], *, grid: bool) -> list[str]:
+    """The texts of the space that is searched by default, without the fields that the command line sets.
+
+    Raises BadOption where none is left.
+    """
+    texts = [text for text in (USUAL_GRID if grid else USUAL) if text.partition("=")[0] not in fixed]
+    if not texts:
+        raise BadOption(f"all that is searched by default is set already ({', '.join(fixed)}): give a --search")
+    return texts
+
 
 def parse(texts: Sequence[str], recipe: Recipe, *, fixed: Collection[str] = (), grid: bool = False) -> Space:
     """The space of such texts: `dropout=0..0.5`, `learning_rate=1e-4..1e-2:log`, `l2=0..1e-3:5`, `optimizer=adam,sgd`.

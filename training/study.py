@@ -12,6 +12,7 @@ from matplotlib import pyplot
 from optuna.trial import TrialState
 from optuna.visualization import matplotlib as plots
 
+from training.chart import table
 from training.recipe import Recipe
 from training.tune import Search, count
 
@@ -30,7 +31,7 @@ def draw(study: optuna.Study, folder: Path) -> None:
             "history": plots.plot_optimization_history(study, target_name="loss"),
             "epochs": plots.plot_intermediate_values(study),
             "slices": plots.plot_slice(study, target_name="loss"),
-            "parallel": plots.plot_parallel_coordinate(study, target_name="loss"),
+            "parallel": _parallel(study),
         }
         if count(study, TrialState.COMPLETE) >= IMPORTANCES_FROM and len(study.best_params) > 1:
             drawn["importances"] = plots.plot_param_importances(study, target_name="loss")
@@ -40,6 +41,14 @@ def draw(study: optuna.Study, folder: Path) -> None:
             pyplot.close(figure)
 
 
+def _parallel(study: optuna.Study) -> Any:
+    """Optuna draws the worst trial white, and both the worst and the best along an edge that cuts them off."""
+    axes = plots.plot_parallel_coordinate(study, target_name="loss")
+    for lines in axes.collections:
+        lines.set(cmap="viridis", clip_on=False, linewidth=2)
+    return axes
+
+
 def summarise(study: optuna.Study, search: Search) -> str:
     """The best trials as a table, and the command line that trains the best one's recipe."""
     ended = sorted(study.get_trials(states=[TrialState.COMPLETE]), key=lambda trial: trial.values)
@@ -47,13 +56,11 @@ def summarise(study: optuna.Study, search: Search) -> str:
     for one in ended[:SHOWN]:
         params = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in one.params.values()]
         rows.append([str(one.number), f"{one.values[0]:.5f}", f"{one.user_attrs['accuracy']:.2%}", *params])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    table = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     counts = (
         f"{len(ended)} trials ended, {count(study, TrialState.PRUNED)} were pruned, {count(study, TrialState.FAIL)} "
         f"failed; loss and accuracy are of {len(search.validation.labels):,} validation images"
     )
-    return "\n".join([*table, counts, command(search, search.recipe.changed(study.best_params))])
+    return "\n".join([table(rows), counts, command(search, search.recipe.changed(study.best_params))])
 
 
 def command(search: Search, recipe: Recipe) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import keras
@@ -15,6 +16,7 @@ from training import non_digits
 from training.architectures import DIGITS, FRAME, Architecture
 from training.augment import Distort
 from training.data import Digits, joined
+from training.progress import Progress
 from training.recipe import Augmentation, Recipe
 
 History = dict[str, list[float]]  # per epoch: loss, accuracy, val_loss, val_accuracy
@@ -69,14 +71,15 @@ def train(
             # On TensorFlow's CPU the convolutions of oneDNN are faster than XLA's.
             jit_compile=keras.backend.backend() == "jax",
         )
-        history = trained.fit(
-            batches,
-            validation_data=((validation.images, whole(validation.images)), expected),
-            validation_batch_size=PREDICT_BATCH,
-            epochs=recipe.epochs,
-            callbacks=[Progress(), *_stopping(recipe), *callbacks],
-            verbose=0,
-        )
+        with closing(Progress()) as progress:
+            history = trained.fit(
+                batches,
+                validation_data=((validation.images, whole(validation.images)), expected),
+                validation_batch_size=PREDICT_BATCH,
+                epochs=recipe.epochs,
+                callbacks=[progress, *_stopping(recipe), *callbacks],
+                verbose=0,
+            )
     finally:
         keras.config.set_dtype_policy("float32")
         batches.release()
@@ -140,24 +143,6 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
             of_image * images + (1 - of_image) * images[others],
             of_target * targets + (1 - of_target) * targets[others],
         )
-
-
-class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is untyped
-    """One bar over all steps where there is a terminal, and a line for each epoch."""
-
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002 Keras passes it by name
-        steps = self.params["epochs"] * self.params["steps"]
-        self.bar = tqdm(total=steps, unit="step", leave=False, disable=None)
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002 as above
-        self.bar.update()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        figures = "  ".join(f"{name.removeprefix('_')} {value:.4f}" for name, value in (logs or {}).items())
-        tqdm.write(f"epoch {epoch + 1}/{self.params['epochs']}  {figures}")
-
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002 as above
-        self.bar.close()
 
 
 class Rate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]  # Keras is untyped

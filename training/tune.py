@@ -1,17 +1,11 @@
 """Searches for a better recipe: trials by Optuna, judged on the validation images alone.
 
-What is made small is the cross-entropy of the validation images after temperature scaling, as a bundle answers them.
-Accuracy would tie: one image in 5,000 is 0.02 %. Keras' own validation loss would be another quantity in each trial
-once label smoothing, a penalty, non-digits or a teacher is searched over.
-
 Keras is imported only where a trial runs: a worker process imports this module before it can silence Keras.
 """
 
 import contextlib
 import fcntl
-import io
 import itertools
-import math
 import multiprocessing
 import random
 import re
@@ -23,17 +17,18 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import optuna
-from optuna.distributions import CategoricalDistribution, IntDistribution, distribution_to_json
-from optuna.trial import Trial, TrialState
+from optuna.distributions import CategoricalDistribution, distribution_to_json
+from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from training import calibrate
 from training import run as runs
-from training.data import Digits, Labels, split
+from training import trial
+from training.chart import duration
+from training.data import Digits, split
 from training.errors import BadOption, RunError
 from training.quiet import import_keras
 from training.recipe import Recipe
-from training.space import Distribution, Space
+from training.space import Space
 
 Sampler = Literal["tpe", "random", "grid"]
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -69,6 +64,10 @@ class Search(NamedTuple):
             "images": [len(self.training.labels), len(self.validation.labels)],
             "seed": self.seed,
         }
+
+    def wanted(self) -> int:
+        """Trials in all."""
+        return len(self.grid()) if self.sampler == "grid" else self.trials or TRIALS
 
     def grid(self) -> list[dict[str, Any]]:
         """All combinations of values or, where fewer trials are wanted, so many of them at random."""
@@ -162,7 +161,7 @@ def _left(study: optuna.Study, search: Search) -> int:
     for abandoned in study.get_trials(states=[TrialState.RUNNING]):
         study.tell(abandoned.number, state=TrialState.FAIL)
     if search.sampler != "grid":
-        return max(0, (search.trials or TRIALS) - count(study, *FINISHED))
+        return max(0, search.wanted() - count(study, *FINISHED))
     known = [one.params for one in study.get_trials(states=FINISHED)]
     known += [one.system_attrs["fixed_params"] for one in study.get_trials(states=[TrialState.WAITING])]
     for point in search.grid():
@@ -175,81 +174,37 @@ def _round(search: Search, trials: int, workers: int) -> None:
     """So many trials, by this process or by several others; what a worker had begun when it died stays undone."""
     spawn = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
     tickets = spawn.Semaphore(trials)
+    workers = min(workers, trials)
     if workers == 1:
-        _work(search, tickets, 0)
+        _work(search, tickets, workers, 0)
         return
-    numbers = range(min(workers, trials))
-    processes = [spawn.Process(target=_work, args=(search, tickets, number), daemon=True) for number in numbers]
+    tasks = [(search, tickets, workers, number) for number in range(workers)]
+    processes = [spawn.Process(target=_work, args=task, daemon=True) for task in tasks]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
 
 
-def _work(search: Search, tickets: Semaphore, worker: int) -> None:
+def _work(search: Search, tickets: Semaphore, workers: int, worker: int) -> None:
     """Run trials while there are tickets, so that workers neither exceed the total nor wait for one that died."""
+
+    def tell(study: optuna.Study, _: object) -> None:
+        ended = study.get_trials(deepcopy=False, states=FINISHED)
+        seconds = sum((one.duration.total_seconds() for one in ended if one.duration), 0.0)
+        left = seconds / max(len(ended), 1) * max(0, search.wanted() - len(ended)) / workers
+        print(f"{len(ended)} of {search.wanted()} trials" + (f", {duration(left)} left" if left else ""), flush=True)
+
     import_keras()
     pruner = optuna.pruners.MedianPruner() if search.prune else optuna.pruners.NopPruner()
     study = optuna.load_study(storage=_storage(search), study_name=STUDY, pruner=pruner)
     command = multiprocessing.parent_process()
     while (command is None or command.is_alive()) and tickets.acquire(block=False):
         study.sampler = _sampler(search, worker, len(study.get_trials(deepcopy=False)))
-        study.optimize(partial(_trial, search), n_trials=1, catch=Exception)
+        study.optimize(partial(trial.run, search), n_trials=1, catch=Exception, callbacks=[tell])
 
 
 def _sampler(search: Search, worker: int, trials: int) -> optuna.samplers.BaseSampler:
     """Seeded anew for each trial: neither a search that goes on nor a second worker draws the same again."""
     seed = int(np.random.SeedSequence([search.sampler_seed, worker, trials]).generate_state(1)[0])
     return optuna.samplers.TPESampler(seed=seed) if search.sampler == "tpe" else optuna.samplers.RandomSampler(seed)
-
-
-def _trial(search: Search, trial: Trial) -> float:
-    """Train by one recipe of the space; returns the figure that is to be made small."""
-    import keras
-
-    from training.architectures import architecture
-    from training.pipeline import load_teacher
-    from training.train import logits, train, whole
-
-    def figures(network: keras.Model, *turns: object) -> tuple[float, float]:
-        images, labels = search.validation
-        return measure(logits(network, (images, *turns) if turns else images), labels)
-
-    def after_epoch(epoch: int, logs: dict[str, float]) -> None:  # noqa: ARG001 Keras passes it by name
-        loss, _ = figures(watch.model, whole(search.validation.images))  # what trains is told how far to turn each
-        trial.report(loss, epoch + 1)
-        if trial.should_prune() or math.isinf(loss):
-            raise optuna.TrialPruned(f"after epoch {epoch + 1}, at {loss:.4f}")
-
-    watch = keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)
-    recipe = search.recipe.changed({field: _suggest(trial, field, one) for field, one in search.space.items()})
-    silence = io.StringIO()  # the bars and epochs of several trials at once tell nothing
-    with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
-        network, _ = train(
-            architecture(search.architecture),
-            recipe,
-            training=search.training,
-            validation=search.validation,
-            seed=search.seed,
-            teacher=load_teacher(recipe, len(search.validation.labels)),
-            callbacks=(watch,),
-        )
-    loss, accuracy = figures(network)
-    trial.set_user_attr("accuracy", accuracy)
-    return loss
-
-
-def _suggest(trial: Trial, field: str, one: Distribution) -> Any:
-    if isinstance(one, CategoricalDistribution):
-        return trial.suggest_categorical(field, one.choices)
-    if isinstance(one, IntDistribution):
-        return trial.suggest_int(field, one.low, one.high, log=one.log)
-    return trial.suggest_float(field, one.low, one.high, log=one.log)
-
-
-def measure(logits: calibrate.Logits, labels: Labels) -> tuple[float, float]:
-    """Cross-entropy after temperature scaling, in nats an image (infinite where training diverged), and accuracy."""
-    if not np.isfinite(logits).all():
-        return math.inf, 0.0
-    shares = calibrate.softmax(logits, calibrate.temperature(logits, labels))[np.arange(len(labels)), labels]
-    return float(-np.log(shares.clip(min=np.finfo(float).tiny)).mean()), float((logits.argmax(axis=1) == labels).mean())

@@ -66,9 +66,9 @@ def router() -> APIRouter:
     return routes
 
 
-def _read(path: Path, policy: str) -> Asset:
-    content = path.read_bytes()
-    kind = mimetypes.guess_type(path.name)[0] or ""
+def asset(content: bytes, suffix: str, policy: str) -> Asset:
+    """What is answered with such a file's type."""
+    kind = mimetypes.guess_type(f"file{suffix}")[0] or ""
     headers = {
         "Content-Type": f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
         "Content-Security-Policy": policy,
@@ -77,3 +77,7 @@ def _read(path: Path, policy: str) -> Asset:
         "ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"',
     }
     return Asset(content, headers)
+
+
+def _read(path: Path, policy: str) -> Asset:
+    return asset(path.read_bytes(), path.suffix, policy)

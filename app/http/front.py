@@ -22,6 +22,8 @@ from app.http.limits import Limits
 from app.http.problems import problem
 from app.http.proxies import Proxies
 from app.http.routes import UNMATCHED, Routes
+from app.http.v1 import queries
+from app.http.v1.queries import PREFIX as V1
 from app.http.v2.errors import PREFIX as V2
 from app.http.v2.errors import refusal
 from app.http.wire import Headers, Wire, is_gone_of
@@ -168,7 +170,9 @@ class Front:
         await send({"type": "http.response.body"})
 
     async def _ask_framework(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
-        """Its answer is sent as it comes."""
+        """Its answer is sent as it comes. Raises UnknownParameter."""
+        if exchange.query and exchange.path.startswith(V1) and exchange.template not in self._endpoints:
+            queries.fields_of(exchange.query, self.routes.queried(exchange.path))
 
         async def observed(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -32,6 +32,7 @@ from app.http.exchange import Answer
 from app.http.v1.schemas import ItemProblem, Named, Problem
 
 PROBLEM = b"application/problem+json"
+CATALOGUE = "/problems"  # what a problem's type points to, in the service itself
 STATUSES: dict[type[ServiceError], int] = {  # an error that is not here has its parent's
     ServiceError: 500,
     BadRequest: 400,
@@ -61,8 +62,20 @@ HINTS: dict[type[ServiceError], str] = {
 }
 
 
+def kinds() -> list[type[ServiceError]]:
+    """All that callers may be told of."""
+    found = [ServiceError]
+    for kind in found:
+        found += kind.__subclasses__()
+    return found
+
+
+def status_of_kind(kind: type[ServiceError]) -> int:
+    return next(STATUSES[one] for one in kind.__mro__ if one in STATUSES)
+
+
 def status_of(error: ServiceError) -> int:
-    return next(STATUSES[one] for one in type(error).__mro__ if one in STATUSES)
+    return status_of_kind(type(error))
 
 
 def said_of(error: ServiceError) -> str:
@@ -83,12 +96,17 @@ def item_problem(error: ServiceError) -> ItemProblem:
     return said
 
 
+def document_of(error: ServiceError, named: Named) -> Problem:
+    """An error as the body of an answer."""
+    return {"type": f"{CATALOGUE}#{error.code}", **item_problem(error), **named}
+
+
 def problem(error: ServiceError, request_id: bytes, trace_id: bytes = b"") -> Answer:
     """The answer to a request."""
     named: Named = {"request_id": request_id.decode()}
     if trace_id:
         named["trace_id"] = trace_id.decode()
-    said: Problem = {"type": "about:blank", **item_problem(error), **named}
+    said = document_of(error, named)
     return Answer(orjson.dumps(said), PROBLEM, said["status"], headers_of(error))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
+from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 from starlette.routing import Route as StarletteRoute
 
@@ -63,6 +64,13 @@ class Routes:
         if found is not None:
             return found
         return self._remembered(path) if len(path) < LONG else self._search(path)
+
+    def queried(self, path: str) -> frozenset[str]:
+        """The names that may stand in the query of a path that FastAPI answers."""
+        found = self.find(path)
+        if found is None or not isinstance(found.route.entry, APIRoute):
+            return frozenset()
+        return frozenset(field.alias for field in found.route.entry.dependant.query_params)
 
     def _search(self, path: str) -> Found | None:
         for route in self._by_pattern:

@@ -27,17 +27,19 @@ def router(repository: Repository, metrics: Metrics, lifecycle: Lifecycle) -> AP
     """Probes and metrics."""
     routes = APIRouter(tags=["system"], responses=REFUSALS)
 
-    @routes.get("/health/live", summary="The process answers")
+    @routes.get("/health/live", summary="The process answers", operation_id="isLive")
     @open_to_all
     async def live() -> dict[str, str]:
         return {"status": "live"}
 
-    @routes.get("/health/startup", summary="The models are loaded")
+    @routes.get("/health/startup", summary="The models are loaded", operation_id="isStarted")
     @open_to_all
     async def startup() -> dict[str, str]:
         return {"status": "started"}
 
-    @routes.get("/health/ready", summary="A real inference has just worked", responses=UNAVAILABLE)
+    @routes.get(
+        "/health/ready", summary="A real inference has just worked", operation_id="isReady", responses=UNAVAILABLE
+    )
     @open_to_all
     async def ready() -> dict[str, str]:
         if lifecycle.draining:
@@ -55,7 +57,11 @@ def router(repository: Repository, metrics: Metrics, lifecycle: Lifecycle) -> AP
         return {"status": "ready", "model": model.manifest.name, "version": model.manifest.version}
 
     @routes.get(
-        "/metrics", summary="Prometheus text, over all workers", response_class=Response, responses={200: EXPOSITION}
+        "/metrics",
+        summary="Prometheus text, over all workers",
+        operation_id="getMetrics",
+        response_class=Response,
+        responses={200: EXPOSITION},
     )
     @needs(Right.METRICS)
     async def prometheus() -> Response:

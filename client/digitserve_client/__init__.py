@@ -8,7 +8,8 @@
 Every failure of a request is a DigitserveError.
 """
 
-from digitserve_client.client import AsyncClient, Client
+from digitserve_client.aio import AsyncClient
+from digitserve_client.client import Client
 from digitserve_client.errors import (
     BadRequest,
     ConnectionFailed,
@@ -27,7 +28,8 @@ from digitserve_client.errors import (
     Undecodable,
     UnsupportedMediaType,
 )
-from digitserve_client.images import AnyImage
+from digitserve_client.images import AnyImage, NotAnImage
+from digitserve_client.progress import Progress
 from digitserve_client.results import (
     Box,
     Decision,
@@ -35,6 +37,7 @@ from digitserve_client.results import (
     Explanation,
     InputReport,
     ItemError,
+    Limits,
     Model,
     ModelVersion,
     Number,
@@ -59,12 +62,15 @@ __all__ = [
     "InternalError",
     "InvalidAnswer",
     "ItemError",
+    "Limits",
     "Model",
     "ModelVersion",
+    "NotAnImage",
     "NotFound",
     "Number",
     "NumberDigit",
     "Prediction",
+    "Progress",
     "ServiceError",
     "Timeout",
     "TooBusy",

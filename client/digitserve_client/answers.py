@@ -5,8 +5,10 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from email.utils import parsedate_to_datetime
-from typing import Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -17,12 +19,17 @@ from digitserve_client.results import (
     Explanation,
     InputReport,
     ItemError,
+    Limits,
     Model,
     ModelVersion,
     Number,
     NumberDigit,
     Prediction,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # One metric of Server-Timing, `infer;desc="batch, 7";dur=0.4`: quoted text may hold commas and semicolons.
 METRIC = re.compile(r'\s*([^\s,;="]+)((?:\s*;\s*[^\s,;="]+\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,;"]*))?)*)')
@@ -34,7 +41,7 @@ def prediction(response: httpx.Response) -> Prediction:
     """The answer of /v1/predict. Raises InvalidAnswer."""
     with _reading(response):
         answer = response.json()
-        return _prediction(answer, _model_version(answer["model"]), response)
+        return _prediction(answer, _model_version(answer["model"]), *_found_by(response))
 
 
 def explanation(response: httpx.Response) -> Explanation:
@@ -42,7 +49,7 @@ def explanation(response: httpx.Response) -> Explanation:
     with _reading(response):
         answer = response.json()
         return Explanation(
-            _prediction(answer, _model_version(answer["model"]), response),
+            _prediction(answer, _model_version(answer["model"]), *_found_by(response)),
             _evidence({**answer, **answer["explanation"]}),  # the digit and its heat map stand beside the prediction
             _evidence(answer["explanation"]["runner_up"]),
         )
@@ -58,8 +65,10 @@ def predictions(response: httpx.Response, count: int | None = None) -> list[Pred
         model, items = _model_version(answer["model"]), answer["predictions"]
         if count is not None and len(items) != count:
             raise ValueError(f"{len(items)} predictions for {count} images")
+        request, timing = _found_by(response)
         return [
-            _item_error(item, response) if "error" in item else _prediction(item, model, response) for item in items
+            _item_error(item, request) if "error" in item else _prediction(item, model, request, timing)
+            for item in items
         ]
 
 
@@ -68,7 +77,8 @@ def numbers(response: httpx.Response) -> list[Number]:
     with _reading(response):
         answer = response.json()
         model = _model_version(answer["model"])
-        return [_number(found, model, response) for found in answer["numbers"]]
+        found_by = _found_by(response)
+        return [_number(found, model, *found_by) for found in answer["numbers"]]
 
 
 def models(response: httpx.Response) -> list[Model]:
@@ -78,6 +88,28 @@ def models(response: httpx.Response) -> list[Model]:
             Model(item["name"], str(item["version"]), bool(item.get("default", False)), item)
             for item in response.json()["models"]
         ]
+
+
+def limits(response: httpx.Response) -> Limits:
+    """The answer of /v1/limits; what it does not tell is what services allow by default. Raises InvalidAnswer."""
+    with _reading(response):
+        told = response.json()
+        known = {one.name: told[one.name] for one in fields(Limits) if told.get(one.name) is not None}
+        if not all(isinstance(value, int | float) and value > 0 for value in known.values()):
+            raise ValueError(f"limits of {known}")
+        return Limits(**known)
+
+
+def probabilities(response: httpx.Response, count: int) -> "NDArray[np.float32]":
+    """The answer of /v1/predict/batch as .npy: float32 [count, 10]. Raises InvalidAnswer."""
+    import numpy as np  # whoever wants arrays has it
+    from numpy.lib import format as npy
+
+    with _reading(response):
+        rows: NDArray[np.float32] = npy.read_array(BytesIO(response.content), allow_pickle=False)
+        if rows.dtype != np.float32 or rows.ndim != 2 or len(rows) != count:
+            raise ValueError(f"{rows.dtype} {list(rows.shape)} for {count} images")
+        return rows
 
 
 def failure(response: httpx.Response, now: float) -> ServiceError | None:
@@ -139,20 +171,27 @@ def _reading(response: httpx.Response) -> Iterator[None]:
         ) from error
 
 
-def _prediction(item: Mapping[str, Any], model: ModelVersion, response: httpx.Response) -> Prediction:
+def _found_by(response: httpx.Response) -> tuple[str | None, dict[str, float]]:
+    """The request's id, and how long its stages took."""
+    return request_id(response), server_timing(response.headers.get("Server-Timing", ""))
+
+
+def _prediction(
+    item: Mapping[str, Any], model: ModelVersion, request: str | None, timing: Mapping[str, float]
+) -> Prediction:
     report, seen, energy = item.get("input"), item.get("seen"), item.get("energy")
     return Prediction(
         digit=int(item["digit"]),
         confidence=float(item["confidence"]),
         decision=item["decision"],
-        probabilities=tuple(float(probability) for probability in item["probabilities"]),
+        probabilities=tuple(map(float, item["probabilities"])),
         model=model,
         energy=None if energy is None else float(energy),
         input=None if report is None else _input_report(report),
         seen=None if seen is None else base64.b64decode(seen, validate=True),
         name=item.get("name"),
-        request_id=request_id(response),
-        server_timing=server_timing(response.headers.get("Server-Timing", "")),
+        request_id=request,
+        server_timing=timing,
     )
 
 
@@ -170,7 +209,7 @@ def _evidence(item: Mapping[str, Any]) -> Evidence:
     )
 
 
-def _number(found: Mapping[str, Any], model: ModelVersion, response: httpx.Response) -> Number:
+def _number(found: Mapping[str, Any], model: ModelVersion, request: str | None, timing: Mapping[str, float]) -> Number:
     return Number(
         text=str(found["text"]),
         confidence=float(found["confidence"]),
@@ -183,8 +222,8 @@ def _number(found: Mapping[str, Any], model: ModelVersion, response: httpx.Respo
         alternatives=tuple((str(one["text"]), float(one["confidence"])) for one in found.get("alternatives", ())),
         line=int(found.get("line", 0)),
         raw=str(found.get("raw", "")),
-        request_id=request_id(response),
-        server_timing=server_timing(response.headers.get("Server-Timing", "")),
+        request_id=request,
+        server_timing=timing,
     )
 
 
@@ -193,7 +232,7 @@ def _box(sides: Sequence[float]) -> Box:
     return left, top, width, height
 
 
-def _item_error(item: Mapping[str, Any], response: httpx.Response) -> ItemError:
+def _item_error(item: Mapping[str, Any], request: str | None) -> ItemError:
     error = item["error"]
     return ItemError(
         status=int(error["status"]),
@@ -201,7 +240,7 @@ def _item_error(item: Mapping[str, Any], response: httpx.Response) -> ItemError:
         detail=str(error["detail"]),
         title=str(error.get("title", "")),
         name=item.get("name"),
-        request_id=request_id(response),
+        request_id=request,
     )
 
 

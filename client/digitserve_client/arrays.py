@@ -45,17 +45,17 @@ def encode(array: Array) -> tuple[bytes, str]:
     return png.encode(array.tobytes(), height, width, channels), "image/png"
 
 
-def encode_frames(array: Array) -> bytes | None:
-    """`[N, 28, 28]` as N * 784 raw bytes; None when the images are to be encoded one by one.
+def are_frames(array: Array) -> bool:
+    """Whether it is `[N, 28, 28]`, N raw frames end to end; otherwise its images are to be encoded one by one.
 
     Raises ValueError for another dtype, or when the array can only be a single image.
     """
     _require_uint8(array, MANY)
     shape = _shape(array)
     if len(shape) == 3 and shape[1:] == (28, 28):
-        return array.tobytes()
+        return True
     if len(shape) == 4 or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
-        return None
+        return False
     raise ValueError(_refusal(array, MANY, "call predict() for a single image, or stack the images"))
 
 

@@ -10,6 +10,7 @@ import httpx
 from digitserve_client.images import Part
 
 LOCAL = "http://127.0.0.1:8000"
+JSON, PROBLEM = "application/json", "application/problem+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def address(base_url: str) -> httpx.URL:
 def common_headers(api_key: str | None) -> dict[str, str]:
     """What every request carries."""
     headers = {
-        "Accept": "application/json, application/problem+json",
+        "Accept": f"{JSON}, {PROBLEM}",
         "User-Agent": f"digitserve-client/{installed_version('digitserve-client')}",
     }
     return headers if api_key is None else headers | {"Authorization": f"Bearer {api_key}"}
@@ -87,9 +88,10 @@ def predict(body: Part, options: Options) -> Call:
     return _predict("/v1/predict", body, options)
 
 
-def predict_batch(body: Part | tuple[Part, ...], options: Options) -> Call:
-    """Many images: raw frames end to end, or multipart."""
-    return _predict("/v1/predict/batch", body, options)
+def predict_batch(body: Part | tuple[Part, ...], options: Options, accept: str = JSON) -> Call:
+    """Many images: raw frames end to end, or multipart; answered in that media type."""
+    call = _predict("/v1/predict/batch", body, options)
+    return call if accept == JSON else replace(call, headers={**call.headers, "Accept": f"{accept}, {PROBLEM}"})
 
 
 def explain(body: Part, options: Options) -> Call:

@@ -6,13 +6,14 @@ image by the module that the caller must have loaded to hold one.
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeAlias, TypeGuard, cast
 
 from digitserve_client import arrays
+from digitserve_client.errors import TooLarge
 
 FRAME_BYTES = 28 * 28
 RAW = "application/octet-stream"
@@ -26,6 +27,12 @@ MAGIC = {
     b"II*\0": "image/tiff",
     b"MM\0*": "image/tiff",
     b"\x93NUMPY": "application/x-npy",
+    b"%PDF-": "application/pdf",
+}
+# Pictures in ISO base media files say their brand after "ftyp": https://nokiatech.github.io/heif/technical.html
+BRANDS = {
+    **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "image/heic"),
+    **dict.fromkeys((b"avif", b"avis"), "image/avif"),
 }
 PNG_MODES = frozenset({"1", "L", "LA", "I;16", "P", "RGB", "RGBA"})
 NEAREST_PNG_MODE = {"I": "I;16", "I;16B": "I;16", "La": "LA", "RGBa": "RGBA"}  # any other becomes RGB
@@ -50,6 +57,10 @@ class Readable(Protocol):
 AnyImage: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | Readable | arrays.Array | PillowImage
 
 
+class NotAnImage(ValueError):
+    """A file that is no picture by its first bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One body or one part of a multipart body."""
@@ -67,17 +78,17 @@ class Part:
 def encode(image: AnyImage) -> Part:
     """One image as the service takes it; reads the file when `image` is a path or an open file.
 
-    Raises ValueError for an array of another dtype or shape, TypeError for what is no image.
+    Raises ValueError for an array of another dtype or shape and for a file that is no picture, TypeError for what is no
+    image, OSError for a file that cannot be read.
     """
     if isinstance(image, str | os.PathLike):
         return _file(Path(image).read_bytes(), Path(image).name)
     if isinstance(image, bytes | bytearray | memoryview):
-        return _file(bytes(image))
+        return Part(bytes(image), media_type(bytes(image)))
     if is_pillow(image):
         return _pillow(image)
     if arrays.is_array(image):
-        content, media_type = arrays.encode(image)
-        return Part(content, media_type)
+        return Part(*arrays.encode(image))
     if hasattr(image, "read"):
         return _open_file(cast(Readable, image))
     raise TypeError(
@@ -86,21 +97,27 @@ def encode(image: AnyImage) -> Part:
     )
 
 
-def encode_batch(images: Iterable[AnyImage] | arrays.Array) -> Part | tuple[Part, ...]:
-    """Many images as one raw body when all of them are 28x28 frames, else as the parts of a multipart body.
+def read_file(path: Path, most_bytes: int) -> Part:
+    """A file's content. Raises OSError, NotAnImage, and TooLarge before more than so many bytes are read."""
+    with path.open("rb") as file:
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        detail = f"expected up to {most_bytes:,} bytes, as the service takes; {path.name} holds more; make it smaller"
+        raise TooLarge(detail, code="body_too_large")
+    return _file(content, path.name)
 
-    Raises what `encode` raises, with a note that says which image it was.
-    """
-    if arrays.is_array(images) and not is_pillow(images):
-        frames = arrays.encode_frames(images)
-        if frames is not None:
-            return Part(frames, RAW)
-    elif isinstance(images, str | bytes | os.PathLike) or is_pillow(images) or hasattr(images, "read"):
+
+def check_several(images: object) -> None:
+    """Raises TypeError for what is one image and not several."""
+    if isinstance(images, str | bytes | os.PathLike) or is_pillow(images) or hasattr(images, "read"):
         raise TypeError(f"expected several images; got one {type(images).__name__}; call predict() or put it in a list")
-    parts = tuple(_numbered(index, image) for index, image in enumerate(cast(Iterable[AnyImage], images)))
+
+
+def joined(parts: Sequence[Part]) -> Part | tuple[Part, ...]:
+    """Many images as one raw body when all of them are 28x28 frames, else as the parts of a multipart body."""
     if all(part.is_frame for part in parts):
         return Part(b"".join(part.content for part in parts), RAW)
-    return parts
+    return tuple(parts)
 
 
 def is_at_hand(image: object) -> bool:
@@ -114,6 +131,8 @@ def media_type(content: bytes) -> str:
     """The media type by magic number; what has none is called raw, and the service judges its length."""
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "image/webp"
+    if content[4:8] == b"ftyp" and content[8:12] in BRANDS:
+        return BRANDS[content[8:12]]
     return next((kind for magic, kind in MAGIC.items() if content.startswith(magic)), RAW)
 
 
@@ -124,7 +143,14 @@ def is_pillow(image: object) -> TypeGuard[PillowImage]:
 
 
 def _file(content: bytes, name: str | None = None) -> Part:
-    return Part(content, media_type(content), name)
+    part = Part(content, media_type(content), name)
+    if part.media_type == RAW and not part.is_frame:
+        begins = f"begins with {content[:16]!r}" if content else "is empty"
+        raise NotAnImage(
+            f"expected a picture (PNG, JPEG, WebP, BMP, GIF, TIFF) or {FRAME_BYTES} raw bytes; "
+            f"{name or 'the file'} {begins}; send a file that is one"
+        )
+    return part
 
 
 def _open_file(file: Readable) -> Part:
@@ -147,11 +173,3 @@ def _pillow(image: Any) -> Part:
         upright = upright.convert(NEAREST_PNG_MODE.get(upright.mode, "RGB"))
     upright.save(file, "PNG")
     return Part(file.getvalue(), "image/png")
-
-
-def _numbered(index: int, image: AnyImage) -> Part:
-    try:
-        return encode(image)
-    except Exception as error:
-        error.add_note(f"in images[{index}]")
-        raise

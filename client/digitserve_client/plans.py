@@ -3,29 +3,38 @@
 One plan serves both shells, so that Client and AsyncClient cannot differ in anything but how they wait.
 """
 
+import logging
 import random
 import time
-from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import httpx
 
 from digitserve_client import answers, calls, images
-from digitserve_client.arrays import Array
 from digitserve_client.calls import Call, Options
 from digitserve_client.errors import (
     ConnectionFailed,
     DeadlineExceeded,
     DigitserveError,
+    NotFound,
     Timeout,
     Unavailable,
     translated,
 )
 from digitserve_client.images import AnyImage, Part
-from digitserve_client.results import Explanation, ItemError, Model, Number, Prediction
+from digitserve_client.results import Explanation, Limits, Model, Number, Prediction
 from digitserve_client.retry import Deadline, wait_after
+
+log = logging.getLogger("digitserve_client")
+
+LOOK = 0.2  # seconds between looks at whether a service is ready
+BALANCERS = frozenset({502, 504})  # statuses of a balancer that finds no service behind it
+
+
+Inject: TypeAlias = Callable[[dict[str, str]], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +64,14 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How patient a client is: `timeout` in seconds for each request, `retries` after the first try."""
+    """How patient a client is: `timeout` in seconds for each request, `retries` after the first try.
+
+    `inject` adds headers to each request, as OpenTelemetry's does.
+    """
 
     timeout: float
     retries: int
+    inject: Inject | None = None
     clock: Callable[[], float] = time.monotonic
     random: Callable[[], float] = random.random
 
@@ -100,37 +113,41 @@ def _one(
     return answer((yield from _answered(call(body, options), terms, deadline)))
 
 
-def predict_batch(
-    batch: Iterable[AnyImage] | Array, options: Options, terms: Terms
-) -> Plan[list[Prediction | ItemError]]:
-    """Many images in one request; none at all need no request. The deadline counts from here."""
-    return _predict_batch(batch, options, terms, _deadline(options, terms))
-
-
-def _predict_batch(
-    batch: Iterable[AnyImage] | Array, options: Options, terms: Terms, deadline: Deadline
-) -> Plan[list[Prediction | ItemError]]:
-    body = yield from _prepared(batch, images.encode_batch)
-    size = len(body.content) // images.FRAME_BYTES if isinstance(body, Part) else len(body)
-    if not size:
-        return []
-    response = yield from _answered(calls.predict_batch(body, options), terms, deadline)
-    return answers.predictions(response, size)
-
-
 def models(terms: Terms) -> Plan[list[Model]]:
     """The live models."""
     call = Call("GET", "/v1/models")
     return answers.models((yield from _answered(call, terms, Deadline.after(None, terms.clock))))
 
 
+def limits(terms: Terms) -> Plan[Limits]:
+    """What one request may hold; what is usual, of a service that does not tell."""
+    call = Call("GET", "/v1/limits")
+    try:
+        response = yield from _answered(call, terms, Deadline.after(None, terms.clock))
+    except NotFound:
+        return Limits()
+    return answers.limits(response)
+
+
 def ready(terms: Terms) -> Plan[bool]:
     """One look, no retries: the caller asks in order to know now."""
-    outcome = yield Send(Call("GET", "/health/ready"), terms.timeout)
-    error = _failure(outcome)
-    if error is not None and not isinstance(error, Unavailable | ConnectionFailed | Timeout):
-        raise error
-    return error is None
+    return (yield from _unready(terms, terms.timeout)) is None
+
+
+def wait_ready(terms: Terms, seconds: float) -> Plan[None]:
+    """Look again and again, for so many seconds. Raises the last look's error."""
+    ends = terms.clock() + seconds
+    while error := (yield from _unready(terms, max(LOOK, min(terms.timeout, ends - terms.clock())))):
+        if terms.clock() + LOOK > ends:
+            raise error
+        yield Sleep(LOOK)
+
+
+def _unready(terms: Terms, timeout: float) -> Plan[DigitserveError | None]:
+    error = failure((yield from sent(Call("GET", "/health/ready"), timeout, terms)))
+    if error is None or isinstance(error, Unavailable | ConnectionFailed | Timeout) or error.status in BALANCERS:
+        return error
+    raise error
 
 
 def _deadline(options: Options, terms: Terms) -> Deadline:
@@ -151,8 +168,8 @@ def _answered(call: Call, terms: Terms, deadline: Deadline) -> Plan[httpx.Respon
     """The response to `call`, after as many tries as it takes. Raises DigitserveError."""
     for attempt in count():
         left = deadline.left()
-        outcome: httpx.Response | httpx.HTTPError = yield Send(call.within(left), min(terms.timeout, left))
-        error = _failure(outcome)
+        outcome = yield from sent(call.within(left), min(terms.timeout, left), terms)
+        error = failure(outcome)
         if error is None:
             assert isinstance(outcome, httpx.Response)
             return outcome
@@ -161,11 +178,27 @@ def _answered(call: Call, terms: Terms, deadline: Deadline) -> Plan[httpx.Respon
         wait = wait_after(error, attempt, terms.retries, deadline.ends - terms.clock(), terms.random())
         if wait is None:
             raise error
+        log.info("try %d of %s failed, the next in %.1f s: %s", attempt + 1, call.path, wait, error)
         yield Sleep(wait)
     raise AssertionError("count() has no end")
 
 
-def _failure(outcome: httpx.Response | httpx.HTTPError) -> DigitserveError | None:
+def sent(call: Call, timeout: float, terms: Terms) -> Plan[httpx.Response | httpx.HTTPError]:
+    """What came of one request, sent once."""
+    if terms.inject is not None:
+        headers = dict(call.headers)
+        terms.inject(headers)
+        call = replace(call, headers=headers)
+    began = terms.clock()
+    outcome: httpx.Response | httpx.HTTPError = yield Send(call, timeout)
+    if log.isEnabledFor(logging.DEBUG):
+        came = repr(outcome) if isinstance(outcome, httpx.HTTPError) else outcome.status_code
+        log.debug("%s %s: %s after %.0f ms", call.method, call.path, came, (terms.clock() - began) * 1000)
+    return outcome
+
+
+def failure(outcome: httpx.Response | httpx.HTTPError) -> DigitserveError | None:
+    """What an outcome of a Send stands for; None of a good one."""
     if isinstance(outcome, httpx.HTTPError):
         return translated(outcome)
     return answers.failure(outcome, time.time())

@@ -127,3 +127,20 @@ class Model:
     version: str
     default: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may hold, as the service says; by default what services allow that do not say it.
+
+    `deadline_seconds` is how long a request may take from its head to its answer; `images_per_second` how many images a
+    caller may send to each worker, None for any number. `unpacked_bytes` is of a ZIP archive.
+    """
+
+    body_bytes: int = 32 << 20
+    image_pixels: int = 64_000_000
+    batch_images: int = 16_384
+    batch_pixels: int = 512_000_000
+    unpacked_bytes: int = 256 << 20
+    deadline_seconds: float = 20.0
+    images_per_second: float | None = None

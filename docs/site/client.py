@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import digitserve_client
+from digitserve_client.testing import FakeService
 
 MODULE = re.compile(r"\b(?:digitserve_client|collections|typing)\.(?:\w+\.)*")
 ANY_IMAGE = inspect.formatannotation(digitserve_client.AnyImage)
@@ -15,7 +16,7 @@ WIDEST = 88  # characters of a signature on one line
 
 def classes() -> str:
     """Every class that the client exports: first `Client`, last the errors."""
-    exported = (getattr(digitserve_client, name) for name in digitserve_client.__all__)
+    exported = [*(getattr(digitserve_client, name) for name in digitserve_client.__all__), FakeService]
     kinds = [one for one in exported if inspect.isclass(one) and one is not digitserve_client.AsyncClient]
     kinds.sort(key=lambda kind: (kind is not digitserve_client.Client, issubclass(kind, Exception)))  # else by name
     any_image = f"## AnyImage\n\n```python\nAnyImage = {MODULE.sub('', ANY_IMAGE)}\n```"

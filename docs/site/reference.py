@@ -12,8 +12,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from pydantic.fields import FieldInfo
 
 from app.config import PREFIX, Settings
-from app.errors import ServiceError
-from app.http.problems import status_of
+from app.http.problems import kinds, status_of_kind
 from app.telemetry.metrics import Metrics
 from docs.site import client, openapi
 from docs.site.markdown import code, table
@@ -54,8 +53,14 @@ def _default(field: FieldInfo) -> str:
 
 
 def commands() -> str:
-    """What typer says of `digitserve` and of `python -m training`."""
-    return "\n".join((_command("app.cli", "digitserve"), _command("training.__main__", "python -m training")))
+    """What typer says of each command."""
+    return "\n".join(
+        (
+            _command("app.cli", "digitserve"),
+            _command("digitserve_client.command.app", "digitserve-client"),
+            _command("training.commands", "python -m training"),
+        )
+    )
 
 
 def _command(module: str, name: str) -> str:
@@ -66,20 +71,13 @@ def _command(module: str, name: str) -> str:
 
 def errors() -> str:
     """Every code, with its status, and its cause and cure."""
-    kinds = sorted(every(ServiceError), key=lambda kind: (_status(kind), kind.code))
     return table(
         ("code", "status", "cause and cure"),
-        ((code(kind.code), str(_status(kind)), inspect.getdoc(kind) or "") for kind in kinds),
+        (
+            (code(kind.code), str(status_of_kind(kind)), inspect.getdoc(kind) or "")
+            for kind in sorted(kinds(), key=lambda kind: (status_of_kind(kind), kind.code))
+        ),
     )
-
-
-def every(kind: type[ServiceError]) -> list[type[ServiceError]]:
-    """The kind and all that are made of it."""
-    return [kind, *(one for child in kind.__subclasses__() for one in every(child))]
-
-
-def _status(kind: type[ServiceError]) -> int:
-    return status_of(kind.__new__(kind))
 
 
 def metrics() -> str:

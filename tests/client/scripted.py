@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,14 +44,24 @@ class Asked:
 
 @dataclass
 class Script:
-    """Answers are used up from the front; the last one stays."""
+    """Answers are used up from the front; the last one stays, and may be made of what was asked.
+
+    What is told as /v1/limits stands beside them, and is by default that there is no such path.
+    """
 
     url: str
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[Answer | Callable[[Asked], Answer]] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    limits: dict[str, Any] | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def next(self) -> Answer:
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+    def next(self, asked: Asked) -> Answer:
+        if asked.path == "/v1/limits":
+            return Answer(404) if self.limits is None else Answer(body=self.limits)
+        with self.lock:
+            self.asked.append(asked)
+            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return answer(asked) if callable(answer) else answer
 
 
 def four(**extra: Any) -> Answer:
@@ -66,10 +76,15 @@ def batch(*items: dict[str, Any]) -> Answer:
     return Answer(body=body, headers={"Server-Timing": TIMING})
 
 
+def numbered(asked: Asked) -> Answer:
+    """To a batch of raw frames: for each, its first byte as its digit."""
+    return batch(*(FOUR | {"digit": asked.body[start]} for start in range(0, len(asked.body), 784)))
+
+
 def problem(status: int, code: str = "some_code", **headers: str) -> Answer:
     """An error as the service sends it; `Retry_After="1"` becomes the header Retry-After."""
     body = {
-        "type": "about:blank",
+        "type": f"/problems#{code}",
         "title": "T",
         "status": status,
         "code": code,
@@ -107,8 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.script.asked.append(Asked(self.command, self.path, headers, body, time.monotonic()))
-        self._say(self.script.next())
+        self._say(self.script.next(Asked(self.command, self.path, headers, body, time.monotonic())))
 
     do_POST = do_GET
 

@@ -32,7 +32,7 @@ def test_a_deadline_in_the_past_is_refused(deadline: float) -> None:
 
 
 def test_frames_are_one_raw_body() -> None:
-    call = calls.predict_batch(images.encode_batch(np.zeros((3, 28, 28), np.uint8)), Options())
+    call = calls.predict_batch(images.joined([images.encode(np.zeros((28, 28), np.uint8))] * 3), Options())
     assert (call.path, call.headers) == ("/v1/predict/batch", {"Content-Type": "application/octet-stream"})
     assert call.arguments()["content"] == bytes(3 * 784)
 

@@ -93,17 +93,17 @@ def test_frames_go_out_end_to_end(call: Caller, script: Script) -> None:
 def test_a_mixed_batch_goes_out_as_multipart_and_failures_come_back_as_values(
     call: Caller, script: Script, tmp_path: Path
 ) -> None:
-    (tmp_path / "b.txt").write_text("text")
-    error = {"code": "undecodable", "detail": "what came is text", "status": 422, "title": "T"}
-    script.answers = [batch(FOUR, {"error": error, "name": "b.txt"}, FOUR)]
-    first, second, third = call("predict_batch", [FRAME, tmp_path / "b.txt", PHOTO])
+    (tmp_path / "b.gif").write_bytes(b"GIF89a")
+    error = {"code": "undecodable", "detail": "it ends early", "status": 422, "title": "T"}
+    script.answers = [batch(FOUR, {"error": error, "name": "b.gif"}, FOUR)]
+    first, second, third = call("predict_batch", [FRAME, tmp_path / "b.gif", PHOTO])
     assert (first.digit, third.digit) == (4, 4)
     assert isinstance(second, api.ItemError)
-    assert (second.code, second.detail, second.name) == ("undecodable", "what came is text", "b.txt")
+    assert (second.code, second.detail, second.name) == ("undecodable", "it ends early", "b.gif")
     body = script.asked[0].body
     assert re.findall(rb"form-data; (.+)\r\nContent-Type: (\S+)\r\n", body) == [
         (b'name="files"', b"application/octet-stream"),
-        (b'name="files"; filename="b.txt"', b"application/octet-stream"),
+        (b'name="files"; filename="b.gif"', b"image/gif"),
         (b'name="files"', b"image/png"),
     ]
     assert FRAME.tobytes() in body

@@ -1,5 +1,6 @@
 """Every form of an image that a caller may hold."""
 
+import re
 import subprocess
 import sys
 from io import BytesIO, StringIO
@@ -116,61 +117,56 @@ def test_a_missing_file_is_the_callers_oserror(tmp_path: Path) -> None:
         images.encode(tmp_path / "none.png")
 
 
+@pytest.mark.parametrize("content", [b"Dear Sir, 1984 was a good year.", b"", bytes(783), b"PK\3\4..........."])
+def test_a_file_that_is_no_picture_is_refused_with_its_first_bytes(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "letter.txt"
+    path.write_bytes(content)
+    said = re.escape(repr(content[:16])) if content else "letter.txt is empty"
+    with path.open("rb") as file:
+        for image in (path, str(path), file):
+            with pytest.raises(ValueError, match=said):
+                images.encode(image)
+
+
+def test_a_file_of_784_bytes_is_a_frame(tmp_path: Path) -> None:
+    (tmp_path / "frame").write_bytes(FRAME.tobytes())
+    assert images.encode(tmp_path / "frame").is_frame
+
+
 @pytest.mark.parametrize(
-    "batch",
+    ("content", "kind"),
     [
-        np.stack([FRAME, FRAME]),
-        [FRAME, FRAME],
-        (FRAME, Image.fromarray(FRAME)),
-        iter([FRAME.tobytes(), BytesIO(FRAME.tobytes())]),
+        (b"\0\0\0\x18ftypheic....", "image/heic"),
+        (b"\0\0\0\x20ftypavif", "image/avif"),
+        (b"%PDF-1.7", "application/pdf"),
     ],
 )
-def test_frames_alone_are_one_raw_body(batch: Any) -> None:
-    assert images.encode_batch(batch) == Part(FRAME.tobytes() * 2, RAW)
+def test_pictures_of_phones_and_pages_are_known_and_left_to_the_service(content: bytes, kind: str) -> None:
+    assert images.media_type(content) == kind
 
 
-def test_a_mixed_batch_is_several_parts() -> None:
-    assert images.encode_batch([FRAME, saved("gif"), saved("png")]) == (
-        Part(FRAME.tobytes(), RAW),
-        Part(saved("gif"), "image/gif"),
-        Part(saved("png"), "image/png"),
-    )
+def test_frames_alone_are_one_raw_body() -> None:
+    parts = [images.encode(one) for one in (FRAME, Image.fromarray(FRAME), FRAME.tobytes(), BytesIO(FRAME.tobytes()))]
+    assert images.joined(parts) == Part(FRAME.tobytes() * 4, RAW)
 
 
 def test_one_item_of_a_wrong_length_makes_parts_so_that_it_fails_alone() -> None:
-    parts = images.encode_batch([FRAME, bytes(783), bytes(785)])
+    parts = images.joined([images.encode(one) for one in (FRAME, bytes(783), bytes(785))])
     assert isinstance(parts, tuple)
     assert [len(part.content) for part in parts] == [784, 783, 785]
-
-
-@pytest.mark.parametrize("shape", [(2, 30, 20), (2, 30, 20, 3), (2, 28, 28, 4)])
-def test_an_array_of_pictures_is_several_png(shape: tuple[int, ...]) -> None:
-    parts = images.encode_batch(np.zeros(shape, np.uint8))
-    assert isinstance(parts, tuple)
-    assert [part.media_type for part in parts] == ["image/png"] * 2
-
-
-def test_no_images_are_an_empty_body() -> None:
-    assert images.encode_batch([]) == images.encode_batch(np.zeros((0, 28, 28), np.uint8)) == Part(b"", RAW)
 
 
 @pytest.mark.parametrize("one", ["a.png", Path("a.png"), b"123", Image.new("L", (9, 9)), BytesIO(b"1")])
 def test_one_image_is_no_batch(one: Any) -> None:
     with pytest.raises(TypeError, match=r"call predict\(\) or put it in a list"):
-        images.encode_batch(one)
-
-
-def test_a_wrong_item_is_named_by_its_place() -> None:
-    with pytest.raises(ValueError, match="float64") as refusal:
-        images.encode_batch([FRAME, FRAME / 255])
-    assert refusal.value.__notes__ == ["in images[1]"]
+        images.check_several(one)
 
 
 def test_neither_numpy_nor_pillow_is_imported(tmp_path: Path) -> None:
     (tmp_path / "seven.png").write_bytes(saved("png"))
     program = (
         "import sys; from digitserve_client import images; "
-        "images.encode(sys.argv[1]); images.encode_batch([bytes(784)]); "
+        "from digitserve_client import Client; images.encode(sys.argv[1]); images.encode(bytes(784)); "
         "print([name for name in ('numpy', 'PIL') if name in sys.modules])"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "seven.png")]

@@ -166,11 +166,6 @@ def test_a_plan_that_waited_its_turn_too_long_sends_nothing(run: Run) -> None:
     assert run.sent == []
 
 
-def test_an_empty_batch_needs_no_request(run: Run) -> None:
-    assert run.drive(plans.predict_batch([], Options(), run.terms())) == []
-    assert run.sent == []
-
-
 @pytest.mark.parametrize(
     ("outcome", "ready"),
     [

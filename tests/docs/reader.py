@@ -57,6 +57,7 @@ class Reader:
             "PYTHONPATH": f"{ROOT}:{ROOT / 'client'}",
             "PORT": self._ports["8000"],
             "DIGITSERVE_PORT": self._ports["8000"],
+            "DIGITS_URL": f"http://127.0.0.1:{self._ports['8000']}",
             "DIGITSERVE_WORKERS": "1",
             "DIGITSERVE_DRAIN_SECONDS": "0",
         }

@@ -16,7 +16,7 @@ from app.cli import cli
 from tests.conftest import ROOT
 from tests.docs.blocks import Block, blocks
 from tests.docs.reader import reading
-from training.__main__ import app as training
+from training.commands import app as training
 
 PAGES = [
     *sorted(ROOT.glob("*.md")),

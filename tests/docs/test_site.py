@@ -7,7 +7,8 @@ import pytest
 
 from app.config import Settings
 from app.errors import ServiceError
-from docs.site import links, reference
+from app.http.problems import kinds
+from docs.site import links
 from docs.site.__main__ import build
 from docs.site.staging import stage
 from tests.conftest import ROOT, installed_apart
@@ -15,7 +16,7 @@ from tests.conftest import ROOT, installed_apart
 ASSET = '<link rel="stylesheet" href="https://elsewhere.example/font.css">'
 
 
-KINDS = [kind for kind in reference.every(ServiceError) if kind.__module__ == ServiceError.__module__]
+KINDS = [kind for kind in kinds() if kind.__module__ == ServiceError.__module__]
 
 
 @pytest.fixture
@@ -34,7 +35,9 @@ def test_the_reference_tells_of_every_setting_error_and_path(tmp_path: Path) -> 
     assert "### POST /v2/models/{name}/infer" in http
     assert "## `digitserve serve`" in commands
     assert "## `python -m training finetune`" in commands
-    assert "### Client.predict_batch" in client
+    assert "## `digitserve-client watch`" in commands
+    assert "### Client.predict_many" in client
+    assert "### FakeService.fail" in client
     assert not [page for page in tmp_path.glob("docs/reference/*.md") if "<!-- made: " in page.read_text()]
 
 

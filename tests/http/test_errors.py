@@ -62,7 +62,7 @@ class Test400Malformed:
 
     def test_a_form_without_the_field(self, client: httpx.Client) -> None:
         answer = client.post(PREDICT, files={"upload": SEVEN})
-        assert_problem(answer, 400, "malformed", "`file`", "'upload'")
+        assert_problem(answer, 400, "malformed", "`image`", "'upload'")
 
     def test_a_form_cut_off(self, client: httpx.Client) -> None:
         body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc'
@@ -79,6 +79,33 @@ class Test400Malformed:
     def test_an_unknown_addition(self, client: httpx.Client) -> None:
         answer = post(client, SEVEN, "image/png", f"{PREDICT}?include=everything")
         assert_problem(answer, 400, "malformed", "seen", "everything")
+
+    @pytest.mark.parametrize(
+        ("query", "words"),
+        [
+            ("modle=digits", ["?modle=", "did you mean ?model=?", "?include=", "?version="]),
+            ("Version=1", ["did you mean ?version=?"]),
+            ("modle=", ["?model="]),
+            ("model=digits&q=1", ["?q="]),
+            ("include=sene", ["did you mean seen?"]),
+            ("x" * 5000 + "=1", ["x" * 40 + "= here"]),
+            ("&".join(f"a{number}=1" for number in range(5000)), ["at most 16 parameters"]),
+        ],
+    )
+    @pytest.mark.parametrize("path", [PREDICT, BATCH, "/v1/explain", "/v1/read"])
+    def test_an_unknown_parameter(self, client: httpx.Client, path: str, query: str, words: list[str]) -> None:
+        answer = post(client, SEVEN, "image/png", f"{path}?{query}")
+        code = "malformed" if "sene" in query or "a7=" in query else "unknown_parameter"
+        assert_problem(answer, 400, code, *words)
+        assert len(answer.json()["detail"]) < 200
+
+    @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/digits", "/v1/models/digits/versions/1"])
+    def test_an_unknown_parameter_where_there_is_none(self, client: httpx.Client, path: str) -> None:
+        assert_problem(client.get(f"{path}?version=1"), 400, "unknown_parameter", "It takes none")
+
+    def test_a_parameter_without_a_value_is_as_none(self, client: httpx.Client) -> None:
+        assert post(client, SEVEN, "image/png", f"{PREDICT}?model=&version=&include=").status_code == 200
+        assert client.get(f"{PREDICT}?modle=x").status_code == 405
 
 
 class Test401And403Keys:
@@ -158,7 +185,7 @@ class Test408TooSlow:
 
 
 class Test415UnsupportedMediaType:
-    @pytest.mark.parametrize("media_type", ["application/pdf", "image/svg+xml", "text/plain", "", "nonsense"])
+    @pytest.mark.parametrize("media_type", ["application/pdf", "image/svg+xml", "text/plain", "nonsense"])
     def test_an_unknown_media_type(self, client: httpx.Client, media_type: str) -> None:
         assert_problem(post(client, SEVEN, media_type), 415, "unsupported_media_type", "image/png", media_type)
 

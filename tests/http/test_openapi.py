@@ -55,6 +55,13 @@ MANY: dict[str, list[Any]] = {
     FORM: [{"files": [("files", FILE), ("files", ("none", b"no image"))]}],
     JSON: [{"json": {"images": [TEXT, "%%%"]}}, {"json": {"pixels": [FRAME.tolist(), [[1]]]}}],
 }
+PROBLEM = "#/components/schemas/Problem"
+OPERATIONS = """
+    predict predictBatch explain read listModels getModel getModelVersion getLimits isLive isStarted isReady getMetrics
+    infer inferVersion listRepository loadModel unloadModel getServerMetadata isServerLive isServerReady getStatistics
+    getModelStatistics getVersionStatistics isModelReady isVersionReady getModelMetadata getVersionMetadata
+    getModelConfig getVersionConfig
+"""
 BODIES = {"/v1/predict": ONE, "/v1/explain": ONE, "/v1/read": ONE, "/v1/predict/batch": MANY}
 every_reader = pytest.mark.parametrize("path", BODIES)
 
@@ -86,8 +93,13 @@ def check(document: Document, path: str, answer: httpx.Response) -> None:
     media_type = answer.headers["Content-Type"].partition(";")[0]
     assert media_type in content, answer.text
     if media_type in {JSON, "application/problem+json"}:
-        schema = {**content[media_type]["schema"], "components": document["components"]}
+        schema = whole(document, content[media_type]["schema"])
         jsonschema.validate(answer.json(), schema, jsonschema.Draft202012Validator)
+
+
+def whole(document: Document, schema: Document) -> Document:
+    """With what it refers to."""
+    return {**schema, "components": document["components"]}
 
 
 def sent(client: httpx.Client, path: str, media_type: str, body: Any, **more: Any) -> httpx.Response:
@@ -118,7 +130,7 @@ def test_every_body_that_it_names_is_taken(client: httpx.Client, document: Docum
             assert answer.status_code == 200, (media_type, answer.text)
             check(document, path, answer)
             if media_type == JSON and BODIES[path] is ONE:  # the batch's hold an item that is wrong
-                jsonschema.validate(body["json"], named[media_type]["schema"])
+                jsonschema.validate(body["json"], whole(document, named[media_type]["schema"]))
 
 
 @every_reader
@@ -220,11 +232,39 @@ def test_everything_that_can_be_got_is_as_it_says(client: httpx.Client, document
 
 
 def test_every_code_is_named(document: Document) -> None:
-    named = document["paths"]["/v1/predict"]["post"]["responses"]["422"]["content"]["application/problem+json"]
     codes: set[str] = set()
     kinds = [ServiceError]
     while kinds:
         kind = kinds.pop()
         codes.add(kind.code)
         kinds += kind.__subclasses__()
-    assert set(named["schema"]["properties"]["code"]["enum"]) == codes >= {"too_much_work", "cross_site"}
+    assert set(document["components"]["schemas"]["KnownCode"]["enum"]) == codes >= {"too_much_work", "cross_site"}
+
+
+def test_operations_keep_their_names(document: Document) -> None:
+    """Generated clients call them by these: none may change, and new ones are added here."""
+    named = sorted(document["paths"][path][method]["operationId"] for path, method in operations(document))
+    assert named == sorted(set(named))
+    assert set(named) >= set(OPERATIONS.split())
+
+
+def test_every_error_of_v1_is_the_same_problem(document: Document) -> None:
+    for path, method in operations(document):
+        if path.startswith("/v1"):
+            responses = document["paths"][path][method]["responses"].items()
+            refused = [one["content"] for status, one in responses if status[0] in "45"]
+            assert refused
+            assert {content["application/problem+json"]["schema"]["$ref"] for content in refused} == {PROBLEM}
+
+
+def test_every_example_is_what_its_schema_says(document: Document) -> None:
+    examples = document["components"]["examples"]
+    seen = set()
+    for path, method in operations(document):
+        content = document["paths"][path][method].get("requestBody", {}).get("content", {})
+        for media_type, media in content.items():
+            for name in media.get("examples", {}):
+                jsonschema.validate(examples[name]["value"], whole(document, media["schema"]))
+                seen.add(name)
+            assert media_type != JSON or media["examples"], path
+    assert seen == set(examples)

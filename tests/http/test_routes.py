@@ -27,6 +27,7 @@ KEYS = ({"key": KEY, "rights": ["predict"]}, {"key": METRICS_KEY, "rights": ["me
 OPEN = {
     "/",
     "/docs",
+    "/problems",
     "/v2",
     "/v2/",
     "/v2/health/live",

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,11 +21,19 @@ def training(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_names_the_commands_without_importing_tensorflow() -> None:
-    probe = "import sys, training.__main__; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    probe = "import sys, training.commands; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.split() == ["False", "False"]
     shown = training("--help").stdout
     assert all(command in shown for command in ("train", "export", "evaluate", "report", "read", "fit-numbers"))
+
+
+def test_where_only_the_service_is_installed_the_chore_is_named_that_brings_the_rest() -> None:
+    """`-S`: without the environment's packages."""
+    done = subprocess.run([sys.executable, "-S", "-m", "training"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: \w+ is missing; .*`make training` installs .*\n", done.stderr)
+    assert re.search(r"^training: \.venv/train ", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
 def test_what_a_person_can_put_right_comes_without_a_traceback(tmp_path: Path) -> None:

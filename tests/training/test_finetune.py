@@ -14,7 +14,7 @@ from app.inference import bundle
 from app.tasks.digits import strokes
 from app.tasks.digits.manifest import read_bundle
 from tests.pictures import encoded
-from training import finetune, own_images, pipeline, run
+from training import finetune, learnt, own_images, pipeline, run
 from training.architectures import architecture
 from training.constants import PREPARATION
 from training.data import Digits, Mnist
@@ -117,6 +117,23 @@ def test_what_it_leaves_is_a_run_that_can_be_released(
     assert manifest.training.finetuning == result.model_dump()
     assert (result.base, result.base_sha256) == ("small/1", read_bundle(base).manifest.model_sha256)
     assert finetune.read_base(base.parent / "2").network.count_params() == manifest.parameters
+
+
+def test_the_report_tells_of_the_own_images(folder: Path, tuned: tuple[Run, Finetuning], small_mnist: Mnist) -> None:
+    made, result = tuned
+    kept, held_out = made.own(), own_images.read(folder).held_out
+    assert kept is not None
+    np.testing.assert_array_equal(kept.images, held_out.images)
+    before, after = (scores[:, :10].argmax(axis=1) for scores in (kept.before, kept.after))
+    assert (before == held_out.labels).mean() == result.held_out.before
+    pipeline.summarise(made, small_mnist)
+    page = (made.folder / "report.html").read_text("utf-8")
+    own = page.partition("<h2>Your own images</h2>")[2].partition("</section>")[0]
+    assert f"{result.held_out.before:.2%} right before and {result.held_out.after:.2%} after" in " ".join(own.split())
+    misread = (before != held_out.labels) | (after != held_out.labels)
+    assert own.count("<img") == min(misread.sum(), learnt.MISTAKES)
+    first = np.flatnonzero(after != held_out.labels)
+    assert ("<b>" in own) == bool(len(first))
 
 
 @pytest.mark.parametrize("members", [1, 3])

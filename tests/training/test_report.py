@@ -18,7 +18,7 @@ from app.tasks.digits.manifest import (
     Provenance,
     Thresholds,
 )
-from training import calibrate, evaluate, plots, report
+from training import calibrate, curves, evaluate, learnt, plots, report
 from training.constants import NUMBERS, PREPARATION, golden
 from training.corruptions import CORRUPTIONS
 from training.data import Digits, Mnist
@@ -204,10 +204,21 @@ def test_the_worst_mistakes_come_first_with_their_pictures(unreleased: Subject, 
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     worst = max(wrong, key=lambda index: probabilities[index].max())
     pictures = Page(draft).pictures
-    assert len(pictures) == min(len(wrong), report.MISTAKES)
+    assert len(pictures) == min(len(wrong), learnt.MISTAKES)
     shown = Image.open(io.BytesIO(base64.b64decode(pictures[0].partition(",")[2])))
     assert np.array_equal(np.asarray(shown), images[worst])
     assert re.findall(r"<small>#(\d+)</small>", draft)[0] == str(worst)
+
+
+def test_it_begins_with_where_the_network_fails(released: Subject, page: str) -> None:
+    metrics = released.metrics()
+    said = " ".join(page.partition("<h2>What it has learnt</h2>")[2].partition("<h3>")[0].split())
+    worst = min(metrics.per_class.items(), key=lambda one: one[1].recall)
+    assert f"reads {metrics.accuracy:.2%} of {metrics.images} images right" in said
+    assert f"on the {worst[0]}, of which {worst[1].recall:.2%} are read right" in said
+    hardest = min(metrics.corruptions.items(), key=lambda one: one[1].accuracy)
+    assert f"by {hardest[0]} are the hardest ({hardest[1].accuracy:.2%} right)" in said
+    assert page.index("<h3>Worst mistakes</h3>") < page.index("<h2>Digits</h2>") < page.index("<h2>Options</h2>")
 
 
 def test_the_card_is_small_and_holds_no_image_of_mnist(card: str) -> None:
@@ -219,9 +230,17 @@ def test_the_card_is_small_and_holds_no_image_of_mnist(card: str) -> None:
 
 def test_what_only_a_release_has_is_left_out(draft: str) -> None:
     headings = re.findall(r"<h2>(.*?)</h2>", draft)
-    assert headings == ["Training", "Digits", "Confidence", "What is no digit", "Provenance"]
+    assert headings == [
+        "What it has learnt",
+        "Digits",
+        "Confidence",
+        "What is no digit",
+        "Training",
+        "Provenance",
+        "Options",
+    ]
     assert "300 validation images" in draft
-    assert "threshold" not in draft
+    assert "to accept" not in draft
 
 
 def test_options_at_their_defaults_are_not_named(draft: str) -> None:
@@ -239,20 +258,20 @@ def test_a_model_without_mistakes_has_a_report(unreleased: Subject) -> None:
     [(0, ["Under"]), (1, ["Under"]), (2, ["Overfitting: training acc", "Overfitting: the validation loss"])],
 )
 def test_over_and_underfitting_are_told_by_the_curves(kept: int, signs: list[str]) -> None:
-    found = report.fit(HISTORY, kept)
+    found = curves.signs(HISTORY, kept)
     assert len(found) == len(signs)
     assert all(text.startswith(sign) for text, sign in zip(found, signs, strict=True))
 
 
 def test_a_small_gap_is_neither() -> None:
-    assert report.fit({"accuracy": [0.995], "val_accuracy": [0.99], "val_loss": [0.03]}, 0) == []
+    assert curves.signs({"accuracy": [0.995], "val_accuracy": [0.99], "val_loss": [0.03]}, 0) == []
 
 
 def test_the_kept_epoch_is_the_best_only_where_training_goes_back_to_it(unreleased: Subject) -> None:
     record = unreleased.record
-    assert report.kept_epoch(record) == 2
+    assert curves.kept_epoch(record) == 2
     patient = record.model_copy(update={"recipe": record.recipe | {"patience": 1}})
-    assert report.kept_epoch(patient) == 1
+    assert curves.kept_epoch(patient) == 1
 
 
 def test_the_calibration_curve_has_the_calibration_error_as_its_gap(released: Subject) -> None:

@@ -14,13 +14,14 @@ import pytest
 import typer.main
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
+from PIL import Image
 from sklearn.metrics import log_loss
 
-from training import pipeline, space, tune
+from training import pipeline, space, trial, tune
 from training import study as studies
-from training.__main__ import app
-from training.architectures import architecture
+from training.architectures import ARCHITECTURES, architecture
 from training.calibrate import softmax, temperature
+from training.commands import app
 from training.data import Digits, Mnist
 from training.errors import BadOption, RunError
 from training.recipe import Recipe
@@ -110,6 +111,19 @@ def test_a_grid_takes_values_and_no_ranges() -> None:
         space.parse(["dropout=0..0.5"], RECIPE, grid=True)
 
 
+@pytest.mark.parametrize("grid", [False, True])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_where_nothing_is_said_there_is_a_space_for_every_architecture(name: str, grid: bool) -> None:
+    usual = space.parse(space.usual(["dropout"], grid=grid), architecture(name).recipe, fixed=["dropout"], grid=grid)
+    assert "learning_rate" in usual
+    assert "dropout" not in usual
+
+
+def test_a_space_of_which_nothing_is_left_is_refused() -> None:
+    with pytest.raises(BadOption, match=r"is set already \(learning_rate, dropout\): give a --search"):
+        space.usual(["learning_rate", "dropout"], grid=True)
+
+
 def test_a_subset_holds_each_class_in_proportion(small_mnist: Mnist) -> None:
     digits = small_mnist.train
     half = np.bincount(tune.subset(digits, 600).labels)
@@ -129,11 +143,11 @@ def test_the_loss_is_cross_entropy_at_the_best_temperature(small_mnist: Mnist) -
     scores = (
         np.random.default_rng(0).normal(size=(len(labels), 10)).astype(np.float32) + 2 * np.eye(10, dtype="f")[labels]
     )
-    loss, accuracy = tune.measure(scores, labels)
+    loss, accuracy = trial.measure(scores, labels)
     assert loss == pytest.approx(log_loss(labels, softmax(scores, temperature(scores, labels))))
-    assert loss == pytest.approx(tune.measure(5 * scores, labels)[0], rel=1e-6)  # confidence alone changes nothing
+    assert loss == pytest.approx(trial.measure(5 * scores, labels)[0], rel=1e-6)  # confidence alone changes nothing
     assert accuracy == (scores.argmax(axis=1) == labels).mean()
-    assert tune.measure(np.full_like(scores, math.nan), labels)[0] == math.inf
+    assert trial.measure(np.full_like(scores, math.nan), labels)[0] == math.inf
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +177,7 @@ def test_a_trial_is_the_training_that_its_recipe_gives_alone(whole: Search) -> N
         validation=whole.validation,
         seed=3,
     )
-    loss, accuracy = tune.measure(logits(network, whole.validation.images), whole.validation.labels)
+    loss, accuracy = trial.measure(logits(network, whole.validation.images), whole.validation.labels)
     assert (best.value, best.user_attrs["accuracy"]) == pytest.approx((loss, accuracy), rel=1e-4)
     assert best.intermediate_values == pytest.approx({1: best.intermediate_values[1], 2: loss}, rel=1e-4)
     assert best.intermediate_values[1] > loss
@@ -305,6 +319,16 @@ def test_of_few_trials_no_importances_are_drawn(ended: tuple[Search, optuna.Stud
     few.add_trials(ended[1].trials[:9])
     studies.draw(few, tmp_path / "plots")
     assert not (tmp_path / "plots" / "importances.png").exists()
+
+
+def test_of_two_trials_both_lines_are_seen(ended: tuple[Search, optuna.Study], tmp_path: Path) -> None:
+    few = optuna.create_study()
+    few.add_trials(ended[1].trials[:2])
+    studies.draw(few, tmp_path / "plots")
+    drawn = np.asarray(Image.open(tmp_path / "plots" / "parallel.png").convert("RGB"), np.int16)
+    plot = drawn[:, : int(0.8 * drawn.shape[1])]  # without the scale of colours
+    coloured = np.ptp(plot, axis=2) > 60
+    assert (coloured.sum(axis=1) > plot.shape[1] / 2).sum() >= 2  # rows that a line goes through, one for each trial
 
 
 @pytest.mark.parametrize("name", ["mlp-256-128-bn-dropout", "cnn"])

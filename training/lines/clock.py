@@ -26,7 +26,9 @@ class ByTheClock(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is un
         if time.monotonic() > self._saved + SAVED_EACH:
             self.model.save(self._file)
             self._saved = time.monotonic()
-        self.model.stop_training = self._gone() >= 1
+        gone, done = self._gone(), epoch + 1
+        self.params["epochs"] = max(done, round(done / gone))  # about, for who shows how far it is
+        self.model.stop_training = gone >= 1
 
     def _gone(self) -> float:
         return min(1.0, (time.monotonic() - self._began) / self._seconds)

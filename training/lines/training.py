@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,9 +22,10 @@ from training.lines.clock import ByTheClock
 from training.lines.examples import Example
 from training.lines.hands import held_out_hands, training_hands
 from training.lines.network import ALPHABET, SHAPE, build
+from training.progress import Progress
 from training.recipe import Recipe
 from training.run import Record, Run
-from training.train import History, Progress, optimizer_of
+from training.train import History, optimizer_of
 
 NAME = "lines"
 TO_CHOOSE_BY = 4_000  # lines by hands that nothing is trained on
@@ -121,7 +123,8 @@ def fit(reader: keras.Model, recipe: Recipe, batches: Batches, clock: ByTheClock
         jit_compile=keras.backend.backend() == "jax",
     )
     epochs, clocks = (recipe.epochs, []) if clock is None else (ENDLESS, [clock])
-    history = reader.fit(batches, epochs=epochs, callbacks=[Progress(), *clocks], verbose=0)
+    with closing(Progress()) as progress:
+        history = reader.fit(batches, epochs=epochs, callbacks=[*clocks, progress], verbose=0)
     return {name: list(map(float, values)) for name, values in history.history.items()}
 
 

@@ -15,6 +15,7 @@ from app.errors import BadRequest, BatchTooLarge, ServiceError, UnsupportedMedia
 from app.http.v1 import json_items, multipart
 from app.http.v1.json_items import SMALL, Elements, kind_of, parse_object
 from app.http.v1.multipart import Part
+from app.imaging import signatures
 from app.imaging.decode import FORMATS
 from app.tasks.digits import arrays
 from app.tasks.digits.arrays import FRAME_BYTES, Frames
@@ -26,6 +27,12 @@ S = TypeVar("S", bound=Sized)
 RAW, NPY, JSON = "application/octet-stream", "application/x-npy", "application/json"
 FORM, ZIP = "multipart/form-data", "application/zip"
 LONG = 200  # characters of a Content-Type that are not remembered any more
+# What says nothing of a body: then its first bytes do. curl writes the second by itself.
+UNTYPED = frozenset({"", "application/x-www-form-urlencoded", RAW})
+SIGNATURES = {b"PK\x03\x04": ZIP, b"PK\x05\x06": ZIP, b"\x93NUM": NPY}
+FIRST_BYTES = signatures.FIRST_BYTES.union(start[0] for start in SIGNATURES)
+# Of one image and of many. HTTP libraries, pages and callers of earlier versions call them files.
+FIELDS = frozenset({"image", "images", "file", "files"})
 ALIASES = {"image/jpg": "image/jpeg", "image/x-ms-bmp": "image/bmp", "application/x-zip-compressed": ZIP}
 MOST_BRACKETS, MOST_COMMAS = 64, 4096  # in the JSON of one image: 28 rows of 28 numbers, or of what is told apart
 USUAL_NPY_HEAD = 256  # bytes, which numpy writes half of; longer ones take long to evaluate
@@ -39,8 +46,17 @@ class BatchLimits(NamedTuple):
     unpacked_bytes: int
 
 
-def media_type_of(content_type: str) -> str:
-    return _remembered(content_type) if len(content_type) < LONG else _plain(content_type)
+def media_type_of(content_type: str, body: bytes) -> str:
+    """What a body is: as its Content-Type says, or where that says nothing, as its first bytes do."""
+    media_type = _remembered(content_type) if len(content_type) < LONG else _plain(content_type)
+    return (recognised(body) or media_type) if media_type in UNTYPED else media_type
+
+
+def recognised(content: bytes) -> str:
+    """By its first bytes; "" where those say nothing, as those of raw pixels."""
+    if not content or content[0] not in FIRST_BYTES:  # most raw pixels', of which each is asked this
+        return ""
+    return signatures.media_type_of(content) or SIGNATURES.get(content[:4], "")
 
 
 def _plain(content_type: str) -> str:
@@ -53,7 +69,8 @@ _remembered = lru_cache(_plain)
 
 def image_request(content_type: str, body: bytes, *, explain: bool = False) -> ImageRequest:
     """The one image of a body, cut out of it where that is quick. Raises as `single` does."""
-    item = single(body, content_type=content_type) if is_read_quickly(content_type, body) else None
+    media_type = media_type_of(content_type, body)
+    item = _single(body, media_type, content_type) if _is_read_quickly(media_type, body) else None
     return ImageRequest(body, cut_of(content_type), item, explain)
 
 
@@ -78,9 +95,8 @@ def batch_request(content_type: str, body: bytes, limits: BatchLimits) -> BatchR
     )
 
 
-def is_read_quickly(content_type: str, body: bytes) -> bool:
+def _is_read_quickly(media_type: str, body: bytes) -> bool:
     """Whether `single` takes less than a millisecond, whatever the body holds."""
-    media_type = media_type_of(content_type)
     if media_type == JSON:
         return len(body) <= SMALL
     if media_type == NPY:
@@ -90,7 +106,10 @@ def is_read_quickly(content_type: str, body: bytes) -> bool:
 
 def single(body: bytes, *, content_type: str) -> Item:
     """The one image of /v1/predict. Raises BadRequest, UnsupportedMediaType, WrongShape, Undecodable."""
-    media_type = media_type_of(content_type)
+    return _single(body, media_type_of(content_type, body), content_type)
+
+
+def _single(body: bytes, media_type: str, content_type: str) -> Item:
     if media_type == RAW:
         return Item(None, None, _only(arrays.from_raw(_not_empty(body))))
     if media_type in FORMATS:
@@ -106,7 +125,7 @@ def single(body: bytes, *, content_type: str) -> Item:
 
 def plain_batch(content_type: str, body: bytes, limits: BatchLimits) -> Frames | None:
     """The frames of a batch that need no work at all, uint8 [N, 28, 28]; None of any other batch. Raises as `batch`."""
-    media_type = media_type_of(content_type)
+    media_type = media_type_of(content_type, body)
     if media_type == RAW:
         frames = arrays.from_raw(_not_empty(body))
     elif media_type == NPY and arrays.npy_head_bytes(_not_empty(body)) <= USUAL_NPY_HEAD:
@@ -122,14 +141,14 @@ def plain_batch(content_type: str, body: bytes, limits: BatchLimits) -> Frames |
 
 def is_batch_of_rows(content_type: str, body: bytes) -> bool:
     """Whether `batch` takes less than a millisecond for each of its items, whatever the body holds."""
-    return media_type_of(content_type) == JSON and json_items.begins_with("pixels", body)
+    return media_type_of(content_type, body) == JSON and json_items.begins_with("pixels", body)
 
 
 def batch(body: bytes, budget: Budget, *, content_type: str, limits: BatchLimits) -> Iterator[Item]:
     """The images of /v1/predict/batch, each read when it is asked for. An item that cannot be read is an item with an
     error; raises as `single` does where the body as a whole cannot be read, and BatchTooLarge, TooLarge, TooMuchWork.
     """
-    media_type = media_type_of(content_type)
+    media_type = media_type_of(content_type, body)
     readers: dict[str, Callable[[], Iterable[Item]]] = {
         RAW: lambda: _ready(arrays.from_raw(_not_empty(body)), limits),
         NPY: lambda: _ready(_npy(body, limits), limits),
@@ -173,7 +192,7 @@ def _npy(body: bytes, limits: BatchLimits) -> Frames:
 
 
 def _unsupported(media_type: str, expected: list[str]) -> UnsupportedMediaType:
-    came = f"{media_type!r} came" if media_type else "no Content-Type came"
+    came = f"{media_type!r} came" if media_type else "no Content-Type came, and the first bytes are no image's"
     return UnsupportedMediaType(f"{came}; expected one of {', '.join(expected)}. Set the Content-Type header.")
 
 
@@ -230,29 +249,23 @@ def _encoded(text: Any) -> Item:
 
 
 def _single_form(parts: list[Part]) -> Item:
-    if [part.field for part in parts] != ["file"]:
+    if len(parts) != 1 or parts[0].field not in FIELDS:
         names = ", ".join(repr(part.field) for part in parts) or "nothing"
-        raise BadRequest(f"expected a form with one field `file`; got {names}")
+        raise BadRequest(f"expected a form with one field `image`; got {names}")
     return _part_item(parts[0])
 
 
 def _form_items(parts: Iterable[Part]) -> Iterator[Item]:
     for part in parts:
-        if part.field not in {"files", "file"}:
-            raise BadRequest(f"expected a form with fields named `files` alone; got {part.field!r}")
+        if part.field not in FIELDS:
+            raise BadRequest(f"expected a form with fields named `images` alone; got {part.field!r}")
         yield _guarded(_part_item, part, part.filename)
 
 
 def _part_item(part: Part) -> Item:
     """HTTP libraries guess a part's type by its file's name, so only a type that names a format binds."""
     media_type = ALIASES.get(part.media_type, part.media_type)
-    if media_type in FORMATS:
-        return Item(_not_empty(part.data), media_type, name=part.filename)
-    if media_type == NPY:
-        return Item(frame=_only(arrays.from_npy(_not_empty(part.data))), name=part.filename)
-    if len(part.data) == FRAME_BYTES and media_type == RAW:
-        return Item(frame=_only(arrays.from_raw(part.data)), name=part.filename)
-    return Item(_not_empty(part.data), name=part.filename)
+    return _item(part.data, media_type if media_type in {*FORMATS, NPY} else "", part.filename, part.media_type == RAW)
 
 
 def _zip_items(body: bytes, limits: BatchLimits, budget: Budget) -> Iterator[Item]:
@@ -265,7 +278,17 @@ def _zip_items(body: bytes, limits: BatchLimits, budget: Budget) -> Iterator[Ite
 def _file_item(file: archive.File) -> Item:
     if isinstance(file.content, ServiceError):
         raise file.content
-    return Item(_not_empty(file.content), name=file.name)
+    return _item(file.content, name=file.name)
+
+
+def _item(content: bytes, media_type: str = "", name: str | None = None, may_be_raw: bool = False) -> Item:
+    """One file: what it is said to be, or else whatever it begins as."""
+    media_type = media_type or recognised(_not_empty(content))
+    if media_type == NPY:
+        return Item(frame=_only(arrays.from_npy(_not_empty(content))), name=name)
+    if may_be_raw and not media_type and len(content) == FRAME_BYTES:
+        return Item(frame=_only(arrays.from_raw(content)), name=name)
+    return Item(_not_empty(content), media_type if media_type in FORMATS else None, name=name)
 
 
 def _guarded(read: Callable[[T], Item], source: T, name: str | None = None) -> Item:

@@ -1,7 +1,6 @@
 """The OpenAPI operations of /v1: what may be sent, and what comes back."""
 
-from app.http.exchange import MOST_DEADLINE_MS
-from app.http.openapi import ERRORS, Documented, Object
+from app.http.openapi import ERRORS, HEADERS, Documented, Object, examples_of, named, parameter
 from app.http.v1 import bodies, schemas
 from app.http.v1.answers import NDJSON, NPY
 from app.http.v1.digits import BATCH, EXPLAIN, READ, SINGLE, Digits
@@ -25,24 +24,14 @@ PIXELS: Object = {
 }
 
 
-def _parameter(name: str, where: str, schema: Object, description: str) -> Object:
-    return {"name": name, "in": where, "required": False, "description": description, "schema": schema}
-
-
 ADDITIONS = {
     "seen": "`seen`: the picture that the model saw.",
     "heatmap": "`heatmap`: what in it spoke for the digit.",
 }
 PARAMETERS = [
-    _parameter("model", "query", {"type": "string"}, "A live model's name; left out: the default model."),
-    _parameter("version", "query", {"type": "string"}, "A live version; left out: the newest."),
-    _parameter(
-        "X-Deadline-Ms",
-        "header",
-        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": MOST_DEADLINE_MS},
-        "Milliseconds after which nobody waits for the answer.",
-    ),
-    _parameter("X-Request-ID", "header", {"type": "string"}, "The caller's own id; it comes back with the answer."),
+    parameter("model", "query", {"type": "string"}, "A live model's name; left out: the default model."),
+    parameter("version", "query", {"type": "string"}, "A live version; left out: the newest."),
+    *HEADERS,
 ]
 
 
@@ -50,7 +39,7 @@ def _including(*additions: str) -> list[Object]:
     """The parameters of an endpoint whose answer can hold these too."""
     schema = {"type": "array", "items": {"type": "string", "enum": [*additions]}}
     described = "Additions, as base64 PNG. " + " ".join(ADDITIONS[name] for name in additions)
-    return [*PARAMETERS, _parameter("include", "query", schema, described) | {"style": "form", "explode": False}]
+    return [*PARAMETERS, parameter("include", "query", schema, described) | {"style": "form", "explode": False}]
 
 
 def _object(**properties: Object) -> Object:
@@ -66,20 +55,39 @@ def _list_of(items: Object) -> Object:
     return {"type": "array", "items": items}
 
 
-def _operation(body: dict[str, Object], parameters: list[Object]) -> Object:
-    content = {media_type: {"schema": schema} for media_type, schema in body.items()}
+def _operation(content: Object, parameters: list[Object]) -> Object:
     return {"parameters": parameters, "requestBody": {"required": True, "content": content}}
 
 
-ONE_IMAGE = {
-    **dict.fromkeys([*FORMATS, bodies.RAW, bodies.NPY], BINARY),
-    bodies.FORM: _object(file=BINARY),
-    bodies.JSON: {"oneOf": [_object(image=BASE64), _object(pixels=PIXELS)]},
+SCHEMAS: dict[str, Object] = {
+    "ImageForm": _object(image=BINARY),
+    "ImagesForm": _object(images=_list_of(BINARY)),
+    "EncodedImage": _object(image=BASE64),
+    "EncodedImages": _object(images=_list_of(BASE64)),
+    "Pixels": PIXELS,
+    "PixelsOfOne": _object(pixels=named("Pixels")),
+    "PixelsOfMany": _object(pixels=_list_of(named("Pixels"))),
 }
-MANY_IMAGES = {
-    **dict.fromkeys([bodies.RAW, bodies.NPY, bodies.ZIP], BINARY),
-    bodies.FORM: _object(files=_list_of(BINARY)),
-    bodies.JSON: {"oneOf": [_object(images=_list_of(BASE64)), _object(pixels=_list_of(PIXELS))]},
+
+
+def _either(*schemas: str, examples: tuple[str, ...]) -> Object:
+    return {"schema": {"oneOf": [*map(named, schemas)]}, "examples": examples_of(*examples)}
+
+
+# What takes any file is first: Swagger UI begins with it.
+FILE: Object = {"schema": BINARY | {"description": "An image of any of these formats, or 784 shades."}}
+FILES: Object = {"schema": BINARY | {"description": "A ZIP, an .npy file, or 784 shades for each image."}}
+ONE_IMAGE: Object = {
+    bodies.RAW: FILE,
+    bodies.FORM: {"schema": named("ImageForm")},
+    bodies.JSON: _either("EncodedImage", "PixelsOfOne", examples=("image", "pixels")),
+    **{media_type: {"schema": BINARY} for media_type in (*FORMATS, bodies.NPY)},
+}
+MANY_IMAGES: Object = {
+    bodies.FORM: {"schema": named("ImagesForm")},
+    bodies.JSON: _either("EncodedImages", "PixelsOfMany", examples=("images", "pixelsOfMany")),
+    bodies.RAW: FILES,
+    **{media_type: {"schema": BINARY} for media_type in (bodies.ZIP, bodies.NPY)},
 }
 ONE_DIGIT = _operation(ONE_IMAGE, _including("seen", "heatmap"))
 SINGLE_ANSWERS: dict[int | str, Object] = {200: {"model": schemas.Prediction}, **ERRORS}
@@ -100,8 +108,8 @@ READ_ANSWERS: dict[int | str, Object] = {200: {"model": schemas.FoundNumbers}, *
 def documented(digits: Digits) -> list[Documented]:
     """What is answered in front of FastAPI."""
     return [
-        Documented(SINGLE, digits.single, "Read one digit", SINGLE_ANSWERS, ONE_DIGIT),
-        Documented(BATCH, digits.batch, "Read many digits", BATCH_ANSWERS, MANY_DIGITS),
-        Documented(EXPLAIN, digits.explain, "Read one digit, and say why", EXPLAIN_ANSWERS, ONE_EXPLAINED),
-        Documented(READ, digits.read, "Read whole numbers", READ_ANSWERS, NUMBERS),
+        Documented(SINGLE, digits.single, "Read one digit", SINGLE_ANSWERS, ONE_DIGIT, "predict"),
+        Documented(BATCH, digits.batch, "Read many digits", BATCH_ANSWERS, MANY_DIGITS, "predictBatch"),
+        Documented(EXPLAIN, digits.explain, "Read one digit, and say why", EXPLAIN_ANSWERS, ONE_EXPLAINED, "explain"),
+        Documented(READ, digits.read, "Read whole numbers", READ_ANSWERS, NUMBERS, "read"),
     ]

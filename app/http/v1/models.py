@@ -17,18 +17,18 @@ def router(repository: Repository, default_model: str) -> APIRouter:
     """The routes, over a repository whose models may change between requests."""
     routes = APIRouter(prefix="/v1/models", tags=["models"], responses=REFUSALS)
 
-    @routes.get("", summary="What is live")
+    @routes.get("", summary="What is live", operation_id="listModels")
     @needs(Right.PREDICT)
     async def models() -> schemas.ModelList:
         newest: set[str] = set()
         return {"models": [_live(model, default_model, newest) for model in repository.all()]}
 
-    @routes.get("/{name}", summary="The newest live version's model card")
+    @routes.get("/{name}", summary="The newest live version's model card", operation_id="getModel")
     @needs(Right.PREDICT)
     async def newest_version(name: Annotated[str, Path()]) -> DigitsManifest | Manifest:
         return repository.get(name).manifest
 
-    @routes.get("/{name}/versions/{version}", summary="A live version's model card")
+    @routes.get("/{name}/versions/{version}", summary="A live version's model card", operation_id="getModelVersion")
     @needs(Right.PREDICT)
     async def one_version(name: Annotated[str, Path()], version: Annotated[str, Path()]) -> DigitsManifest | Manifest:
         return repository.get(name, version).manifest

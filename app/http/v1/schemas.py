@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, GetPydanticSchema, WithJsonSchema
 from pydantic_core import core_schema
-from typing_extensions import TypedDict  # pydantic asks for these below Python 3.12
+from typing_extensions import TypeAliasType, TypedDict  # pydantic asks for these below Python 3.12
 
 from app.errors import ServiceError
 from app.imaging.verdicts import Verdict
@@ -121,7 +121,13 @@ def _codes(of: type[ServiceError]) -> list[str]:
     return sorted({of.code}.union(*map(_codes, of.__subclasses__())))
 
 
-Code = Annotated[str, Field(json_schema_extra={"enum": list[Any](_codes(ServiceError))})]
+# Names of their own in the document. Codes will be added: a client that takes no others would break.
+KnownCode = TypeAliasType(
+    "KnownCode", Annotated[str, Field(json_schema_extra={"enum": list[Any](_codes(ServiceError))})]
+)
+Code = TypeAliasType(
+    "Code", Annotated[KnownCode | str, Field(description="What went wrong, to branch on. There may be more.")]
+)
 OfNoInk = Annotated[Literal["blank"], Field(description="Where the code is no_ink.")]
 
 
@@ -143,7 +149,14 @@ class Named(TypedDict):
 class Problem(ItemProblem, Named):
     """RFC 9457, with the service's own code, and the request's id for its log."""
 
-    type: Literal["about:blank"]
+    type: Annotated[
+        str,
+        Field(
+            description="A page of the service that says what the code means.",
+            examples=["/problems#undecodable"],
+            json_schema_extra={"format": "uri-reference"},
+        ),
+    ]
 
 
 class ItemPrediction(Classification):
@@ -176,3 +189,17 @@ class LiveVersion(TypedDict):
 
 class ModelList(TypedDict):
     models: list[LiveVersion]
+
+
+class Limits(TypedDict):
+    """What one request may hold, and how long it may take."""
+
+    body_bytes: Annotated[int, Field(description="Bytes in a request's body, and in each file of a batch.")]
+    image_pixels: Annotated[int, Field(description="Pixels in one image.")]
+    batch_images: Annotated[int, Field(description="Images in one batch.")]
+    batch_pixels: Annotated[int, Field(description="Pixels of all images of one batch together.")]
+    unpacked_bytes: Annotated[int, Field(description="Bytes that a ZIP archive unpacks to.")]
+    deadline_seconds: Annotated[float, Field(description="From a request's head to its answer; beyond, 504.")]
+    images_per_second: Annotated[
+        float | None, Field(description="Images a second of one caller, in each worker; beyond, 429. null: any number.")
+    ]

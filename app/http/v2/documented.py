@@ -1,12 +1,13 @@
 """The OpenAPI operations of inference on named tensors. Source: Open Inference Protocol 2.0, its OpenAPI document."""
 
 from app.config import Right
-from app.http.openapi import Documented, Object
-from app.http.v2.errors import REFUSALS
+from app.http.openapi import HEADERS, Documented, Object, examples_of, named
+from app.http.v2.errors import ERROR, REFUSALS
 from app.http.v2.inference import INFER, INFER_VERSION, Inference
 from app.http.v2.repository import INDEX, LOAD, UNLOAD, ModelRepository
 from app.inference.datatypes import BY_NAME
 
+TAG = "Open Inference Protocol"
 PARAMETERS: Object = {"type": "object", "additionalProperties": True}
 SHAPE: Object = {"type": "array", "items": {"type": "integer", "minimum": 0}}
 TENSOR: Object = {
@@ -17,7 +18,11 @@ TENSOR: Object = {
         "shape": SHAPE,
         "datatype": {"type": "string", "enum": [*BY_NAME]},
         "parameters": PARAMETERS,
-        "data": {"type": "array", "description": "Flat or nested; left out where the tensor comes as bytes."},
+        "data": {
+            "type": "array",
+            "items": {},
+            "description": "Flat or nested; left out where the tensor comes as bytes.",
+        },
     },
 }
 WANTED: Object = {
@@ -31,8 +36,8 @@ REQUEST: Object = {
     "properties": {
         "id": {"type": "string"},
         "parameters": PARAMETERS,
-        "inputs": {"type": "array", "items": TENSOR},
-        "outputs": {"type": "array", "items": WANTED},
+        "inputs": {"type": "array", "items": named("Tensor")},
+        "outputs": {"type": "array", "items": named("RequestedOutput")},
     },
 }
 ANSWER: Object = {
@@ -42,14 +47,14 @@ ANSWER: Object = {
         "model_name": {"type": "string"},
         "model_version": {"type": "string"},
         "id": {"type": "string"},
-        "outputs": {"type": "array", "items": TENSOR},
+        "outputs": {"type": "array", "items": named("Tensor")},
     },
 }
 BINARY: Object = {"schema": {"type": "string", "format": "binary"}}
 ANSWERS: dict[int | str, Object] = {
     200: {
         "description": "The outputs.",
-        "content": {"application/json": {"schema": ANSWER}, "application/octet-stream": BINARY},
+        "content": {"application/json": {"schema": named("InferenceResponse")}, "application/octet-stream": BINARY},
     },
     **REFUSALS,
 }
@@ -66,36 +71,52 @@ ENTRY: Object = {
 INDEXED: dict[int | str, Object] = {
     200: {
         "description": "Every version on disk or live.",
-        "content": {"application/json": {"schema": {"type": "array", "items": ENTRY}}},
+        "content": {"application/json": {"schema": {"type": "array", "items": named("ModelIndexEntry")}}},
     },
     **REFUSALS,
 }
 DONE: dict[int | str, Object] = {200: {"description": "Done, in all workers."}, **REFUSALS}
-ASKED: Object = {"type": "object", "properties": {"ready": {"type": "boolean", "default": False}}}
-CHANGED: Object = {"type": "object", "properties": {"parameters": PARAMETERS}}
+INDEX_REQUEST: Object = {"type": "object", "properties": {"ready": {"type": "boolean", "default": False}}}
+CHANGE: Object = {"type": "object", "properties": {"parameters": PARAMETERS}}
+
+
+SCHEMAS: dict[str, Object] = {
+    "Tensor": TENSOR,
+    "RequestedOutput": WANTED,
+    "InferenceRequest": REQUEST,
+    "InferenceResponse": ANSWER,
+    "ModelIndexRequest": INDEX_REQUEST,
+    "ModelIndexEntry": ENTRY,
+    "ModelChange": CHANGE,
+    "InferenceError": ERROR,
+}
 
 
 def _operation(*names: str) -> Object:
-    return _of(names, {"application/json": {"schema": REQUEST}, "application/octet-stream": BINARY}, required=True)
+    tensors = {"schema": named("InferenceRequest"), "examples": examples_of("inference")}
+    return _of(names, {"application/json": tensors, "application/octet-stream": BINARY}, required=True)
 
 
-def _of_repository(schema: Object, *names: str) -> Object:
-    return _of(names, {"application/json": {"schema": schema}}, required=False)
+def _of_repository(schema: str, *names: str) -> Object:
+    content = {"schema": named(schema), "examples": examples_of("nothing")}
+    return _of(names, {"application/json": content}, required=False)
 
 
 def _of(names: tuple[str, ...], content: Object, *, required: bool) -> Object:
     path = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
     body = {"required": required, "content": content}
-    return {"parameters": path, "requestBody": body, "tags": ["Open Inference Protocol"]}
+    return {"parameters": [*path, *HEADERS], "requestBody": body}
 
 
 def documented(inference: Inference, repository: ModelRepository) -> list[Documented]:
     """What is answered in front of FastAPI."""
-    change, right = _of_repository(CHANGED, "name"), Right.REPOSITORY
+    infer, version = _operation("name"), _operation("name", "version")
+    index, change = _of_repository("ModelIndexRequest"), _of_repository("ModelChange", "name")
+    right = Right.REPOSITORY
     return [
-        Documented(INFER, inference.infer, "Infer", ANSWERS, _operation("name")),
-        Documented(INFER_VERSION, inference.infer, "Infer with a version", ANSWERS, _operation("name", "version")),
-        Documented(INDEX, repository.index, "Models on disk", INDEXED, _of_repository(ASKED), right),
-        Documented(LOAD, repository.load, "Load a model", DONE, change, right),
-        Documented(UNLOAD, repository.unload, "Unload a model", DONE, change, right),
+        Documented(INFER, inference.infer, "Infer", ANSWERS, infer, "infer", TAG),
+        Documented(INFER_VERSION, inference.infer, "Infer with a version", ANSWERS, version, "inferVersion", TAG),
+        Documented(INDEX, repository.index, "Models on disk", INDEXED, index, "listRepository", TAG, right),
+        Documented(LOAD, repository.load, "Load a model", DONE, change, "loadModel", TAG, right),
+        Documented(UNLOAD, repository.unload, "Unload a model", DONE, change, "unloadModel", TAG, right),
     ]

@@ -6,18 +6,16 @@ import orjson
 
 from app.errors import ServiceError
 from app.http.exchange import Answer
+from app.http.openapi import named
 from app.http.problems import headers_of, said_of, status_of
 
 PREFIX = "/v2"
-CONTENT: dict[str, Any] = {
-    "application/json": {
-        "schema": {
-            "type": "object",
-            "required": ["error"],
-            "properties": {"error": {"type": "string"}, "code": {"type": "string"}},
-        }
-    }
+ERROR: dict[str, Any] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {"error": {"type": "string"}, "code": named("Code")},
 }
+CONTENT: dict[str, Any] = {"application/json": {"schema": named("InferenceError")}}
 REFUSALS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "Refused: the error says why, and what to do.", "content": CONTENT},
     "5XX": {"description": "Not able to answer.", "content": CONTENT},

@@ -14,18 +14,18 @@ def router(lifecycle: Lifecycle) -> APIRouter:
     """Open to all: nothing here shows what a key protects."""
     routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"], responses=REFUSALS)
 
-    @routes.get("", summary="The server")
+    @routes.get("", summary="The server", operation_id="getServerMetadata")
     @routes.get("/", include_in_schema=False)
     @open_to_all
     async def server() -> Object:
         return description.server()
 
-    @routes.get("/health/live", summary="The process answers")
+    @routes.get("/health/live", summary="The process answers", operation_id="isServerLive")
     @open_to_all
     async def live() -> Object:
         return {"live": True}
 
-    @routes.get("/health/ready", summary="Whether new requests are answered")
+    @routes.get("/health/ready", summary="Whether new requests are answered", operation_id="isServerReady")
     @open_to_all
     async def ready() -> Object:
         if lifecycle.draining:

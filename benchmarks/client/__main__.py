@@ -1,0 +1,44 @@
+"""`python -m benchmarks.client restarts | throughput`: measures, and writes benchmarks/CLIENT.md after every run."""
+
+from typing import Annotated
+
+import typer
+
+from benchmarks.client import results
+from benchmarks.client.restarts import KINDS, run
+from benchmarks.client.throughput import RACES, race
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False)
+IMAGES = {"frames": 100_000, "files": 10_000}
+
+
+@cli.command()
+def restarts(
+    kind: Annotated[list[str], typer.Option(help=f"Of {', '.join(KINDS)}; by default all.")] = [*KINDS],  # noqa: B006
+) -> None:
+    """Restart the service twice in the middle of a run. Fails if anything is lost, twice or at another's place."""
+    wrong = 0
+    for one in kind:
+        outcome = run(one, IMAGES[one])
+        results.keep("restarts", one, outcome._asdict())
+        typer.echo(f"{one}: {outcome}")
+        wrong += outcome.lost + outcome.twice + outcome.elsewhere
+    raise typer.Exit(1 if wrong else 0)
+
+
+@cli.command()
+def throughput(
+    name: Annotated[list[str], typer.Option(help=f"Of {', '.join(RACES)}; by default all.")] = [*RACES],  # noqa: B006
+    turns: int = 5,
+) -> None:
+    """Race the client in turns with wrk, which sends requests that were made beforehand."""
+    for one in name:
+        done = []
+        for turn in race(one, turns):
+            done.append(turn)
+            results.keep("throughput", one, done)
+            typer.echo(f"{one}: client {turn.client:,.0f}, wrk {turn.wrk:,.0f}, {turn.client / turn.wrk:.2f}")
+
+
+if __name__ == "__main__":
+    cli()

@@ -40,17 +40,17 @@ class Example(NamedTuple):
 
 def draw(hands: Hands, count: int, seed: int) -> list[Example]:
     """`count` of them, less those that are longer than a strip may be; the same ones for the same seed."""
-    with _composers(hands, usable_cores()) as pool:
-        made = pool.imap(_draw_known, _jobs(count, seed))
-        total = -(-count // CHUNK)
-        return [one for some in tqdm(made, "composing lines", total, leave=False, disable=None) for one in some]
+    jobs = _jobs(count, seed)
+    with _composers(hands, min(usable_cores(), len(jobs))) as pool:
+        made = tqdm(pool.imap(_draw_known, jobs), "composing lines", len(jobs), leave=False, disable=None)
+        return [one for some in made for one in some]
 
 
 @contextmanager
-def composing(hands: Hands, count: int, seed: int) -> Iterator[Callable[[int], list[Example]]]:
+def composing(hands: Hands, count: int, seed: int) -> Iterator[Callable[..., list[Example]]]:
     """The same beside this process, on all cores but those that it needs.
 
-    What is given is a function: it waits for so many more, and returns all that are made.
+    What is given is a function: it waits for so many more, by default for none, and returns all that are made.
     """
     with _composers(hands, max(1, usable_cores() - LEFT_CORES)) as pool:
         made = pool.imap_unordered(_draw_known, _jobs(count, seed))

@@ -33,6 +33,7 @@ from app.http.v2 import documented as v2_documented
 from app.http.v2 import models as v2_models
 from app.http.v2.inference import Inference, Operations
 from app.http.v2.repository import ModelRepository
+from app.imaging import decode
 from app.serving.control import Control
 from app.serving.held import HeldBytes
 from app.serving.keys import Keys
@@ -58,7 +59,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 IN_PROCESSES = [
-    module.__name__ for module in (work, bodies, codec, compression)
+    *(module.__name__ for module in (work, bodies, codec, compression)),
+    *(module for kind, module in decode.MODULES.items() if kind in decode.FORMATS.values()),
 ]  # whose functions run in the pool's processes
 GRPC_CODEC = "app.grpc.codec"  # likewise, where there is gRPC; a name, for what it imports is an extra
 SCHEMAS = {**v1_documented.SCHEMAS, **v2_documented.SCHEMAS}  # of what `Front` answers

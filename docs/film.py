@@ -52,6 +52,7 @@ def _drawn(page: Page, *digits: int) -> Iterator[Shot]:
         page.mouse.up()
     page.mouse.move(0, 0)
     page.wait_for_timeout(ANSWER)
+    page.locator("#busy").wait_for(state="hidden")
     yield _shot(page, READ)
 
 

@@ -1,7 +1,9 @@
 """The web page's and the documentation's files, held in memory: no disk, thread or loop of reads for each request."""
 
+import gzip
 import hashlib
 import mimetypes
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +13,10 @@ from starlette.responses import Response
 
 from app.errors import NotFound
 from app.http.routes import open_to_all
+from app.http.v2 import compression
 
 STATIC = Path(__file__).parent.parent / "static"
+GZIP, LEVEL = "gzip", 6
 PUBLISHED = frozenset({".html", ".js", ".css", ".svg"})
 # The page takes nothing from anywhere else, and may not be framed.
 POLICY = (
@@ -25,15 +29,22 @@ DOCS_POLICY = POLICY.replace("img-src 'self'", "img-src 'self' data:").replace(
 )
 
 
-class Asset(NamedTuple):
+class Form(NamedTuple):
     content: bytes
     headers: dict[str, str]
 
+
+class Asset(NamedTuple):
+    plain: Form
+    packed: Form
+
     def answer(self, request: Request) -> Response:
-        """The file, or 304 to a caller that has it."""
-        if request.headers.get("if-none-match") == self.headers["ETag"]:
-            return Response(status_code=304, headers=self.headers)
-        return Response(self.content, headers=self.headers)
+        """The file, packed for a caller that unpacks it, or 304 to one that has it."""
+        packs = compression.wanted(request.headers.get("accept-encoding", "")) == GZIP
+        content, headers = self.packed if packs else self.plain
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
+        return Response(content, headers=headers)
 
 
 def router() -> APIRouter:
@@ -66,17 +77,20 @@ def router() -> APIRouter:
     return routes
 
 
+@cache  # packing takes longer than all else of building the app
 def asset(content: bytes, suffix: str, policy: str) -> Asset:
     """What is answered with such a file's type."""
     kind = mimetypes.guess_type(f"file{suffix}")[0] or ""
+    digest = hashlib.sha256(content).hexdigest()[:32]
     headers = {
         "Content-Type": f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
         "Content-Security-Policy": policy,
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-cache",  # asks again each time, and is mostly told 304
-        "ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"',
+        "Vary": "Accept-Encoding",
     }
-    return Asset(content, headers)
+    packed = headers | {"ETag": f'"{digest}-{GZIP}"', "Content-Encoding": GZIP}
+    return Asset(Form(content, headers | {"ETag": f'"{digest}"'}), Form(gzip.compress(content, LEVEL, mtime=0), packed))
 
 
 def _read(path: Path, policy: str) -> Asset:

@@ -8,6 +8,8 @@ import struct
 from typing import NamedTuple
 
 from app.errors import Undecodable
+from app.imaging.apart import FORK_SECONDS
+from app.imaging.signatures import is_heif
 
 MOST_PIECES = 10_000  # chunks, blocks or tags; ordinary images have a few, and large PNGs some thousands
 MOST_SEGMENTS = 1_000  # of a JPEG, each of up to 64 KB
@@ -53,6 +55,8 @@ def walk(data: bytes) -> Contents:
             return _tiff(data)
         if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
             return _webp(data)
+        if is_heif(data):
+            return Contents(2 * FORK_SECONDS)  # to read its header, and to decode it
     except (struct.error, IndexError):  # it ends early
         pass
     return Contents()

@@ -33,6 +33,7 @@ COSTS = {
     "GIF": Cost(8e-9, 0, 10e-9),
     "BMP": Cost(3e-9, 0, 1e-9),
     "TIFF": Cost(3e-9, 4e-9, 12e-9),
+    "HEIF": Cost(15e-9, 0, 250e-9),
 }
 PLAIN_CHANNEL = 12e-9  # seconds, to decode and convert a channel of a pixel of a plain PNG
 INTERLACED = 8e-9  # seconds more for a byte of an interlaced PNG
@@ -60,6 +61,8 @@ def largest_piece(image: Image.Image) -> tuple[int, int]:
 
 def seconds_to_decode(image: Image.Image, size: int, scans: int) -> float:
     """Of an image of `size` bytes, opened but not loaded; `scans` are how often a JPEG's pixels are decoded."""
+    if image.format == "PDF":
+        return 0.0  # it is charged when it is drawn, for what that took
     pixels, samples, cost = pixels_of(image), _samples(image), COSTS[str(image.format)]
     if image.format == "TIFF":
         size = max(size, _bytes_of_strips(image))
@@ -99,6 +102,8 @@ def bytes_to_decode(image: Image.Image, scans: int) -> int:
         return int(coefficients + pixels / _scale(image) ** 2 * bytes_a_pixel(image))
     if image.format == "WEBP":
         return 12 * pixels
+    if image.format == "HEIF":  # as it is coded, and in colours; of more bits than 8, twice that
+        return 6 * pixels
     strip = pixels * _samples(image) if image.format == "TIFF" else 0
     return int(strip + pixels * bytes_a_pixel(image))
 

@@ -5,7 +5,9 @@ header and by what it is made of.
 import io
 import math
 import struct
+from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 
 import cv2
 import numpy as np
@@ -13,8 +15,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from app.budget import UNLIMITED, Budget
-from app.errors import ImageTooLarge, ServiceError, Undecodable
-from app.imaging import containers, costs
+from app.errors import BadRequest, ImageTooLarge, ServiceError, Undecodable
+from app.imaging import containers, costs, signatures
+from app.imaging.apart import Apart
 from app.imaging.arrays import Grey, Pixels
 from app.imaging.containers import is_plain_png as is_plain_png
 from app.imaging.costs import ENOUGH, OPENING, PLAIN_CHANNEL
@@ -28,6 +31,13 @@ FORMATS = {
     "image/gif": "GIF",
     "image/tiff": "TIFF",
 }
+PILLOWS = [*FORMATS.values()]  # that Pillow itself decodes
+EXTRAS = {"image/heic": "heic", "image/heif": "heic", "application/pdf": "pdf"}  # by what is to be installed for them
+if find_spec("pillow_heif"):
+    FORMATS |= {"image/heic": "HEIF", "image/heif": "HEIF"}
+if find_spec("pypdfium2"):
+    FORMATS["application/pdf"] = "PDF"
+MODULES = {"HEIF": "app.imaging.heif", "PDF": "app.imaging.pdf"}  # imported where some comes, and by the pool
 MOST_BYTES = 100_000_000  # that one image may take while it is decoded
 PREFIX_BYTES = 16  # by which Pillow's formats know themselves
 UPRIGHT = 1  # of EXIF's orientations
@@ -45,9 +55,10 @@ PngImagePlugin.MAX_TEXT_MEMORY = 4_000_000  # bytes of all texts beside the pict
 
 
 def open_image(
-    data: bytes, media_type: str | None = None, *, max_pixels: int, budget: Budget = UNLIMITED
+    data: bytes, media_type: str | None = None, *, max_pixels: int, budget: Budget = UNLIMITED, page: int = 1
 ) -> Image.Image:
-    """Read an image's header. `media_type` is what the bytes are said to be; None takes any of FORMATS.
+    """Read an image's header. `media_type` is what the bytes are said to be; None takes any of FORMATS. `page` is which
+    of a PDF's.
 
     Raises Undecodable where they are something else, ImageTooLarge where they hold more than `max_pixels`, TooMuchWork
     where they would take too long to decode.
@@ -55,7 +66,7 @@ def open_image(
     contents = containers.walk(data)
     budget.charge(OPENING + contents.seconds, "looking through the image's header")
     with _Translated(data, media_type):
-        image = _open(data, media_type)
+        image = _open(data, media_type, page, budget)
         width, height = costs.largest_piece(image)
     if width * height > max_pixels:
         raise ImageTooLarge(
@@ -66,6 +77,14 @@ def open_image(
     seconds = costs.seconds_to_decode(image, len(data), contents.scans)
     budget.charge(seconds, "decoding the {}x{} {}", width, height, image.format)
     return image
+
+
+def pages_of(data: bytes, budget: Budget) -> int:
+    """How many a PDF has; 1 of any other image. Raises Undecodable, TooMuchWork."""
+    if FORMATS.get(signatures.media_type_of(data)) != "PDF":
+        return 1
+    pages: int = import_module(MODULES["PDF"]).page_of(data, 1, budget).pages
+    return pages
 
 
 def decode_plain_png(data: bytes, enough: int, budget: Budget) -> Pixels:
@@ -91,6 +110,8 @@ def decode(image: Image.Image, enough: int = ENOUGH, budget: Budget = UNLIMITED)
     Raises Undecodable where the data ends early or is broken, ImageTooLarge, TooMuchWork.
     """
     with _Translated():
+        if isinstance(image, Apart):
+            image = image.decoded(enough)
         image.draft(None, (enough, enough))  # JPEG alone: decodes straight to a smaller size, many times faster
         image.load()
         if image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) != UPRIGHT:
@@ -111,18 +132,37 @@ def _check_memory(image: Image.Image, needed: int) -> None:
         )
 
 
-def _open(data: bytes, media_type: str | None) -> Image.Image:
+def _open(data: bytes, media_type: str | None, page: int = 1, budget: Budget = UNLIMITED) -> Image.Image:
     """Image.open, which spends a third of its time on a small image on finding out what is known already."""
+    kind = FORMATS.get(media_type or signatures.media_type_of(data), "")
+    if kind in MODULES:
+        return _open_apart(data, kind, page, budget)
+    _check_page(page)
     file = io.BytesIO(data)
-    if media_type is None:
-        return Image.open(file, formats=[*FORMATS.values()])
-    make, accepts = Image.OPEN[FORMATS[media_type]]
+    if not kind:
+        return Image.open(file, formats=PILLOWS)
+    make, accepts = Image.OPEN[kind]
     if accepts and not accepts(data[:PREFIX_BYTES]):
         raise UnidentifiedImageError
     try:
         return make(file, "")
     except (SyntaxError, IndexError, TypeError, struct.error) as error:  # as Image.open sees it
         raise UnidentifiedImageError from error
+
+
+def _open_apart(data: bytes, kind: str, page: int, budget: Budget) -> Apart:
+    if FORMATS.get(signatures.media_type_of(data)) != kind:
+        raise UnidentifiedImageError
+    opened: Callable[..., Apart] = import_module(MODULES[kind]).opened
+    if kind == "PDF":
+        return opened(data, page, budget)
+    _check_page(page)
+    return opened(data)
+
+
+def _check_page(page: int) -> None:
+    if page != 1:
+        raise BadRequest(f"only PDFs have pages; ?page={page} was asked for")
 
 
 def _reduced(image: Image.Image, enough: int) -> Image.Image:

@@ -1,6 +1,7 @@
 """One model opened in ONNX Runtime, on the device that was asked for or not at all."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -9,13 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
-import structlog
 from numpy.typing import NDArray
 
 from app.errors import BundleError, StartError
 from app.inference.contract import TensorSpec
-
-log = structlog.get_logger()
+from app.inference.cuda import Cuda, overheard
 
 Device = Literal["auto", "cpu", "cuda"]
 Tensors = tuple[NDArray[Any], ...]  # in the order of the model's inputs or outputs
@@ -28,10 +27,7 @@ BOUNDED = "session.use_env_allocators", "session.use_device_allocator_for_initia
 # The first bytes of an arena are kept, and small tensors are put there, so that what large ones took can be given back.
 GROWTH = {"initial_chunk_size_bytes": 4 << 20, "max_power_of_two_extend_bytes": 16 << 20}
 FATAL = 4  # of ONNX Runtime's severities: what is less is raised, and would fill the log on a caller's wish
-FELL_BACK = (
-    "ONNX Runtime could not load CUDA and fell back to the CPU; its own message above names the missing library; "
-    "check the driver with nvidia-smi"
-)
+_cuda = Cuda()  # of this process, and of those that are forked from it
 
 
 class Session:
@@ -95,18 +91,29 @@ def _open(model: bytes, device: Device, options: Any) -> Any:
                 "install requirements/gpu.lock, or use --device cpu or auto"
             )
         return _create(model, [CPU], options)
+    if _cuda.fault and device == "auto":
+        return _create(model, [CPU], options)
     return _open_on_cuda(model, device, options)
 
 
 def _open_on_cuda(model: bytes, device: Device, options: Any) -> Any:
-    if hasattr(onnxruntime, "preload_dlls"):
-        onnxruntime.preload_dlls()  # finds CUDA and cuDNN where pip installed them
-    session = _create(model, [(CUDA, CUDA_OPTIONS), CPU], options)
+    session = None
+    with overheard() as said:
+        if hasattr(onnxruntime, "preload_dlls"):
+            onnxruntime.preload_dlls()  # finds CUDA and cuDNN where pip installed them
+        try:
+            session = _create(model, [(CUDA, CUDA_OPTIONS), CPU], options)
+        except BundleError as error:  # it falls back by itself where a library is missing, and not where the GPU is
+            print(error)
     # ONNX Runtime falls back to the CPU in silence: only the session itself knows what it runs on.
-    if session.get_providers()[0] != CUDA:
-        if device == "cuda":
-            raise StartError(f"device cuda was asked for, but {FELL_BACK}, or use --device cpu or auto")
-        log.warning("serving on the CPU", reason=FELL_BACK)
+    if session is not None and session.get_providers()[0] == CUDA:
+        print(said.getvalue(), file=sys.stderr, end="")
+        return session
+    session = _create(model, [CPU], options)  # or else it is the model's fault
+    _cuda.failed(said.getvalue())
+    if device == "cuda":
+        raise StartError(f"device cuda was asked for, but {_cuda.fault}, or use --device cpu or auto")
+    _cuda.warn()
     return session
 
 

@@ -1,6 +1,7 @@
 // The service, as the page sees it: questions, answers, and what went wrong as a sentence.
 
 import { askForKey, keyHeader } from "./key.js";
+import { sentenceOf } from "./words.js";
 
 const PATIENCE = 20_000; // ms until a question is given up
 const KEY_WANTED = [401, 403];
@@ -8,8 +9,9 @@ const PAUSES = [1, 2, 4, 8, 16]; // seconds before each further try
 
 /** What the service, or the way to it, said instead of an answer. */
 export class Refusal extends Error {
-  constructor(sentence, { passing = false, wait = 0 } = {}) {
+  constructor(sentence, { code = "", passing = false, wait = 0 } = {}) {
     super(sentence);
+    this.code = code; // the service's
     this.passing = passing; // the same question may be answered later,
     this.wait = wait; // in so many seconds at the soonest
   }
@@ -106,13 +108,11 @@ function lost(error) {
   return new Refusal(`The service ${what}.`, { passing: true });
 }
 
-function refusal({ status, headers }, { detail }) {
-  const sentence = detail ? sentenceOf(detail) : `The service answered ${status} and did not say why.`;
+function refusal({ status, headers }, { code, detail }) {
+  const sentence = sentenceOf({ code, detail }) || `The service answered ${status} and did not say why.`;
   const wait = Number(headers.get("Retry-After")) || 0;
-  return new Refusal(sentence, { passing: [429, 502, 503, 504].includes(status), wait });
+  return new Refusal(sentence, { code, passing: [429, 502, 503, 504].includes(status), wait });
 }
-
-const sentenceOf = (detail) => detail[0].toUpperCase() + detail.slice(1) + (/[.!?]$/.test(detail) ? "" : ".");
 
 // Source of the header's form: W3C Server Timing.
 function stages(header) {

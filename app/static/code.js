@@ -1,5 +1,6 @@
 // The same question from a program, with the picture that is on the page.
 
+import { copied } from "./clipboard.js";
 import { element, make } from "./dom.js";
 
 const SHORT = 64 * 1024; // bytes of a picture that is written into the example itself
@@ -24,16 +25,27 @@ let shown = null; // the picture and the mode
 
 /** A picture that has no name is no file that a program could open, so it is written into the example. */
 export async function showCode(subject, mode) {
-  const bytes = subject.name ? null : new Uint8Array(await new Blob([subject.body]).arrayBuffer());
-  const inline = bytes && bytes.length <= SHORT ? toBase64(bytes) : null;
-  shown = { inline, mode, type: subject.type || "image/png", name: subject.name ?? "picture.png" };
+  shown = await written(subject, mode);
   write();
 }
 
+/** The question as a command line for curl. */
+export async function asCurl(subject, mode) {
+  const parts = EXAMPLES.curl(await written(subject, mode), addressOf(mode));
+  return parts.map((part) => part.textContent ?? part).join("");
+}
+
+async function written(subject, mode) {
+  const bytes = subject.name ? null : new Uint8Array(await new Blob([subject.body]).arrayBuffer());
+  const inline = bytes && bytes.length <= SHORT ? toBase64(bytes) : null;
+  return { inline, mode, type: subject.type || "image/png", name: subject.name ?? "picture.png" };
+}
+
+const addressOf = (mode) => new URL(PATHS[mode], location).href;
+
 function write() {
   if (!shown) return;
-  const url = new URL(PATHS[shown.mode], location).href;
-  element("example").replaceChildren(...EXAMPLES[language()](shown, url));
+  element("example").replaceChildren(...EXAMPLES[language()](shown, addressOf(shown.mode)));
 }
 
 const EXAMPLES = {
@@ -70,8 +82,8 @@ const toBase64 = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode
 
 async function copy() {
   const example = element("example");
-  const done = await navigator.clipboard?.writeText(example.textContent).then(() => true, () => false);
-  if (!done) getSelection().selectAllChildren(example); // no clipboard without HTTPS
+  const done = await copied(example.textContent);
+  if (!done) getSelection().selectAllChildren(example);
   element("copy").textContent = done ? "Copied" : "Selected: now copy it";
   setTimeout(() => (element("copy").textContent = "Copy"), 2000);
 }

@@ -1,7 +1,9 @@
 // One digit: what it was read as, what was wrong with the picture, what the model saw of it, and why.
 
 import { fromPng, post } from "./api.js";
-import { drawSmall, element, inWords, make, percent, showDecision } from "./dom.js";
+import { drawSmall, element, make, percent } from "./dom.js";
+import { drawHeat, speaks } from "./heat.js";
+import { OF_NOTHING, ofDigit } from "./reading.js";
 
 const VERDICTS = {
   ok: "Nothing is wrong with the picture.",
@@ -14,42 +16,52 @@ const VERDICTS = {
 const bars = Array.from({ length: 10 }, (_, digit) => newBar(digit));
 const isExplaining = () => element("why").getAttribute("aria-pressed") === "true";
 
-/** The answer to a picture with its PNGs decoded. An explanation is an answer with more to it. */
+/** The answer to a picture, with what the model saw decoded. An explanation is an answer with more to it. */
 export async function ask(subject, signal) {
   const answer = await post(isExplaining() ? "v1/explain" : "v1/predict?include=seen", subject, signal);
-  const runnerUp = answer.explanation?.runner_up;
-  const pngs = [answer.seen, answer.heatmap, runnerUp?.heatmap];
-  return { ...answer, runnerUp, pictures: await Promise.all(pngs.map((png) => png && fromPng(png))) };
+  return { ...answer, picture: await fromPng(answer.seen) };
 }
 
-/** Advice waits until the drawing is settled: half a digit needs none. */
-export function show({ digit, confidence, decision, probabilities, input, pictures, runnerUp }, { settled }) {
-  element("digit").textContent = digit;
-  element("confidence").textContent = `${percent(confidence)} sure`;
-  showDecision(element("decision"), decision, input?.advice);
-  element("advice").textContent = settled ? (input?.advice ?? "") : "";
-  element("as-number").hidden = input?.verdict !== "several_digits";
+/** What is said of it waits until the drawing is settled: half a digit is none. */
+export function show(answer, { settled }) {
+  const { digit, confidence, decision, probabilities, input, picture, explanation } = answer;
+  const { headline, sentence, advice } = ofDigit(answer);
+  tell({ digit, decision, headline: settled ? headline : "", sentence: settled || !headline ? sentence : "", advice });
+  element("confidence").textContent = headline ? "" : `${percent(confidence)} sure`;
+  element("as-number").hidden = !settled || input?.verdict !== "several_digits";
   bars.forEach((bar, each) => showBar(bar, probabilities[each], each === digit));
   element("verdict").textContent = VERDICTS[input?.verdict] ?? "";
   element("verdict").dataset.verdict = input?.verdict ?? "";
   element("steps").textContent = (input?.steps ?? []).join(" → ");
-  showFrame("seen", pictures[0], "What the model saw");
-  showFrame("heat", pictures[1], `What speaks for ${digit}`);
-  const second = runnerUp && `${runnerUp.digit}, the runner-up at ${percent(runnerUp.confidence)}`;
-  showFrame("runner-up", pictures[2], `What speaks for ${second}`);
-  element("legend").hidden = !pictures[1];
+  drawSmall(element("seen"), picture, picture.width);
+  showHeat("heat", digit, "", picture, explanation?.values);
+  const { digit: second, confidence: share, values } = explanation?.runner_up ?? {};
+  showHeat("runner-up", second, `, the runner-up at ${percent(share)}`, picture, values);
+  element("legend").hidden = !explanation;
 }
 
 export function showNothing() {
-  for (const id of ["digit", "confidence", "advice"]) element(id).textContent = "";
-  showDecision(element("decision"), null);
+  tell({ digit: "", decision: "", headline: "", sentence: "", advice: "" });
+  element("confidence").textContent = "";
   element("as-number").hidden = true;
   bars.forEach((bar) => showBar(bar, 0, false));
 }
 
-/** The answer in a sentence. */
-export function sentence({ digit, confidence, decision, input }) {
-  return `Read as ${digit}, ${percent(confidence)} sure. ${inWords(decision, input?.advice)} ${input?.advice ?? ""}`;
+/** What the service refused is an answer too where it found nothing to read. Whether this was one. */
+export function showRefused({ code }) {
+  if (code !== "no_ink") return false;
+  tell({ digit: "", decision: "reject", ...OF_NOTHING });
+  return true;
+}
+
+/** What was read: "" where it was none. */
+export const text = ({ digit, decision }) => (decision === "reject" ? "" : String(digit));
+
+/** The answer in words alone. */
+export function sentence(answer) {
+  const { headline, sentence, advice } = ofDigit(answer);
+  const sure = headline ? "" : `${percent(answer.confidence)} sure.`;
+  return [headline && `${headline}.`, sentence, sure, advice].filter(Boolean).join(" ");
 }
 
 /** `changed` is called when the explanation is asked for, or no more. */
@@ -60,14 +72,20 @@ export function onWhy(changed) {
   });
 }
 
-function showFrame(id, picture, caption) {
+function tell({ digit, decision, headline, sentence, advice }) {
+  element("reading").dataset.decision = decision;
+  const words = { digit, headline, decision: sentence, advice };
+  for (const [id, text] of Object.entries(words)) element(id).textContent = text;
+}
+
+function showHeat(id, digit, what, picture, values) {
   const canvas = element(id);
-  const figure = canvas.closest("figure");
-  figure.hidden = !picture;
-  if (!picture) return;
-  figure.querySelector("figcaption").textContent = caption;
-  if (id !== "seen") canvas.setAttribute("aria-label", caption);
-  drawSmall(canvas, picture, picture.width);
+  canvas.closest("figure").hidden = !values;
+  if (!values) return;
+  const caption = `${speaks(values) ? "What speaks for" : "What comes nearest to"} ${digit}${what}`;
+  canvas.closest("figure").querySelector("figcaption").textContent = caption;
+  canvas.setAttribute("aria-label", caption);
+  drawHeat(canvas, picture, values);
 }
 
 function newBar(digit) {

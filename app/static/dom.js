@@ -25,15 +25,17 @@ export function inWords(decision, advice) {
   return advice ? `${word}.` : `${word}: ${reason}.`;
 }
 
-export function showDecision(place, decision, advice) {
-  place.dataset.decision = decision ?? "";
-  place.textContent = decision ? inWords(decision, advice) : "";
-}
-
 /** A picture on a canvas that becomes as large as the picture is, up to `longest` pixels a side. */
 export function drawSmall(canvas, bitmap, longest) {
   const scale = Math.min(1, longest / Math.max(bitmap.width, bitmap.height));
   canvas.width = Math.ceil(bitmap.width * scale);
   canvas.height = Math.ceil(bitmap.height * scale);
   canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+}
+
+/** Put a file where the browser puts what is downloaded. */
+export function saved(blob, name) {
+  const address = URL.createObjectURL(blob);
+  make("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 1000);
 }

@@ -1,16 +1,20 @@
 // One intake for drawings and pictures, and three ways to read them. Nothing here is built or fetched from elsewhere.
 
+import * as after from "./after.js";
 import { persistently, sleep } from "./api.js";
+import * as busy from "./busy.js";
 import { openCard } from "./card.js";
 import { showCode } from "./code.js";
 import * as digit from "./digit.js";
 import { drawSmall, element } from "./dom.js";
 import * as gallery from "./gallery.js";
+import * as history from "./history.js";
 import * as number from "./number.js";
 import { Paper } from "./paper.js";
 import { showTiming } from "./timing.js";
 
-const PACE = 80; // ms between two questions: a hand draws on meanwhile
+const QUICK = 40; // ms of an answer after which the next question may follow at once
+const PACE = 80; // ms at most between questions to a service that is slower: it rests as long as it has worked
 const LARGEST = 1600; // pixels of a photo's longer side on the screen
 const NARROWEST = 0.75; // width by height of the stage, for a photo
 const MODES = {
@@ -39,31 +43,37 @@ let mode = "digit";
 let picture = null; // {body, type, name, size}: what is read instead of the paper
 let model = null; // that answered last
 let asked = false; // something is there that has not been asked about
-let busy = false; // a question is out
+let asking = false; // a question is out
+let mayHurry = true; // until the service has once been asked too much
 let control = new AbortController(); // of that question
 
 // Asking: one question at a time, always about what is there now
 
 function ask() {
   asked = true;
-  if (!busy) askOn();
+  if (!asking) askOn();
 }
 
 async function askOn() {
-  busy = true;
+  asking = true;
   while (asked) {
     asked = false;
+    const began = performance.now();
     if (subject()) await question(control.signal);
-    await sleep(PACE);
+    const took = performance.now() - began;
+    await sleep(mayHurry ? pauseAfter(took) : PACE);
   }
-  busy = false;
+  asking = false;
 }
+
+const pauseAfter = (took) => (took < QUICK ? 0 : Math.min(PACE, took));
 
 async function question(signal) {
   const { view } = MODES[mode];
   let about;
   try {
-    const answer = await persistently(() => view.ask((about = subject()), signal), signal, tellWaiting);
+    const answering = persistently(() => view.ask((about = subject()), signal), signal, tellWaiting);
+    const answer = await busy.shown(answering);
     if (!signal.aborted) showAnswer(view, answer, about);
   } catch (error) {
     if (!signal.aborted && about.settled) showRefusal(view, error); // half a digit may well be none
@@ -74,7 +84,9 @@ async function question(signal) {
 function subject() {
   if (picture) return { ...picture, settled: true };
   if (!paper.isWritten) return null;
-  return { body: paper.toPng(), type: "image/png", name: null, size: paper.size, settled: !paper.isDrawing };
+  const settled = !paper.isDrawing;
+  const strokes = settled ? paper.strokes : null;
+  return { body: paper.toPng(), type: "image/png", name: null, size: paper.size, strokes, settled };
 }
 
 /** Forget the question that is out, and its answer. */
@@ -93,18 +105,24 @@ function showAnswer(view, answer, about) {
   view.show(answer, about);
   showTiming(answer.timing);
   if (!about.settled) return;
-  element("said").textContent = view.sentence(answer);
+  const sentence = view.sentence(answer);
+  element("said").textContent = sentence;
   showCode(about, mode);
+  after.show({ about, mode, answer, text: view.text(answer), sentence });
 }
 
 function showRefusal(view, error) {
   view.showNothing();
+  after.hide();
   element("how").hidden = true;
-  tell(error.message);
+  const isSaid = view.showRefused(error);
+  tell(isSaid ? "" : error.message);
+  if (isSaid) element("said").textContent = error.message;
 }
 
 function showNothing() {
   MODES[mode].view?.showNothing();
+  after.hide();
   element("how").hidden = true;
   element("said").textContent = "";
   tell("");
@@ -115,7 +133,10 @@ function tell(sentence) {
   element("problem").hidden = !sentence;
 }
 
-const tellWaiting = (error) => tell(`${error.message} Trying again…`);
+function tellWaiting(error) {
+  mayHurry = false;
+  tell(`${error.message} Trying again…`);
+}
 
 function showStage() {
   const isEmpty = paper.isBlank && !picture;
@@ -123,10 +144,11 @@ function showStage() {
   element("hint").textContent = isUnseen ? "This browser cannot show the picture." : (MODES[mode].hint ?? "");
   element("hint").hidden = !isEmpty && !isUnseen;
   element("clear").disabled = isEmpty;
-  element("undo").disabled = paper.isBlank || Boolean(picture);
+  element("undo").disabled = !paper.canUndo || Boolean(picture);
   element("paper").hidden = Boolean(picture);
   element("photo").hidden = !picture?.size;
-  element("stage").style.aspectRatio = picture?.size ? ratioOf(picture.size) : MODES[mode].ratio;
+  element("over").hidden = true;
+  element("stage").style.setProperty("--ratio", picture?.size ? ratioOf(picture.size) : MODES[mode].ratio);
 }
 
 const ratioOf = ({ width, height }) => Math.max(NARROWEST, width / height);
@@ -161,6 +183,22 @@ async function takePicture(file, name) {
   showStage();
   showNothing();
   ask();
+}
+
+/** Put what was read before on the paper again. */
+async function reopen(entry) {
+  setMode(entry.mode);
+  if (entry.strokes) {
+    picture = null;
+    paper.strokes = entry.strokes;
+  } else await takePicture(entry.picture, entry.name);
+  after.resume(entry);
+  scrollTo({ top: 0 });
+}
+
+/** Who draws on a picture is told why nothing comes of it. */
+function onStage() {
+  element("over").hidden = !picture;
 }
 
 function showPhoto(bitmap, name) {
@@ -246,6 +284,8 @@ addEventListener("keydown", onKey);
 addEventListener("hashchange", onAddress);
 element("modes").addEventListener("change", ({ target }) => setMode(target.value));
 element("as-number").addEventListener("click", () => setMode("number"));
+element("stage").addEventListener("pointerdown", onStage);
+element("draw-instead").addEventListener("click", clear);
 element("clear").addEventListener("click", clear);
 element("undo").addEventListener("click", undo);
 element("empty").addEventListener("click", emptyGallery);
@@ -253,4 +293,5 @@ element("about").addEventListener("click", () => openCard(model).catch((error) =
 digit.onWhy(ask);
 paper.ratio = MODES[mode].ratio;
 showStage();
+history.begin(reopen);
 onAddress();

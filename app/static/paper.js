@@ -10,6 +10,7 @@ export class Paper {
   #canvas;
   #changed;
   #strokes = []; // lists of points in units of the paper's height, x from its middle: so it can be made wider
+  #cleared = []; // what was wiped off last, until something new is drawn
   #pointer = null; // the one mouse, pen or finger that is drawing
   #pen = { x: 0, y: 0.5, shown: false, down: false }; // the keyboard's
   #ratio = 1;
@@ -49,18 +50,35 @@ export class Paper {
   /** Width by height. What is drawn stays in the middle. */
   set ratio(ratio) {
     this.#ratio = ratio;
-    this.#canvas.style.aspectRatio = ratio;
     this.#redraw();
   }
 
+  /** What is drawn, for putting it back later. */
+  get strokes() {
+    return structuredClone(this.#strokes);
+  }
+
+  set strokes(strokes) {
+    this.#lift();
+    this.#strokes = structuredClone(strokes);
+    this.#change();
+  }
+
+  get canUndo() {
+    return !this.isBlank || this.#cleared.length > 0;
+  }
+
+  /** Take the last stroke back, or the clearing. */
   undo() {
     this.#lift();
-    this.#strokes.pop();
+    if (this.isBlank) [this.#strokes, this.#cleared] = [this.#cleared, []];
+    else this.#strokes.pop();
     this.#change();
   }
 
   clear() {
     this.#lift();
+    if (!this.isBlank) this.#cleared = this.#strokes;
     this.#strokes = [];
     this.#change();
   }
@@ -80,7 +98,7 @@ export class Paper {
     if (this.isDrawing || event.button !== 0) return;
     this.#pointer = event.pointerId;
     this.#canvas.setPointerCapture(this.#pointer);
-    this.#strokes.push([this.#pointAt(event)]);
+    this.#begin(this.#pointAt(event));
     this.#hidePen();
     this.#change();
   }
@@ -110,7 +128,12 @@ export class Paper {
 
   #putOrLift() {
     this.#pen.down = !this.#pen.down;
-    if (this.#pen.down) this.#strokes.push([{ x: this.#pen.x, y: this.#pen.y }]);
+    if (this.#pen.down) this.#begin({ x: this.#pen.x, y: this.#pen.y });
+  }
+
+  #begin(point) {
+    this.#strokes.push([point]);
+    this.#cleared = [];
   }
 
   #move(right, down) {

@@ -4,7 +4,10 @@ import { element, make } from "./dom.js";
 
 export const STAGES = ["read", "decode", "normalise", "queue", "infer", "encode"];
 
+/** Nothing is shown where the header was lost on the way. */
 export function showTiming(timing) {
+  element("timing").hidden = !("total" in timing);
+  if (element("timing").hidden) return;
   element("total").textContent = `${timing.total.toFixed(1)} ms in the service`;
   const stages = STAGES.filter((stage) => stage in timing);
   element("stages").replaceChildren(...stages.map((stage) => part(stage, timing[stage])));

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.attack.documents import HEIC_TRICKS, PDF_TRICKS, heic, pdf
+
 Grey = NDArray[np.uint8]
 ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 COLOUR_TYPES = {
@@ -189,7 +191,7 @@ def _directory(tags: list[tuple[int, int, int, int]], data: bytes, shape: tuple[
     return struct.pack("<2sHI", b"II", 42, 8 + len(data)) + data + struct.pack("<H", len(entries)) + packed + bytes(4)
 
 
-WRITERS = {"png": png, "jpeg": jpeg, "gif": gif, "webp": webp, "bmp": bmp, "tiff": tiff}
+WRITERS = {"png": png, "jpeg": jpeg, "gif": gif, "webp": webp, "bmp": bmp, "tiff": tiff, "heic": heic, "pdf": pdf}
 TRICKS = {
     "png": ("plain", "interlaced", "paeth", "average", "longer", "texts", "chunks", "many IDAT"),
     "jpeg": ("baseline", "progressive", "restarts", "scans"),
@@ -197,4 +199,6 @@ TRICKS = {
     "webp": ("lossy", "lossless", "frames"),
     "bmp": ("plain", "runs"),
     "tiff": (*TIFF_METHODS, "strips", "entries", "pages"),
+    "heic": HEIC_TRICKS,
+    "pdf": tuple(PDF_TRICKS),
 }

@@ -34,12 +34,22 @@ GETS = (
 POSTS = ("/v1/predict", "/v1/predict/batch", "/v1/explain", "/v1/read")
 IMAGES = tuple(containers.WRITERS)
 SINGLES = (*IMAGES, "form", "json image", "json", "npy", "raw")
-BATCHES = ("zip", "shared zip", "form", "json images", "json", "npy", "raw")
-QUERIES = ("", "include=seen", "include=heatmap", "include=seen,heatmap", "model=mlp-128-64", "model=none", "long")
+BATCHES = ("zip", "shared zip", "pdf", "form", "json images", "json", "npy", "raw")
+QUERIES = (
+    "",
+    "include=seen",
+    "include=heatmap",
+    "include=seen,heatmap",
+    "page=2",
+    "model=mlp-128-64",
+    "model=none",
+    "long",
+)
 ACCEPTS = ("", "application/x-npy", "application/x-ndjson", "long")
 LONG = 4000  # characters
 MEDIA = {"zip": "application/zip", "shared zip": "application/zip", "npy": "application/x-npy"}
 MEDIA |= {"raw": "application/octet-stream", "json": "application/json"}
+MEDIA |= {"pdf": "application/pdf"}
 MEDIA |= {"json image": "application/json", "json images": "application/json"}
 
 Random = np.random.Generator
@@ -140,6 +150,8 @@ class Genome:
                 body = wrappings.npy(head, self.items, wrappings.frames(min(self.items, 84), self.seed))
             case "raw":
                 body = wrappings.frames(min(self.items, 84), self.seed)
+            case "pdf":
+                body = self._image(self.kind)
             case _:
                 return f"image/{self.kind}", self._image(self.kind)
         return MEDIA[self.kind], body

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from benchmarks.attack import containers, named_tensors, pictures, wrappings
+from benchmarks.attack import containers, documents, named_tensors, pictures, wrappings
 from benchmarks.attack.genomes import Genome
 from benchmarks.attack.request import Request
 
-JSON, ZIP = "application/json", "application/zip"
+JSON, ZIP, PDF = "application/json", "application/zip", "application/pdf"
 BATCH = "/v1/predict/batch"
 
 
@@ -48,6 +48,14 @@ def drawings(count: int) -> bytes:
     return wrappings.separate_zip([file.getvalue()] * count)
 
 
+def pdf(trick: str, pieces: int) -> bytes:
+    return documents.pdf(_drawn("dots", 9, pitch=2), "L", trick, pieces, 0)
+
+
+def heic(trick: str, pieces: int) -> bytes:
+    return documents.heic(_drawn("dots", 400, pitch=9), "L", trick, pieces, 50)
+
+
 def _drawn(pattern: str, side: int, *, pitch: int) -> pictures.Grey:
     return pictures.draw(pattern, side, side, pitch=pitch, thick=1, density=0.5, seed=0)
 
@@ -64,6 +72,13 @@ ATTACKS: dict[str, Callable[[], Request]] = {
     "JSON: 32 MiB of {}": lambda: _post(BATCH, JSON, json_of_objects()),
     "a JPEG of 8000x8000 in 99 scans": lambda: _post("/v1/predict", "image/jpeg", many_scans()),
     "a TIFF of 60,000 strips": lambda: _post("/v1/predict", "image/tiff", containers.strips(100, 60_000)),
+    "a PDF of 500,000 lines": lambda: _post("/v1/read", PDF, documents.page(documents.LINE * 500_000)),
+    "a PDF of curves": lambda: _post("/v1/read", PDF, documents.page(documents.CURVE * 50_000)),
+    "a PDF of nested forms": lambda: _post("/v1/read", PDF, pdf("nested", 68)),
+    "a PDF with 900 megapixels": lambda: _post("/v1/read", PDF, pdf("bomb", 30_000)),
+    "a PDF of 50,000 pages": lambda: _post(BATCH, PDF, pdf("pages", 50_000)),
+    "a HEIC that is larger than it says": lambda: _post("/v1/predict", "image/heic", heic("less", 8)),
+    "a HEIC that says more than it has": lambda: _post("/v1/predict", "image/heic", heic("more", 100)),
     "?include=seen on 200 drawings": lambda: _post(f"{BATCH}?include=seen", ZIP, drawings(200)),
     **named_tensors.attacks(dots(316)),
     **named_tensors.calls(dots(316)),

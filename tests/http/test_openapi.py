@@ -16,7 +16,7 @@ from PIL import Image
 
 from app.config import Settings
 from app.errors import ServiceError
-from app.http.v1.bodies import FORM, JSON, NPY, RAW, ZIP
+from app.http.v1.bodies import FORM, JSON, NPY, PDF, RAW, ZIP
 from app.imaging.decode import FORMATS
 from app.main import create_app
 from app.tasks.digits import strokes
@@ -26,6 +26,7 @@ from tests.pictures import encoded, npy
 Document = dict[str, Any]
 FRAME = strokes.render(7)
 PAPER = 255 - np.kron(FRAME, np.ones((5, 5), np.uint8))
+SHEET = Image.fromarray(PAPER)
 NUMBER = encoded(np.pad(PAPER, 20, constant_values=255))
 TEXT = b64encode(NUMBER).decode()
 EACH = {"name": "digits", "version": DIGITS.name}  # of a path's parameters
@@ -62,6 +63,8 @@ OPERATIONS = """
     getModelStatistics getVersionStatistics isModelReady isVersionReady getModelMetadata getVersionMetadata
     getModelConfig getVersionConfig
 """
+if PDF in FORMATS:
+    MANY[PDF] = [{"content": encoded(SHEET, "PDF", save_all=True, append_images=[SHEET])}]
 BODIES = {"/v1/predict": ONE, "/v1/explain": ONE, "/v1/read": ONE, "/v1/predict/batch": MANY}
 every_reader = pytest.mark.parametrize("path", BODIES)
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from app.errors import ImageTooLarge, ServiceError, Undecodable
 from app.imaging.arrays import Pixels
-from app.imaging.decode import FORMATS, decode, open_image
+from app.imaging.decode import FORMATS, PILLOWS, decode, open_image
 from tests.pictures import encoded, one_colour_png, tiled_tiff
 
 MANY = 64_000_000
@@ -122,16 +122,16 @@ def test_exactly_as_many_pixels_as_allowed() -> None:
 
 @pytest.mark.parametrize("media_type", FORMATS)
 def test_no_format_is_taken_for_another(media_type: str) -> None:
-    for other, kind in FORMATS.items():
+    for kind in FORMATS.values():
         data = encoded(Image.new("L", (5, 5)), kind)
-        if other == media_type:
+        if kind == FORMATS[media_type]:
             open_image(data, media_type, max_pixels=MANY)
         else:
             with pytest.raises(Undecodable, match=f"expected {media_type}"):
                 open_image(data, media_type, max_pixels=MANY)
 
 
-@pytest.mark.parametrize("kind", FORMATS.values())
+@pytest.mark.parametrize("kind", PILLOWS)
 @given(seed=st.integers(0, 2**32))
 def test_damaged_files_are_read_or_refused(kind: str, seed: int) -> None:
     """Bytes flipped, cut and repeated: an answer or a ServiceError, and nothing else."""

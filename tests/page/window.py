@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from playwright.sync_api import Browser, Locator, Page, Request, Route
 
 from app.tasks.digits import strokes
@@ -45,6 +46,7 @@ def opened(browser: Browser, service: str, *, refusals: bool = False, **context:
 
 def lines_on(page: Page, digits: Sequence[int]) -> list[Line]:
     """The digits' strokes in pixels of the window, in one row, with a margin as people leave one."""
+    page.locator("#paper").scroll_into_view_if_needed()
     box = page.locator("#paper").bounding_box()
     assert box is not None
     cell = box["width"] / len(digits)
@@ -137,3 +139,13 @@ def hand_over(page: Page, event: str, name: str, kind: str, data: bytes) -> None
                 : new ClipboardEvent("paste", { ...options, clipboardData: transfer }));
     }"""
     page.evaluate(script, [event, name, kind, list(data)])
+
+
+def scribble(page: Page) -> None:
+    """Strokes all over the paper that are no digit, the same each time."""
+    page.locator("#paper").scroll_into_view_if_needed()
+    box = page.locator("#paper").bounding_box()
+    assert box is not None
+    spots = np.random.default_rng(3).uniform(0.05, 0.95, (40, 2)).tolist()
+    draw_line(page, [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in spots])
+    page.mouse.up()

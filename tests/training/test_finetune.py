@@ -236,6 +236,21 @@ def test_too_few_images_are_refused(folder: Path, tmp_path: Path) -> None:
         own_images.read(tmp_path / "nowhere")
 
 
+def test_a_zip_is_read_as_the_folder_that_it_was_made_of(folder: Path, tmp_path: Path) -> None:
+    own = shutil.copytree(folder, tmp_path / "own")
+    (own / "3" / "letter.png").write_text("Dear Sir")
+    packed = Path(shutil.make_archive(str(tmp_path / "own"), "zip", own))
+    from_zip, from_folder = own_images.read(packed), own_images.read(own)
+    assert from_zip.sha256 == from_folder.sha256
+    assert from_zip.left_out == from_folder.left_out
+    assert len(from_zip.left_out) == 1
+    whole = packed.read_bytes()
+    for broken in (b"Dear Sir", whole[:-30], whole[1000:]):
+        packed.write_bytes(broken)
+        with pytest.raises(ImagesError, match=r"own\.zip: expected a folder, or a ZIP of one, but it is neither"):
+            own_images.read(packed)
+
+
 def test_a_damaged_network_is_refused_in_a_sentence(base: Path, tmp_path: Path) -> None:
     damaged = shutil.copytree(base, tmp_path / "small" / "1")
     (damaged / bundle.NETWORK_FILE).write_bytes((base / bundle.NETWORK_FILE).read_bytes()[:-200])

@@ -91,7 +91,9 @@ def scratch(
 @app.command()
 def finetune(
     base: Annotated[Path, typer.Option("--from", metavar="BUNDLE", help="One version, such as models/digits/2.")],
-    images: Annotated[Path, typer.Option(metavar="DIR", help="Folders 0 to 9 of image files (PNG, JPEG, ...).")],
+    images: Annotated[
+        Path, typer.Option(metavar="DIR|ZIP", help="Folders 0 to 9 of image files (PNG, JPEG, ...), or a ZIP of them.")
+    ],
     data: Data = None,
     out: Annotated[Path | None, Out] = None,
     seed: Annotated[int, seed_option("the order of images and the augmentation")] = 0,

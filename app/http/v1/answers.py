@@ -87,6 +87,8 @@ def numbers(model: Reference, found: Numbers) -> bytes:
         "numbers": [_number(number, found.scale) for number in found.numbers],
         "model": model,
     }
+    if found.pages is not None:
+        document["pages"] = found.pages
     return to_json(document)
 
 

@@ -16,7 +16,7 @@ from app.http.v1 import json_items, multipart
 from app.http.v1.json_items import SMALL, Elements, kind_of, parse_object
 from app.http.v1.multipart import Part
 from app.imaging import signatures
-from app.imaging.decode import FORMATS
+from app.imaging.decode import EXTRAS, FORMATS, pages_of
 from app.tasks.digits import arrays
 from app.tasks.digits.arrays import FRAME_BYTES, Frames
 from app.tasks.digits.work import BatchRequest, Cut, ImageRequest, Item
@@ -25,7 +25,7 @@ T = TypeVar("T")
 S = TypeVar("S", bound=Sized)
 
 RAW, NPY, JSON = "application/octet-stream", "application/x-npy", "application/json"
-FORM, ZIP = "multipart/form-data", "application/zip"
+FORM, ZIP, PDF = "multipart/form-data", "application/zip", "application/pdf"
 LONG = 200  # characters of a Content-Type that are not remembered any more
 # What says nothing of a body: then its first bytes do. curl writes the second by itself.
 UNTYPED = frozenset({"", "application/x-www-form-urlencoded", RAW})
@@ -67,19 +67,20 @@ def _plain(content_type: str) -> str:
 _remembered = lru_cache(_plain)
 
 
-def image_request(content_type: str, body: bytes, *, explain: bool = False) -> ImageRequest:
+def image_request(content_type: str, body: bytes, *, explain: bool = False, page: int = 1) -> ImageRequest:
     """The one image of a body, cut out of it where that is quick. Raises as `single` does."""
     media_type = media_type_of(content_type, body)
-    item = _single(body, media_type, content_type) if _is_read_quickly(media_type, body) else None
-    return ImageRequest(body, cut_of(content_type), item, explain)
+    item = _single(body, media_type, content_type, page) if _is_read_quickly(media_type, body) else None
+    return ImageRequest(body, cut_of(content_type, page), item, explain)
 
 
-def cut_of(content_type: str) -> Cut:
-    return _remembered_cut(content_type) if len(content_type) < LONG else _new_cut(content_type)
+def cut_of(content_type: str, page: int = 1) -> Cut:
+    """`page` is which of a PDF's is wanted."""
+    return _remembered_cut(content_type, page) if len(content_type) < LONG else _new_cut(content_type, page)
 
 
-def _new_cut(content_type: str) -> Cut:
-    return partial(single, content_type=content_type)
+def _new_cut(content_type: str, page: int) -> Cut:
+    return partial(single, content_type=content_type, page=page)
 
 
 _remembered_cut = lru_cache(_new_cut)
@@ -104,12 +105,17 @@ def _is_read_quickly(media_type: str, body: bytes) -> bool:
     return media_type != FORM
 
 
-def single(body: bytes, *, content_type: str) -> Item:
+def single(body: bytes, *, content_type: str, page: int = 1) -> Item:
     """The one image of /v1/predict. Raises BadRequest, UnsupportedMediaType, WrongShape, Undecodable."""
-    return _single(body, media_type_of(content_type, body), content_type)
+    return _single(body, media_type_of(content_type, body), content_type, page)
 
 
-def _single(body: bytes, media_type: str, content_type: str) -> Item:
+def _single(body: bytes, media_type: str, content_type: str, page: int) -> Item:
+    if page != 1:
+        item = _single(body, media_type, content_type, 1)
+        if item.image is None:
+            raise BadRequest("only PDFs have pages; pixels came with ?page=")
+        return item._replace(page=page)
     if media_type == RAW:
         return Item(None, None, _only(arrays.from_raw(_not_empty(body))))
     if media_type in FORMATS:
@@ -155,15 +161,31 @@ def batch(body: bytes, budget: Budget, *, content_type: str, limits: BatchLimits
         JSON: lambda: _batch_json(body, limits),
         FORM: lambda: _form_items(multipart.parse(content_type, body, most=limits.batch_images)),
         ZIP: lambda: _zip_items(_not_empty(body), limits, budget),
+        **({PDF: lambda: [Item(_not_empty(body), PDF)]} if PDF in FORMATS else {}),
     }
     if media_type not in readers:
         raise _unsupported(media_type, [*readers])
     count = 0
-    for item in readers[media_type]():
+    for item in (page for file in readers[media_type]() for page in _pages(file, budget)):
         count += 1
         check_count(count, limits)
         yield item
     _some(range(count))
+
+
+def _pages(file: Item, budget: Budget) -> Iterator[Item]:
+    """Of a PDF, each; any other item as it is."""
+    if file.image is None:
+        yield file
+        return
+    try:
+        pages = pages_of(file.image, budget)
+    except ServiceError as error:
+        yield Item(error=error.bare(), name=file.name)
+        return
+    for page in range(1, pages + 1):
+        said = file.name if pages == 1 else ", ".join(filter(None, (file.name, f"page {page}")))
+        yield file._replace(page=page, name=said)
 
 
 def check_count(images: int, limits: BatchLimits) -> None:
@@ -193,7 +215,10 @@ def _npy(body: bytes, limits: BatchLimits) -> Frames:
 
 def _unsupported(media_type: str, expected: list[str]) -> UnsupportedMediaType:
     came = f"{media_type!r} came" if media_type else "no Content-Type came, and the first bytes are no image's"
-    return UnsupportedMediaType(f"{came}; expected one of {', '.join(expected)}. Set the Content-Type header.")
+    advice = "Set the Content-Type header."
+    if media_type in EXTRAS and media_type not in FORMATS:
+        advice = f"This service lacks the extra {EXTRAS[media_type]!r}: send a PNG or JPEG, or install it."
+    return UnsupportedMediaType(f"{came}; expected one of {', '.join(expected)}. {advice}")
 
 
 def _not_empty(body: bytes) -> bytes:

@@ -12,7 +12,7 @@ from app.http.exchange import Answer, Exchange
 from app.http.v1 import answers, bodies
 from app.http.v1.answers import NDJSON, NPY
 from app.http.v1.bodies import BatchLimits
-from app.http.v1.queries import query_of
+from app.http.v1.queries import Query, query_of
 from app.serving.repository import LiveModel
 from app.serving.service import Service
 from app.tasks.digits.operations import Predict, PredictBatch, ReadNumbers
@@ -23,7 +23,7 @@ from app.tasks.lines.reading import Lines
 from app.telemetry.metrics import Metrics
 
 SINGLE, BATCH, EXPLAIN, READ = "/v1/predict", "/v1/predict/batch", "/v1/explain", "/v1/read"
-Admitted = tuple[LiveModel, frozenset[str]]
+Admitted = tuple[LiveModel, Query]
 SLICE, SLICE_SEEN = 512, 64  # images whose answers are encoded in one go, without and with pictures: milliseconds
 
 
@@ -50,13 +50,14 @@ class Digits:
         }
 
     def _admit(self, exchange: Exchange, *, single: bool) -> Admitted:
-        name, version, include = query_of(exchange.query)
-        return self._service.admit(name, version, exchange, single=single), include
+        query = query_of(exchange.query)
+        return self._service.admit(query.model, query.version, exchange, single=single), query
 
     async def single(self, exchange: Exchange, admitted: Admitted, content: bytes) -> Answer:
         """One image in, one digit out. An image is normalised to MNIST's frame; pixels are taken as they come."""
-        model, include = admitted
-        request = bodies.image_request(exchange.header(b"content-type"), content, explain="heatmap" in include)
+        model, (_, _, include, page) = admitted
+        content_type = exchange.header(b"content-type")
+        request = bodies.image_request(content_type, content, explain="heatmap" in include, page=page)
         prediction = await self._service.infer(self._predict, model, request, exchange)
         answer = Answer(answers.prediction(model.reference, prediction, include))
         exchange.lap("encode")
@@ -67,8 +68,9 @@ class Digits:
 
         Each part of the frame is covered in turn, all in one batch: what matters is where that changes the answer.
         """
-        model, include = admitted
-        return self.single(exchange, (model, include | answers.EXPLAINED), content)
+        model, query = admitted
+        explained = query._replace(include=query.include | answers.EXPLAINED)
+        return self.single(exchange, (model, explained), content)
 
     async def batch(self, exchange: Exchange, admitted: Admitted, content: bytes) -> Answer:
         """Many images in, an answer for each out, in order. An image that cannot be read has its own error.
@@ -76,9 +78,10 @@ class Digits:
         `Accept: application/x-npy` gives the probabilities alone, float32 [N, 10], NaN where an image failed;
         `Accept: application/x-ndjson` streams one answer a line.
         """
-        model, include = admitted
-        if "heatmap" in include:
-            raise BadRequest("?include=heatmap is for one image at a time; send it to /v1/predict or /v1/explain")
+        model, (_, _, include, page) = admitted
+        if "heatmap" in include or page != 1:
+            named = "?page=" if page != 1 else "?include=heatmap"
+            raise BadRequest(f"{named} is for one image at a time; send it to /v1/predict or /v1/explain")
         request = bodies.batch_request(exchange.header(b"content-type"), content, self._limits)
         accepted = _accepted(exchange)
         if NDJSON in accepted:
@@ -104,10 +107,10 @@ class Digits:
 
         Boxes are x, y, width and height in the image's own pixels, upright.
         """
-        model, include = admitted
+        model, (_, _, include, page) = admitted
         if include:
             raise BadRequest(f"{READ} takes no ?include=; got {', '.join(sorted(include))}. Send it to /v1/predict.")
-        request = ImageRequest(content, bodies.cut_of(exchange.header(b"content-type")))
+        request = ImageRequest(content, bodies.cut_of(exchange.header(b"content-type"), page))
         numbers = await self._service.infer(self._read, model, request, exchange)
         answer = Answer(answers.numbers(model.reference, numbers))
         exchange.lap("encode")

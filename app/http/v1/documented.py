@@ -33,6 +33,7 @@ PARAMETERS = [
     parameter("version", "query", {"type": "string"}, "A live version; left out: the newest."),
     *HEADERS,
 ]
+PAGE = parameter("page", "query", {"type": "integer", "minimum": 1, "default": 1}, "Which page of a PDF.")
 
 
 def _including(*additions: str) -> list[Object]:
@@ -83,13 +84,14 @@ ONE_IMAGE: Object = {
     bodies.JSON: _either("EncodedImage", "PixelsOfOne", examples=("image", "pixels")),
     **{media_type: {"schema": BINARY} for media_type in (*FORMATS, bodies.NPY)},
 }
+MANY = [bodies.ZIP, bodies.NPY, *(kind for kind in (bodies.PDF,) if kind in FORMATS)]
 MANY_IMAGES: Object = {
     bodies.FORM: {"schema": named("ImagesForm")},
     bodies.JSON: _either("EncodedImages", "PixelsOfMany", examples=("images", "pixelsOfMany")),
     bodies.RAW: FILES,
-    **{media_type: {"schema": BINARY} for media_type in (bodies.ZIP, bodies.NPY)},
+    **{media_type: {"schema": BINARY} for media_type in MANY},
 }
-ONE_DIGIT = _operation(ONE_IMAGE, _including("seen", "heatmap"))
+ONE_DIGIT = _operation(ONE_IMAGE, [*_including("seen", "heatmap"), PAGE])
 SINGLE_ANSWERS: dict[int | str, Object] = {200: {"model": schemas.Prediction}, **ERRORS}
 MANY_DIGITS = _operation(MANY_IMAGES, _including("seen"))
 BATCH_ANSWERS: dict[int | str, Object] = {
@@ -99,9 +101,9 @@ BATCH_ANSWERS: dict[int | str, Object] = {
     },
     **ERRORS,
 }
-ONE_EXPLAINED = _operation(ONE_IMAGE, PARAMETERS)
+ONE_EXPLAINED = _operation(ONE_IMAGE, [*PARAMETERS, PAGE])
 EXPLAIN_ANSWERS: dict[int | str, Object] = {200: {"model": schemas.Explained}, **ERRORS}
-NUMBERS = _operation(ONE_IMAGE, PARAMETERS)
+NUMBERS = _operation(ONE_IMAGE, [*PARAMETERS, PAGE])
 READ_ANSWERS: dict[int | str, Object] = {200: {"model": schemas.FoundNumbers}, **ERRORS}
 
 

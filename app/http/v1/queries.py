@@ -12,7 +12,7 @@ PREFIX = "/v1/"
 LONG = 200  # characters of a query that are not remembered any more
 MOST_FIELDS = 16  # of a query: it is taken apart on the event loop
 TOLD = 40  # characters of an unknown name that are looked at, and said again
-NAMES = ("model", "version", "include")
+NAMES = ("model", "version", "include", "page")
 INCLUDABLE = ("heatmap", "seen")
 
 
@@ -20,6 +20,7 @@ class Query(NamedTuple):
     model: str | None
     version: str | None
     include: frozenset[str]
+    page: int = 1
 
 
 def query_of(query_string: bytes) -> Query:
@@ -44,7 +45,10 @@ def _query(query_string: bytes) -> Query:
     include = frozenset(filter(None, fields.get("include", "").split(",")))
     for name in include.difference(INCLUDABLE):
         raise BadRequest(f"?include= takes no {name[:TOLD]!r}{_instead(name, INCLUDABLE, '{}')}")
-    return Query(fields.get("model") or None, fields.get("version") or None, include)
+    page = fields.get("page") or "1"
+    if not (page.isascii() and page.isdigit() and 0 < len(page) < 6 and int(page)):
+        raise BadRequest(f"?page= is the number of a PDF's page, from 1; got {page[:TOLD]!r}")
+    return Query(fields.get("model") or None, fields.get("version") or None, include, int(page))
 
 
 def _instead(name: str, known: Iterable[str], shown: str) -> str:

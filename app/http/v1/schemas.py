@@ -115,6 +115,7 @@ class FoundNumbers(TypedDict):
     text: Annotated[str, Field(description="Line by line, with a space between numbers.", examples=["12 34\n56"])]
     numbers: Annotated[list[FoundNumber], Field(description="From top to bottom, and from left to right.")]
     model: ModelRef
+    pages: NotRequired[Annotated[int, Field(description="How many a PDF has; ?page= says which of them is read.")]]
 
 
 def _codes(of: type[ServiceError]) -> list[str]:

@@ -146,7 +146,7 @@ class ReadNumbers:
         self, model: LiveModel, prepared: PreparedNumbers, outputs: Tensors, context: RequestContext
     ) -> Numbers | Coroutine[Any, Any, Numbers]:
         if not outputs:
-            return Numbers([], prepared.found.scale)
+            return Numbers([], prepared.found.scale, prepared.found.pages)
         return self._ranked(manifest_of(model), prepared, outputs[0], context)
 
     async def _ranked(
@@ -194,7 +194,7 @@ def read_numbers(
         else:
             decision = decide(lines.thresholds, ranking.confidences[0])
         numbers.append(_number(number, ranking, decision))
-    return Numbers(numbers, found.scale)
+    return Numbers(numbers, found.scale, found.pages)
 
 
 def manifest_of(model: LiveModel) -> DigitsManifest:

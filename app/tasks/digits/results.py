@@ -89,6 +89,8 @@ class Numbers:
 
     numbers: list[Number]
     scale: float
+    pages: int | None = None
+    """Of the PDF of which the picture is a page."""
 
     @property
     def text(self) -> str:

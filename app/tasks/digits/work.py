@@ -46,6 +46,7 @@ class Item(NamedTuple):
     frame: Frames | None = None  # uint8 [28, 28]
     error: ServiceError | None = None
     name: str | None = None  # the file's, where it came with one
+    page: int = 1  # of a PDF
 
 
 Cut = Callable[[bytes], Item]  # the one image of a body
@@ -110,6 +111,8 @@ class FoundNumbers(NamedTuple):
     strips: list[Grey | None]
     scale: float
     spent: Spent
+    pages: int | None = None
+    """Of the PDF of which this picture is a page."""
 
     @property
     def inputs(self) -> tuple[Frames]:
@@ -203,10 +206,10 @@ def find(body: bytes, cut: Cut, how: How, shape: StripShape | None) -> FoundNumb
         budget = Budget(allowed_seconds(len(body)) - HOP_SECONDS)
         item = cut(body)
         with _Timed(spent, "decode"):
-            pixels, scale = item.frame, 1.0
+            pixels, scale, pages = item.frame, 1.0, None
             if item.image is not None:
-                opened = open_image(item.image, item.media_type, max_pixels=how.limits.image_pixels, budget=budget)
-                longer = max(opened.size)
+                opened = _opened(item, item.image, how, budget)
+                longer, pages = max(opened.size), opened.info.get("pages")
                 pixels = decode(opened, budget=budget)
                 scale = longer / max(pixels.shape[:2])
         assert pixels is not None
@@ -214,7 +217,8 @@ def find(body: bytes, cut: Cut, how: How, shape: StripShape | None) -> FoundNumb
             numbers = find_numbers(pixels, how.preparation, budget, shape)
     frames = [candidate.frame for number in numbers for candidate in number.candidates]
     strips = [number.strip and number.strip.pixels for number in numbers]
-    return FoundNumbers([_bare(number) for number in numbers], np.stack([*frames, NOTHING])[:-1], strips, scale, spent)
+    bare = [_bare(number) for number in numbers]
+    return FoundNumbers(bare, np.stack([*frames, NOTHING])[:-1], strips, scale, spent, pages)
 
 
 def rank(
@@ -351,11 +355,15 @@ def _frame_of(item: Item, how: How, budget: Budget, spent: Spent, opened: Opened
         return _given(item.frame)
     assert item.image is not None
     with _Timed(spent, "decode"):
-        image = open_image(item.image, item.media_type, max_pixels=how.limits.image_pixels, budget=budget)
+        image = _opened(item, item.image, how, budget)
         opened(image)
         pixels = decode(image, WORKING, budget)
     with _Timed(spent, "normalise"):
         return normalise(pixels, how.preparation, budget)
+
+
+def _opened(item: Item, image: bytes, how: How, budget: Budget) -> Image.Image:
+    return open_image(image, item.media_type, max_pixels=how.limits.image_pixels, budget=budget, page=item.page)
 
 
 def _given(frame: Frames) -> Frame:

@@ -91,7 +91,7 @@ def test_a_released_reader_is_one_that_the_service_takes(
 
 
 def test_the_committed_reader_is_what_its_manifest_says() -> None:
-    manifest, model = bundle.read(ROOT / "models/numbers/2", LinesManifest)
+    manifest, model = bundle.read(ROOT / "models/numbers/3", LinesManifest)
     assert manifest.metrics.right["all"] > manifest.metrics.right_by_cutting["all"] + 0.2
     assert len(model) < 3e6
     LinesTask().open(manifest, Session(model))

@@ -122,9 +122,10 @@ def fit(reader: keras.Model, recipe: Recipe, batches: Batches, clock: ByTheClock
         loss=keras.losses.CTC(),
         jit_compile=keras.backend.backend() == "jax",
     )
-    epochs, clocks = (recipe.epochs, []) if clock is None else (ENDLESS, [clock])
+    epochs = recipe.epochs if clock is None else ENDLESS
     with closing(Progress()) as progress:
-        history = reader.fit(batches, epochs=epochs, callbacks=[*clocks, progress], verbose=0)
+        callbacks = [one for one in (clock, progress) if one is not None]
+        history = reader.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0)
     return {name: list(map(float, values)) for name, values in history.history.items()}
 
 

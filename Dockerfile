@@ -7,6 +7,8 @@ ENV PIP="python -m pip --python /venv/bin/python --disable-pip-version-check ins
 # What the libraries bring for their own developers, and ONNX Runtime once more for programs in C.
 ENV TRIM="find /venv/lib ( -name tests -o -path */onnxruntime/transformers -o -name libonnxruntime.so* ) -prune -exec rm -r {} +"
 COPY pyproject.toml README.md LICENSE ./
+COPY package package
+COPY models models
 COPY app app
 
 FROM build AS build-cpu

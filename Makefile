@@ -5,7 +5,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help serve training demo test check format train bench fuzz attack soak docs lock clean
+.PHONY: help serve training demo test check format train bench fuzz attack soak dist docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,7 +19,7 @@ training: .venv/train ## the environment for `python -m training`: some minutes
 demo: .venv/train ## train a small network in a minute, serve it and open the page on it
 	$(BIN)/python -m training demo
 
-test: .venv/dev .venv/clients .venv/kubernetes .venv/ray .venv/docs ## all tests, in as many processes as there are cores
+test: .venv/dev .venv/clients .venv/kubernetes .venv/ray .venv/docs client/typescript/node_modules ## all tests, in as many processes as there are cores
 	$(BIN)/pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 check: .venv/dev ## lint, types, import rule, known vulnerabilities where they can be looked up; writes build/sbom.json
@@ -48,6 +48,9 @@ attack: .venv/dev ## a calm caller beside each known attack: writes benchmarks/A
 
 soak: .venv/dev ## honest callers, attackers and faults at once, 10 minutes or SOAK_SECONDS; fails if a caller is wronged
 	$(BIN)/python -m benchmarks.attack soak
+
+dist: .venv/dev ## wheels and sdists of service and client, tried in bare environments of each Python at hand: dist
+	$(BIN)/python package/dist.py dist
 
 docs: .venv/docs ## the documentation as a site: build/site; fails on a warning, a broken link, anything from elsewhere
 	$(BIN)/python -m docs.site
@@ -96,6 +99,11 @@ clean: ## remove the environment and what tools left behind
 	@echo "installing requirements/docs.lock into $@" && $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps \
 		--require-hashes --no-compile --upgrade --target $@ -r requirements/docs.lock
 	@touch $@
+
+# For the client in TypeScript alone. Where there is no npm to fetch it with, that is said, and its tests skip.
+client/typescript/node_modules: client/typescript/package-lock.json
+	@if command -v npm >/dev/null; then cd client/typescript && npm ci --silent --ignore-scripts --no-audit --no-fund && touch node_modules; \
+		else echo "npm is not here to fetch TypeScript; install Node.js, or the tests of its client will skip"; fi
 
 define install
 echo "installing requirements/$(1).lock into .venv" && { [ -x $(BIN)/python ] || $(PYTHON) -m venv .venv; } \

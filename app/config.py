@@ -1,4 +1,4 @@
-"""One typed Settings. Every field can be set as an environment variable with the prefix DIGITSERVE_."""
+"""One typed Settings. Every field can be set as an environment variable with the prefix DIGITSERVE_, or in a file."""
 
 import json
 import os
@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from app.config_file import VARIABLE, ConfigFile, unknown
 from app.cores import usable_cores
 
 MIB = 1024 * 1024
@@ -18,8 +19,9 @@ MIB = 1024 * 1024
 KUBERNETES_VARIABLE = re.compile(r"DIGITSERVE_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_.*)")
 SENDABLE_KEY = re.compile(r"[\x21-\x7e]{16,}")
 PREFIX = "DIGITSERVE_"
-# Where training data are, and of which commit its code is: of no use here, and no mistake.
-TRAINING_VARIABLES = {"DIGITSERVE_DATA", "DIGITSERVE_HANDS", "DIGITSERVE_COMMIT"}
+BUNDLED = Path(__file__).parent / "models"  # that a wheel carries
+# The file of settings; and where training data are, and of which commit its code is: of no use here, and no mistake.
+OTHER_VARIABLES = {VARIABLE, "DIGITSERVE_DATA", "DIGITSERVE_HANDS", "DIGITSERVE_COMMIT"}
 
 
 def networks(addresses: str) -> list[IPv4Network | IPv6Network]:
@@ -54,11 +56,30 @@ class ApiKey(BaseModel):
         return key
 
 
+def _models() -> Path:
+    """Where bundles are if nothing says so. In a checkout the package has none of its own."""
+    here = Path("models")
+    return BUNDLED if BUNDLED.is_dir() and not any(here.glob("*/*/model.onnx")) else here
+
+
 class Settings(BaseSettings):
     """How the service runs. Values that would make it unsafe or useless are refused at start."""
 
     # An error never shows what came: that may be a key.
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What comes first has the last word. Raises ConfigFileError."""
+        del dotenv_settings, file_secret_settings  # other files than that which the documentation names
+        return init_settings, env_settings, ConfigFile(settings_cls)
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
@@ -72,7 +93,11 @@ class Settings(BaseSettings):
         default_factory=usable_cores, ge=1, le=256, description="Worker processes; unset: one for each usable core."
     )
 
-    models: Path = Field(Path("models"), description="Folder of bundles: NAME/VERSION/{model.onnx,manifest.json}.")
+    models: Path = Field(
+        default_factory=_models,
+        description="Folder of bundles: NAME/VERSION/{model.onnx,manifest.json}; unset: ./models, or where that holds "
+        "none, those that the installed package brings.",
+    )
     default_model: str = Field("digits", description="Model that answers without ?model=.")
     line_reader: str = Field("numbers", description="Model that reads whole numbers beside cutting, where it is live.")
     model_control: bool = Field(
@@ -238,9 +263,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _no_variable_is_misspelt(self) -> Self:
         """A setting that is meant to protect must not be ignored because of its spelling."""
-        known = {f"{PREFIX}{name}".upper() for name in type(self).model_fields} | TRAINING_VARIABLES
+        known = {f"{PREFIX}{name}".upper() for name in type(self).model_fields} | OTHER_VARIABLES
         given = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
-        unknown = {name for name in given - known if not KUBERNETES_VARIABLE.fullmatch(name)}
-        if unknown:
-            raise ValueError(f"no setting is called {', '.join(sorted(unknown))}; `digitserve settings` lists them")
+        for name in sorted(given - known):
+            if not KUBERNETES_VARIABLE.fullmatch(name):
+                raise ValueError(unknown(name, known))
         return self

@@ -136,6 +136,12 @@ class WrongTask(BadRequest):
     code, title = "wrong_task", "The model is for something else"
 
 
+class NotShown(BadRequest):
+    """The model's layers cannot be shown, as those of large ones are not. Ask without `include=layers`."""
+
+    code, title = "not_shown", "The model's layers cannot be shown"
+
+
 class UnsupportedMediaType(ServiceError):
     """A `Content-Type` that is not taken here. The detail lists those that are."""
 

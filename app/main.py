@@ -62,7 +62,7 @@ IN_PROCESSES = [
     *(module.__name__ for module in (work, bodies, codec, compression)),
     *(module for kind, module in decode.MODULES.items() if kind in decode.FORMATS.values()),
 ]  # whose functions run in the pool's processes
-GRPC_CODEC = "app.grpc.codec"  # likewise, where there is gRPC; a name, for what it imports is an extra
+GRPC_CODEC = f"{__package__}.grpc.codec"  # likewise, where there is gRPC; a name, for what it imports is an extra
 SCHEMAS = {**v1_documented.SCHEMAS, **v2_documented.SCHEMAS}  # of what `Front` answers
 GARBAGE_BEFORE_COLLECTION = 20_000  # objects; requests leave no cycles, so that looking for some seldom finds any
 

@@ -9,6 +9,7 @@ from importlib import import_module
 
 import structlog
 
+from app import welcome
 from app.config import Settings
 from app.errors import StartError
 from app.link import ParentLink
@@ -23,19 +24,22 @@ KEPT_BYTES = 4 * 1024 * 1024  # of memory that was freed; less costs time, for i
 def run(settings: Settings) -> None:
     """Serve until told to stop. Raises StartError where the address is taken or the workers cannot start."""
     with listen(settings) as listener, reserve_grpc(settings) as grpc_port, shared.share_between_workers():
+        settings = settings.model_copy(update={"grpc_port": grpc_port})
+        greeting = welcome.greeting(settings, listener.getsockname()[1]) if welcome.on_terminal(settings) else None
         _import_service()
         Supervisor(
-            partial(_serve, settings.model_copy(update={"grpc_port": grpc_port}), listener),
+            partial(_serve, settings, listener),
             listener,
             workers=settings.workers,
             stall_seconds=settings.stall_seconds,
+            on_serving=greeting,
         ).run()
 
 
 def _import_service() -> None:
     """Once, for all workers. Raises StartError where a library is missing or does not fit into memory."""
     try:
-        import_module("app.main")
+        import_module(f"{__package__}.main")
     except (ImportError, MemoryError) as error:
         advice = "install requirements/serve.lock, and see that ulimit -v allows 500 MB"
         raise StartError(f"the service cannot be loaded: {error or 'out of memory'}; {advice}") from error
@@ -82,9 +86,9 @@ def reserve_grpc(settings: Settings) -> Iterator[int | None]:
             alone.close()
             kept.bind((settings.host, port))
         except OSError as error:
-            where = f"{settings.host}:{settings.grpc_port}"
-            raise StartError(f"gRPC cannot listen on {where}: {error.strerror}; choose another --grpc-port") from error
-        structlog.get_logger().info("listening", grpc=f"{settings.host}:{port}")
+            where = welcome.address(settings.host, settings.grpc_port)
+            raise StartError(f"gRPC cannot listen on {where}: {_reason(error)}; choose another --grpc-port") from error
+        structlog.get_logger().info("listening", grpc=welcome.address(settings.host, port))
         yield port
 
 
@@ -94,7 +98,12 @@ def listen(settings: Settings) -> socket.socket:
     try:
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
-        where = f"{settings.host}:{settings.port}"
-        raise StartError(f"cannot listen on {where}: {error.strerror}; choose another --host or --port") from error
-    structlog.get_logger().info("listening", url=f"http://{settings.host}:{listener.getsockname()[1]}")
+        where = welcome.address(settings.host, settings.port)
+        raise StartError(f"cannot listen on {where}: {_reason(error)}; choose another --host or --port") from error
+    structlog.get_logger().info("listening", url=f"http://{welcome.address(settings.host, listener.getsockname()[1])}")
     return listener
+
+
+def _reason(error: OSError) -> str:
+    """Without the address, which socket.create_server says once more."""
+    return (error.strerror or str(error)).partition(" (while attempting")[0]

@@ -48,11 +48,16 @@ class Supervisor:
         *,
         workers: int,
         stall_seconds: float,
+        on_serving: Callable[[Digests, int], None] | None = None,
     ) -> None:
-        """`listener` is the socket that all accept from. One without a beat for `stall_seconds` is replaced."""
+        """`listener` is the socket that all accept from. One without a beat for `stall_seconds` is replaced.
+
+        `on_serving` is told, with each that begins to serve, what is served and how many do.
+        """
         self._work = work
         self._listener = listener
         self._wanted = workers
+        self._on_serving = on_serving
         self._patience = max(1, round(stall_seconds / BEAT_SECONDS))
         self._workers: dict[int, Worker] = {}  # by process id
         self._agreement = Agreement(self._serving, stall_seconds * LOADING)
@@ -174,6 +179,8 @@ class Supervisor:
         pid = next(pid for pid, one in self._workers.items() if one is worker)
         log.info("a worker serves", pid=pid, after=round(monotonic() - worker.started, 3))
         self._agreement.joined(worker)
+        if self._on_serving is not None:
+            self._on_serving(served, len(self._serving()))
 
     def _bury(self) -> None:
         """Take leave of all that have ended; also of orphans, which a container's first process inherits."""

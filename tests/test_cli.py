@@ -1,8 +1,12 @@
 """The `digitserve` command beside `serve`, and the settings that it takes."""
 
+import json
+import os
+import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +18,7 @@ from typer.testing import CliRunner
 from app.cli import cli
 from app.config import ApiKey, Settings
 from app.inference import bundle
+from app.tasks.digits import strokes
 from app.tasks.digits.manifest import read_bundle
 from tests.conftest import DIGITS, MLP, MODELS, NUMBERS
 
@@ -49,11 +54,81 @@ def test_the_committed_examples_are_what_the_command_draws(tmp_path: Path) -> No
         assert np.array_equal(drawn, committed)
 
 
-def test_settings_explain_themselves() -> None:
-    status, output = invoke("settings")
+def test_settings_explain_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITSERVE_PORT", "9000")
+    status, plain = invoke("settings")
     assert status == 0
-    assert all(f"DIGITSERVE_{name.upper()}=" in output for name in Settings.model_fields)
-    assert all(field.description for field in Settings.model_fields.values())
+    assert [line.split("=")[0] for line in plain.splitlines()] == [
+        f"DIGITSERVE_{n.upper()}" for n in Settings.model_fields
+    ]
+    status, explained = invoke("settings", "--explain")
+    assert status == 0
+    assert "DIGITSERVE_PORT=9000\n    from the variable DIGITSERVE_PORT\n" in explained
+    assert all(str(field.description) in explained for field in Settings.model_fields.values())
+
+
+def test_a_misspelt_variable_is_refused_with_the_nearest_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITSERVE_PROT", "9000")
+    status, output = invoke("settings")
+    assert status == 2
+    assert "no setting is called DIGITSERVE_PROT; did you mean DIGITSERVE_PORT?" in output
+
+
+def test_help_groups_commands_and_the_version_is_said() -> None:
+    status, output = invoke("--help")
+    assert status == 0
+    panels = re.findall(r"─ ([\w, ]+) ─", output)
+    assert panels == ["Options", "The service", "Pictures, without a service", "Models"]
+    assert invoke("--version") == (0, f"digitserve {version('digitserve')}\n")
+
+
+def test_a_shell_completes_commands() -> None:
+    environment = {"_DIGITSERVE_COMPLETE": "complete_bash", "COMP_WORDS": "digitserve pre", "COMP_CWORD": "1"}
+    command = [str(Path(sys.executable).with_name("digitserve"))]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["predict"]
+
+
+def test_pictures_are_read_without_a_service(tmp_path: Path) -> None:
+    Image.new("L", (60, 60), 255).save(tmp_path / "blank.png")
+    np.save(tmp_path / "frames.npy", np.stack([strokes.render(digit) for digit in (4, 2)]))
+    files = [str(EXAMPLES / "7.png"), str(tmp_path / "frames.npy"), str(tmp_path / "blank.png")]
+    models = "--models", str(MODELS)
+    status, output = invoke("predict", *files, *models)
+    assert status == 1  # the blank one
+    seven, four, two, blank = output.splitlines()
+    assert [re.split(r" {2,}", line)[1] for line in (seven, four, two)] == ["7", "4", "2"]
+    assert "% sure" in seven
+    assert "not read: " in blank
+    status, output = invoke("predict", files[0], "--json", *models)
+    assert status == 0
+    assert json.loads(output).items() >= {"id": files[0], "digits": [7], "decision": "accept", "error": None}.items()
+
+
+def test_whole_numbers_are_read_without_a_service(tmp_path: Path) -> None:
+    line = np.hstack([strokes.render(digit, size=56) for digit in (4, 0, 7)])
+    Image.fromarray(255 - np.pad(line, 30)).save(tmp_path / "407.png")
+    status, output = invoke("read", str(tmp_path / "407.png"), "--models", str(MODELS))
+    assert status == 0
+    assert output.split()[1].rstrip("?") == "407"
+    from_input = CliRunner().invoke(
+        cli, ["read", "-", "--json", "--models", str(MODELS)], input=(tmp_path / "407.png").read_bytes()
+    )
+    assert json.loads(from_input.output)["text"] == "407"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "reason"),
+    [
+        (["no/such.png"], 2, "no/such.png is not there"),
+        (["README.md", "--model", "no"], 3, "no model is called 'no'"),
+        (["README.md", "--model", "numbers"], 3, "reads no digits"),
+    ],
+)
+def test_what_cannot_be_read_at_all_is_said_in_a_sentence(arguments: list[str], status: int, reason: str) -> None:
+    told = invoke("predict", *arguments, "--models", str(MODELS))
+    assert told[0] == status
+    assert reason in told[1]
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

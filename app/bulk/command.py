@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from app.bulk import score
 from app.bulk.core import Recipe, recipe
+from app.bulk.few import DONE, FAILED, INTERRUPTED, MISUSED
 from app.bulk.outputs import Format, OutputError
 from app.bulk.score import Job, Outcome
 from app.bulk.shards import InputError
@@ -15,8 +16,6 @@ from app.bulk.workers import LostError, Processes, Workers
 from app.config import Settings
 from app.cores import usable_cores
 from app.errors import START_FAILED, BundleError, StartError
-
-DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130  # exit statuses
 
 Say = Callable[[str], None]
 

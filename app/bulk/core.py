@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 
-from app.bulk.pieces import Pictures
+from app.bulk.pieces import Pictures, Piece
 from app.bulk.rows import Row, failed, row_of_numbers, rows_of
 from app.bulk.shards import Shard
 from app.config import Settings
@@ -80,6 +80,15 @@ def _read(settings: Settings, label: str) -> Bundle[Manifest]:
     return read_version(bundle.find(settings.models, label), TASKS)[1]
 
 
+Do = Callable[..., Any]
+"""Calls a function of a picture's bytes, and of what else is given."""
+
+
+def here(function: Callable[..., T], body: bytes, *arguments: Any) -> T:
+    """In this process."""
+    return function(body, *arguments)
+
+
 class Core:
     """The models of a recipe, opened in this process, on one thread."""
 
@@ -108,14 +117,17 @@ class Core:
         with Beside() as beside:
             yield from self._rows(shard, beside)
 
-    def _rows(self, shard: Shard, do: "Do") -> Iterator[list[Row]]:
+    def _rows(self, shard: Shard, do: Do) -> Iterator[list[Row]]:
         for piece in shard.read(self.recipe.image_bytes):
-            if isinstance(piece, Pictures):
-                yield self._of_numbers(piece, do) if self.recipe.numbers else self._of_pictures(piece, do)
-            else:
-                yield self._predicted(piece.ids, Batch(len(piece.ids), piece.frames, piece.errors))
+            yield self.of_piece(piece, do)
 
-    def _of_pictures(self, pictures: Pictures, do: "Do") -> list[Row]:
+    def of_piece(self, piece: Piece, do: Do = here) -> list[Row]:
+        """A row for each of its images."""
+        if isinstance(piece, Pictures):
+            return self._of_numbers(piece, do) if self.recipe.numbers else self._of_pictures(piece, do)
+        return self._predicted(piece.ids, Batch(len(piece.ids), piece.frames, piece.errors))
+
+    def _of_pictures(self, pictures: Pictures, do: Do) -> list[Row]:
         batch = Batch(len(pictures.ids), NO_FRAMES)
         frames: list[Frames] = []
         others: list[Frames] = []
@@ -131,7 +143,7 @@ class Core:
         batch.frames, batch.others = _stacked(frames), _stacked(others)
         return self._predicted(pictures.ids, batch)
 
-    def _frame(self, content: bytes | ServiceError, do: "Do") -> Frame:
+    def _frame(self, content: bytes | ServiceError, do: Do) -> Frame:
         if isinstance(content, ServiceError):
             raise content
         if do is here:
@@ -150,7 +162,7 @@ class Core:
         (inputs,) = batch.inputs
         return rows_of(ids, predictions(self._manifest, batch, self._scores(inputs)), self.recipe.model)
 
-    def _of_numbers(self, pictures: Pictures, do: "Do") -> list[Row]:
+    def _of_numbers(self, pictures: Pictures, do: Do) -> list[Row]:
         rows = []
         for one, content in zip(pictures.ids, pictures.contents, strict=True):
             try:
@@ -159,7 +171,7 @@ class Core:
                 rows.append(failed(one, error, self.recipe.model))
         return rows
 
-    def _numbers(self, content: bytes | ServiceError, do: "Do") -> Numbers:
+    def _numbers(self, content: bytes | ServiceError, do: Do) -> Numbers:
         if isinstance(content, ServiceError):
             raise content
         reader, lines = self._lines or (None, None)
@@ -172,15 +184,6 @@ class Core:
         told = found.numbers, self._scores(found.frames), self._manifest.numbers, READINGS, columns
         rankings = _guarded(do, work.rank, b"", *told, lines and lines.reader)
         return read_numbers(self._manifest, lines, found, columns, rankings)
-
-
-Do = Callable[..., Any]
-"""Calls a function of a picture's bytes, and of what else is given."""
-
-
-def here(function: Callable[..., T], body: bytes, *arguments: Any) -> T:
-    """In this process."""
-    return function(body, *arguments)
 
 
 class Beside:

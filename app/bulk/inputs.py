@@ -22,7 +22,8 @@ from app.tasks.digits.arrays import FRAME_BYTES, SIDE
 SIDES = (SIDE, SIDE)
 IDX_IMAGES, IDX_LABELS = b"\0\0\x08\x03", b"\0\0\x08\x01"
 IDX_HEAD = struct.Struct(">4sIII")  # magic number, images, rows, columns
-ZIP_BEGINS, PARQUET_BEGINS = (b"PK\x03\x04", b"PK\x05\x06"), b"PAR1"
+ZIP_BEGINS, PARQUET_BEGINS, GZIP_BEGINS = (b"PK\x03\x04", b"PK\x05\x06"), b"PAR1", b"\x1f\x8b"
+OF_MANY = (npy.MAGIC_PREFIX, *ZIP_BEGINS, PARQUET_BEGINS, IDX_IMAGES, IDX_LABELS, GZIP_BEGINS)
 MOST_SLICES = 16  # of a row group: each reads it from its beginning
 SUFFIXES = (".zip", ".npy", ".parquet", "-idx3-ubyte")  # of files in a folder that hold many images
 
@@ -85,10 +86,19 @@ def _walk(root: str, under: str) -> Iterator[str]:
             yield from _walk(root, f"{under}{name}/")
 
 
+def holds_many(path: Path) -> bool:
+    """Whether a file begins as one of many images does. Raises OSError."""
+    return _beginning(path).startswith(OF_MANY)
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(6)
+
+
 def _file(path: Path, size: int, column: str | None) -> Iterator[Shard]:
     """By what it begins with, whatever its name says."""
-    with path.open("rb") as file:
-        begin = file.read(6)
+    begin = _beginning(path)
     if begin == npy.MAGIC_PREFIX:
         yield from _npy(path, size)
     elif begin[:4] in ZIP_BEGINS:
@@ -99,12 +109,12 @@ def _file(path: Path, size: int, column: str | None) -> Iterator[Shard]:
         yield from _idx(path, size)
     elif begin[:4] == IDX_LABELS:
         raise InputError(f"{path} holds labels, not images; give the file whose name has idx3 in it")
-    elif begin[:2] == b"\x1f\x8b":
+    elif begin.startswith(GZIP_BEGINS):
         raise InputError(f"{path} is packed by gzip, in which nothing can be found by its place; gunzip it first")
     else:
         raise InputError(
             f"{path} begins with {begin!r}; expected a folder, a ZIP archive, IDX, .npy or Parquet. "
-            "A single picture is scored within its folder."
+            "A single picture is read by `digitserve predict`, or scored within its folder."
         )
 
 

@@ -106,7 +106,7 @@ class ZipShard:
     def read(self, most_bytes: int) -> Iterator[Piece]:
         with Path(self.path).open("rb") as file:
             for entries in chunks(self.entries, PICTURES):
-                contents = (_checked(archive.guarded(file, entry, most_bytes), most_bytes) for entry in entries)
+                contents = (checked(archive.guarded(file, entry, most_bytes), most_bytes) for entry in entries)
                 yield Pictures([self._id(entry) for entry in entries], contents)
 
     def _id(self, entry: zipfile.ZipInfo) -> str:
@@ -221,16 +221,17 @@ def _file(path: str, size: int, most_bytes: int) -> bytes | ServiceError:
         return Undecodable(f"the file cannot be read ({error.strerror})")
     if len(content) > size > 0:
         return Undecodable("the file has grown since the run began; start it again when nothing is written there")
-    return _checked(content, most_bytes)
+    return checked(content, most_bytes)
 
 
 def _value(value: Any, most_bytes: int) -> bytes | ServiceError:
     if value is None:
         return Undecodable("the column holds no bytes here; files and addresses that it may name are not fetched")
-    return _checked(value, most_bytes)
+    return checked(value, most_bytes)
 
 
-def _checked(content: bytes | ServiceError, most_bytes: int) -> bytes | ServiceError:
+def checked(content: bytes | ServiceError, most_bytes: int) -> bytes | ServiceError:
+    """A picture's bytes, or why they cannot be one."""
     if isinstance(content, ServiceError):
         return content
     if not content:

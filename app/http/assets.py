@@ -23,6 +23,8 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
+# It takes photos, and no foreign page in a frame could: there is none.
+PERMISSIONS = "camera=(self), microphone=(), geolocation=(), display-capture=(), payment=(), usb=()"
 # Swagger UI holds its icons as data: addresses, and React sets some elements' styles.
 DOCS_POLICY = POLICY.replace("img-src 'self'", "img-src 'self' data:").replace(
     "style-src 'self'", "style-src 'self' 'unsafe-inline'"
@@ -85,6 +87,7 @@ def asset(content: bytes, suffix: str, policy: str) -> Asset:
     headers = {
         "Content-Type": f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
         "Content-Security-Policy": policy,
+        "Permissions-Policy": PERMISSIONS,
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-cache",  # asks again each time, and is mostly told 304
         "Vary": "Accept-Encoding",

@@ -37,7 +37,7 @@ if find_spec("pillow_heif"):
     FORMATS |= {"image/heic": "HEIF", "image/heif": "HEIF"}
 if find_spec("pypdfium2"):
     FORMATS["application/pdf"] = "PDF"
-MODULES = {"HEIF": "app.imaging.heif", "PDF": "app.imaging.pdf"}  # imported where some comes, and by the pool
+MODULES = {"HEIF": f"{__package__}.heif", "PDF": f"{__package__}.pdf"}  # imported where some comes, and by the pool
 MOST_BYTES = 100_000_000  # that one image may take while it is decoded
 PREFIX_BYTES = 16  # by which Pillow's formats know themselves
 UPRIGHT = 1  # of EXIF's orientations

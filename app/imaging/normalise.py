@@ -26,7 +26,7 @@ from app.imaging.judge import JUDGE
 from app.imaging.largest import KEEP_LARGEST
 from app.imaging.light import LIGHT, LIGHT_ON_NARROW_STROKES
 from app.imaging.mend import BRIDGE_GAPS, TAKE_PARTS, is_broken
-from app.imaging.picture import Picture, Stage, run
+from app.imaging.picture import Glimpse, Picture, Stage, Trail, run
 from app.imaging.polarity import POLARITY
 from app.imaging.preparation import Preparation
 from app.imaging.printed import FIND_LINES
@@ -61,15 +61,22 @@ class Frame(NamedTuple):
     """What else it may be, where imaging is unsure: three frames at most, among which the model is to choose."""
     disputed: bool = False
     """Whether the model has chosen it among others, not all of which are of the same digit."""
+    glimpses: tuple[Glimpse, ...] = ()
+    """The way to it, where that was asked for."""
 
 
-def normalise(pixels: Pixels, preparation: Preparation, budget: Budget = UNLIMITED) -> Frame:
-    """uint8 [H, W] or [H, W, 3] -> Frame. Raises NoInk where nothing stands out from the paper, TooMuchWork."""
+def normalise(
+    pixels: Pixels, preparation: Preparation, budget: Budget = UNLIMITED, trail: Trail | None = None
+) -> Frame:
+    """uint8 [H, W] or [H, W, 3] -> Frame. Raises NoInk where nothing stands out from the paper, TooMuchWork.
+
+    `trail` is where the way is kept, if it is to be.
+    """
     if is_frame(pixels, preparation.side):
         if not np.count_nonzero(pixels):
             raise NoInk("the frame is all 0, the background; expected ink, up to 255")
-        return Frame(pixels, ("untouched",))
-    paper = Picture(pixels, preparation, budget)
+        return Frame(pixels, ("untouched",), glimpses=_seen(trail))
+    paper = Picture(pixels, preparation, budget, trail=trail)
     run(FINDING_PAPER, paper)
     best = _best_look(paper)
     if best is None:
@@ -93,7 +100,11 @@ def is_frame(pixels: Pixels, side: int) -> bool:
 def _framed(picture: Picture, stages: tuple[Stage, ...]) -> Frame:
     """Raises TooMuchWork."""
     run(stages, picture)
-    return Frame(picture.frame, picture.steps, picture.judgement)
+    return Frame(picture.frame, picture.steps, picture.judgement, glimpses=_seen(picture.trail))
+
+
+def _seen(trail: Trail | None) -> tuple[Glimpse, ...]:
+    return () if trail is None else trail.glimpses
 
 
 def _other_frames(paper: Picture, broken: Picture | None) -> Iterator[Frame]:

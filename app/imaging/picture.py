@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from app.budget import Budget
 from app.imaging.arrays import Grey, Ink, Mask, Pixels
@@ -56,6 +56,25 @@ class Candidate(NamedTuple):
     frame: Grey
 
 
+class Glimpse(NamedTuple):
+    """What one stage left."""
+
+    stage: str
+    """Its name."""
+    png: bytes | None
+    """None where it left the picture as it had been."""
+
+
+class Trail(Protocol):
+    """What the stages have left so far, kept for people to look at."""
+
+    @property
+    def glimpses(self) -> tuple[Glimpse, ...]: ...
+
+    def after(self, stage: "Stage", picture: "Picture") -> "Trail":
+        """With what this one left. Raises TooMuchWork."""
+
+
 @dataclass(slots=True, repr=False, eq=False)
 class Picture:
     """A picture, what it is to become, and what the stages have found in it, each by the name of its stage's module.
@@ -68,6 +87,8 @@ class Picture:
     budget: Budget
     steps: tuple[str, ...] = ()
     """What was done that its sender may want to know."""
+    trail: Trail | None = None
+    """Where somebody wants to see the way."""
 
     grey: Grey = field(init=False)  # channel
     channel: str = field(init=False)
@@ -115,7 +136,7 @@ class Picture:
 
     def before_ink(self) -> "Picture":
         """The same with nothing found but what is paper, so that ink may be looked for in another way."""
-        other = Picture(self.pixels, self.preparation, self.budget, self.steps)
+        other = Picture(self.pixels, self.preparation, self.budget, self.steps, self.trail)
         other.grey, other.channel = self.grey, self.channel
         other.shades, other.is_ink_dark = self.shades, self.is_ink_dark
         return other
@@ -135,9 +156,11 @@ class Stage(NamedTuple):
 def run(stages: Iterable[Stage], picture: Picture) -> None:
     """One after the other. Raises TooMuchWork before what would cost more than is left, and what the stages raise."""
     charge = picture.budget.charge
-    for name, seconds, run_stage in stages:
-        charge(seconds(picture), name)
-        run_stage(picture)
+    for stage in stages:
+        charge(stage.seconds(picture), stage.name)
+        stage.run(picture)
+        if picture.trail is not None:
+            picture.trail = picture.trail.after(stage, picture)
 
 
 def by_area(fixed: float, pixel: float) -> Callable[[Picture], float]:

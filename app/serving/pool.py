@@ -18,6 +18,7 @@ import structlog
 
 from app.budget import allowed_seconds
 from app.errors import CallerGone, QueueFull, ServiceError, StartError, Undecodable
+from app.serving import child
 from app.serving.child import LENGTH, LENGTHS, READY, Job, Reply
 from app.serving.context import IsGone, RequestContext, never
 
@@ -108,7 +109,7 @@ class Process:
         with theirs:
             # By its path, and with -P: in the user's folder there may be another `app`.
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", "from app.serving.child import main; main()", *self._modules],
+                [sys.executable, "-P", "-c", f"from {child.__name__} import main; main()", *self._modules],
                 stdin=theirs.fileno(),
                 env=os.environ | ENVIRONMENT,
             )

@@ -72,7 +72,7 @@ async function copy(button) {
 async function shareShown() {
   const { about, answer, text, sentence } = shown;
   const picture = new Blob([about.body], { type: about.type });
-  await share({ picture, text: text || "?", sentence, seen: answer.picture });
+  await share({ picture, text: text || "?", sentence, seen: await answer.picture });
 }
 
 for (const button of document.querySelectorAll("[data-copy]")) button.addEventListener("click", () => copy(button));

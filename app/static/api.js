@@ -9,8 +9,9 @@ const PAUSES = [1, 2, 4, 8, 16]; // seconds before each further try
 
 /** What the service, or the way to it, said instead of an answer. */
 export class Refusal extends Error {
-  constructor(sentence, { code = "", passing = false, wait = 0 } = {}) {
+  constructor(sentence, { status = 0, code = "", passing = false, wait = 0 } = {}) {
     super(sentence);
+    this.status = status; // of HTTP; 0 where there was no answer
     this.code = code; // the service's
     this.passing = passing; // the same question may be answered later,
     this.wait = wait; // in so many seconds at the soonest
@@ -25,11 +26,15 @@ export function post(path, { body, type }, signal) {
   return ask(path, { method: "POST", body: form }, signal);
 }
 
-export function postMany(files, signal) {
+/** Ask about many pictures, `[{body, name}]`, one digit each. */
+export function postMany(pictures, signal) {
   const form = new FormData();
-  for (const file of files) form.append("files", file, file.name);
+  for (const { body, name } of pictures) form.append("files", body, name);
   return ask("v1/predict/batch", { method: "POST", body: form }, signal);
 }
+
+/** What one question may hold, as the service runs: `{body_bytes, batch_images, ...}`. */
+export const limits = (signal) => ask("v1/limits", {}, signal);
 
 /** A model's manifest; without one named, that of the model that would answer. */
 export async function modelCard(model) {
@@ -111,7 +116,7 @@ function lost(error) {
 function refusal({ status, headers }, { code, detail }) {
   const sentence = sentenceOf({ code, detail }) || `The service answered ${status} and did not say why.`;
   const wait = Number(headers.get("Retry-After")) || 0;
-  return new Refusal(sentence, { code, passing: [429, 502, 503, 504].includes(status), wait });
+  return new Refusal(sentence, { status, code, passing: [429, 502, 503, 504].includes(status), wait });
 }
 
 // Source of the header's form: W3C Server Timing.

@@ -14,17 +14,18 @@ const VERDICTS = {
   low_resolution: "The picture is small.",
 };
 const bars = Array.from({ length: 10 }, (_, digit) => newBar(digit));
+let shown = null; // the answer
 const isExplaining = () => element("why").getAttribute("aria-pressed") === "true";
 
-/** The answer to a picture, with what the model saw decoded. An explanation is an answer with more to it. */
+/** The answer to a picture; `picture` will be what the model saw. An explanation is an answer with more to it. */
 export async function ask(subject, signal) {
   const answer = await post(isExplaining() ? "v1/explain" : "v1/predict?include=seen", subject, signal);
-  return { ...answer, picture: await fromPng(answer.seen) };
+  return { ...answer, picture: fromPng(answer.seen) };
 }
 
 /** What is said of it waits until the drawing is settled: half a digit is none. */
 export function show(answer, { settled }) {
-  const { digit, confidence, decision, probabilities, input, picture, explanation } = answer;
+  const { digit, confidence, decision, probabilities, input } = answer;
   const { headline, sentence, advice } = ofDigit(answer);
   tell({ digit, decision, headline: settled ? headline : "", sentence: settled || !headline ? sentence : "", advice });
   element("confidence").textContent = headline ? "" : `${percent(confidence)} sure`;
@@ -33,6 +34,15 @@ export function show(answer, { settled }) {
   element("verdict").textContent = VERDICTS[input?.verdict] ?? "";
   element("verdict").dataset.verdict = input?.verdict ?? "";
   element("steps").textContent = (input?.steps ?? []).join(" → ");
+  shown = answer;
+  drawFrames(answer);
+}
+
+// The words do not wait for the pictures, which a browser decodes elsewhere.
+async function drawFrames(answer) {
+  const { digit, explanation } = answer;
+  const picture = await answer.picture;
+  if (answer !== shown) return; // there is a later one
   drawSmall(element("seen"), picture, picture.width);
   showHeat("heat", digit, "", picture, explanation?.values);
   const { digit: second, confidence: share, values } = explanation?.runner_up ?? {};

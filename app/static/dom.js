@@ -10,20 +10,17 @@ export function make(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** A stylesheet of this folder, until it is there, or cannot be had. */
+export function loadStyle(name) {
+  const style = make("link", { rel: "stylesheet", href: new URL(name, import.meta.url).href });
+  return new Promise((done) => {
+    for (const event of ["load", "error"]) style.addEventListener(event, done);
+    document.head.append(style);
+  });
+}
+
 // Rounded down, and never 100 %: that is more than any model knows.
 export const percent = (share) => `${(Math.min(999, Math.floor(share * 1000)) / 10).toFixed(1)} %`;
-
-const DECISIONS = {
-  accept: ["Accept", "clear enough to use as it is"],
-  review: ["Review", "a person should look at it"],
-  reject: ["Reject", "not like the digits it knows"],
-};
-
-/** The decision in words; why it was taken is left to the advice where there is one. */
-export function inWords(decision, advice) {
-  const [word, reason] = DECISIONS[decision];
-  return advice ? `${word}.` : `${word}: ${reason}.`;
-}
 
 /** A picture on a canvas that becomes as large as the picture is, up to `longest` pixels a side. */
 export function drawSmall(canvas, bitmap, longest) {

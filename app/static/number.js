@@ -57,7 +57,11 @@ function between({ text, confidence }, place) {
 
 function showBoxes(numbers, size) {
   boxed = { numbers, size };
-  const boxes = element("boxes");
+  drawBoxes(element("boxes"), numbers, size);
+}
+
+/** Draw the digits' boxes over a picture of that size, which fills the SVG `boxes` as far as its shape allows. */
+export function drawBoxes(boxes, numbers, size) {
   boxes.replaceChildren();
   if (!numbers.length) return;
   const { width, height } = size;

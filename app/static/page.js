@@ -7,11 +7,12 @@ import { openCard } from "./card.js";
 import { showCode } from "./code.js";
 import * as digit from "./digit.js";
 import { drawSmall, element } from "./dom.js";
-import * as gallery from "./gallery.js";
 import * as history from "./history.js";
+import { dropped, isArchive } from "./intake.js";
 import * as number from "./number.js";
 import { Paper } from "./paper.js";
 import { showTiming } from "./timing.js";
+import * as views from "./views.js";
 
 const QUICK = 40; // ms of an answer after which the next question may follow at once
 const PACE = 80; // ms at most between questions to a service that is slower: it rests as long as it has worked
@@ -34,7 +35,7 @@ const MODES = {
   },
   many: {
     title: "Read a whole pile",
-    lead: "Many pictures at once, one digit each; the answers come as a table too.",
+    lead: "Many pictures at once, digits or numbers; the answers come as a table too.",
   },
 };
 
@@ -202,18 +203,18 @@ function onStage() {
 }
 
 function showPhoto(bitmap, name) {
-  element("photo").setAttribute("aria-label", name ?? "Pasted picture");
+  element("photo").setAttribute("aria-label", name ?? "Picture");
   drawSmall(element("photo"), bitmap, LARGEST);
 }
 
-function take(files, { pasted = false } = {}) {
-  if (!files.length) return;
-  if (isService()) location.hash = ""; // what a picture says is seen on the page of pictures
-  if (mode !== "many" && files.length === 1) takePicture(files[0], pasted ? null : files[0].name);
-  else {
-    setMode("many");
-    gallery.add(files, { waiting: tellWaiting, settled: () => tell("") });
-  }
+function take(files, { folders = [], pasted = false } = {}) {
+  if (!files.length && !folders.length) return;
+  if (views.named()) location.hash = ""; // what a picture says is seen on the page of pictures
+  const isOne = files.length === 1 && !folders.length && !isArchive(files[0]);
+  if (mode !== "many" && isOne) return takePicture(files[0], pasted ? null : files[0].name);
+  const wanted = mode === "many" ? null : mode;
+  setMode("many");
+  openMany().then((many) => many?.add({ files, folders }, wanted));
 }
 
 function setMode(chosen) {
@@ -226,17 +227,11 @@ function setMode(chosen) {
   keepFocus(choice);
   element("title").textContent = MODES[mode].title;
   element("lead").textContent = MODES[mode].lead;
-  if (mode === "many") return;
+  if (mode === "many") return openMany();
   paper.ratio = MODES[mode].ratio;
   showStage();
   showNothing();
   ask();
-}
-
-function emptyGallery() {
-  gallery.clear();
-  tell("");
-  keepFocus(element("files"));
 }
 
 // A button that has just gone takes the keyboard's place on the page with it.
@@ -248,7 +243,8 @@ function keepFocus(elsewhere) {
 function onDrop(event) {
   event.preventDefault();
   document.body.classList.remove("dropping");
-  take([...event.dataTransfer.files]);
+  const { files, folders } = dropped(event.dataTransfer);
+  take(files, { folders });
 }
 
 function onDrag(event) {
@@ -257,7 +253,7 @@ function onDrag(event) {
 }
 
 function onKey(event) {
-  if (document.querySelector("dialog[open]") || mode === "many" || isService()) return;
+  if (document.querySelector("dialog[open]") || mode === "many" || views.named()) return;
   if (event.key === "Escape") clear();
   if (event.key === "z" && (event.ctrlKey || event.metaKey)) undo();
 }
@@ -267,16 +263,20 @@ function onChosen({ target }) {
   target.value = ""; // so that the same file can be chosen again
 }
 
-const isService = () => location.hash === "#service";
+const unreachable = () => tell("The service cannot be reached.");
 
-// The view of the service is fetched when it is first wanted.
-async function onAddress() {
-  if (!isService() && !("view" in document.body.dataset)) return;
-  const view = await import("./service.js").catch(() => tell("The service cannot be reached."));
-  view?.toggle(isService());
+// The view of many pictures is fetched when it is first wanted.
+const openMany = () => import("./many/view.js").catch(unreachable);
+
+// The camera, too. Phones that lend the page none have an app of their own for it.
+async function photograph() {
+  const camera = await import("./camera.js").catch(unreachable);
+  await camera?.openCamera(mode, (photo) => takePicture(photo, null));
 }
 
-for (const id of ["file", "camera", "files"]) element(id).addEventListener("change", onChosen);
+const onAddress = () => views.follow({ subject, unreachable });
+
+for (const id of ["file", "camera"]) element(id).addEventListener("change", onChosen);
 for (const kind of ["dragover", "dragleave"]) addEventListener(kind, onDrag);
 addEventListener("drop", onDrop);
 addEventListener("paste", (event) => take([...event.clipboardData.files], { pasted: true }));
@@ -288,8 +288,10 @@ element("stage").addEventListener("pointerdown", onStage);
 element("draw-instead").addEventListener("click", clear);
 element("clear").addEventListener("click", clear);
 element("undo").addEventListener("click", undo);
-element("empty").addEventListener("click", emptyGallery);
 element("about").addEventListener("click", () => openCard(model).catch((error) => tell(error.message)));
+element("photograph").addEventListener("click", photograph);
+element("photograph").hidden = !navigator.mediaDevices && matchMedia("(pointer: coarse)").matches;
+document.querySelector(".camera").hidden = !element("photograph").hidden;
 digit.onWhy(ask);
 paper.ratio = MODES[mode].ratio;
 showStage();

@@ -16,13 +16,14 @@ const WRONG = {
 };
 const UNCLEAR = "Unclear";
 
-/** `{headline, sentence, advice}` of one digit; there is a headline where the digit must not stand for an answer. */
+/** `{headline, sentence, reason, advice}` of one digit: a headline where the digit must not stand for an answer, a reason
+ * alone where it is in doubt. */
 export function ofDigit({ digit, probabilities, decision, input }) {
   const [headline, reason, advice] = WRONG[input?.verdict] ?? [UNCLEAR, likeness(digit, probabilities), ""];
   const known = input?.verdict === "ok" || input?.verdict in WRONG;
-  const said = { headline: "", advice: known ? advice : (input?.advice ?? "") };
+  const said = { headline: "", reason: `${capital(reason)}.`, advice: known ? advice : (input?.advice ?? "") };
   if (decision === "accept") {
-    return { ...said, sentence: `Read as ${digit}, and clear enough to use as it is: no other digit comes near.` };
+    return { ...said, reason: "", sentence: `Read as ${digit}, and clear enough to use as it is: no other digit comes near.` };
   }
   if (decision === "review") return { ...said, sentence: `Read as ${digit}, but a person should look at it: ${reason}.` };
   return { ...said, headline, sentence: `${capital(reason)}; the nearest guess, ${digit}, is not to be trusted.` };
@@ -30,13 +31,13 @@ export function ofDigit({ digit, probabilities, decision, input }) {
 
 /** The same of a number; what else it may be is said beside it. */
 export function ofNumber({ raw, decision, alternatives }) {
-  if (decision === "accept") return { headline: "", sentence: `Read as ${raw}, and clear enough to use as it is.` };
+  const said = { headline: "", reason: "" };
+  if (decision === "accept") return { ...said, sentence: `Read as ${raw}, and clear enough to use as it is.` };
   const [other] = alternatives;
   const reason = other?.confidence >= WORTH_SAYING ? `it may also be ${other.text}` : "it can be taken in several ways";
-  if (decision === "review") {
-    return { headline: "", sentence: `Read as ${raw}, but a person should look at it: ${reason}.` };
-  }
-  return { headline: UNCLEAR, sentence: `${capital(reason)}; the nearest guess, ${raw}, is not to be trusted.` };
+  said.reason = `${capital(reason)}.`;
+  if (decision === "review") return { ...said, sentence: `Read as ${raw}, but a person should look at it: ${reason}.` };
+  return { ...said, headline: UNCLEAR, sentence: `${capital(reason)}; the nearest guess, ${raw}, is not to be trusted.` };
 }
 
 /** Of a picture in which the service has found nothing at all. */

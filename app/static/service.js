@@ -2,7 +2,7 @@
 // It is fetched when it is first opened, and asks nothing while it or the tab is not seen.
 
 import { metrics, Refusal } from "./api.js";
-import { element, make } from "./dom.js";
+import { element, loadStyle, make } from "./dom.js";
 import { reconsider } from "./key.js";
 import { Line } from "./line.js";
 import { growth, mean, only, parse, quantile, sum } from "./metrics.js";
@@ -55,23 +55,9 @@ let next = 0; // the timer of the next one
 let before = null; // the look before: {at, series}
 let grown = []; // by what the counters have grown of late: [{at, samples}]
 
-/** Show the view, or leave it. */
-export async function toggle(wanted) {
-  shown = wanted;
-  if (shown) await built();
-  const { activeElement } = document;
-  const isLost = activeElement === document.body || root.contains(activeElement); // the keyboard's place, if it is left
-  document.body.toggleAttribute("data-view", shown);
-  root.hidden = !shown;
-  document.title = shown ? "Service · digitserve" : "digitserve";
-  if (shown) {
-    element("to-service").setAttribute("aria-current", "page");
-    scrollTo(0, 0);
-    element("service-title").focus();
-  } else {
-    element("to-service").removeAttribute("aria-current");
-    if (isLost) element("to-service").focus();
-  }
+/** The view is seen from now on, or no more. */
+export function seen(isSeen) {
+  shown = isSeen;
   watchOrNot();
 }
 
@@ -182,9 +168,11 @@ function short(value) {
 // Building
 
 let building = null;
-const built = () => (building ??= build());
 
-async function build() {
+/** Make the view, once. */
+export const build = () => (building ??= construct());
+
+async function construct() {
   root.replaceChildren(
     make("h1", { id: "service-title", tabindex: "-1" }, "Service"),
     make("p", { class: "lead" },
@@ -202,11 +190,7 @@ async function build() {
   );
   element("look-again").addEventListener("click", lookAgain);
   document.addEventListener("visibilitychange", watchOrNot);
-  const style = make("link", { rel: "stylesheet", href: new URL("service.css", import.meta.url).href });
-  await new Promise((done) => {
-    for (const event of ["load", "error"]) style.addEventListener(event, done);
-    document.head.append(style);
-  });
+  await loadStyle("service.css");
 }
 
 function group(title) {

@@ -5,6 +5,7 @@ const SENTENCES = {
   unsupported_media_type: "This is no picture of a kind that is read here. Choose a PNG or a JPEG.",
   no_ink: "Nothing stands out from the paper. Draw darker, or choose another picture.",
   too_much_work: "There is too much in this picture to read it in time. Choose a plainer or smaller one.",
+  not_shown: "The layers of this model cannot be shown: it is too large, or has been changed since.",
   body_too_large: "This is too large. Choose a smaller picture, or fewer at a time.",
   image_too_large: "This picture is too large. Choose a smaller one.",
   key_required: "The service wants a key.",

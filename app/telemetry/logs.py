@@ -2,12 +2,15 @@
 
 import logging
 import sys
+from collections.abc import Callable
 
 import structlog
 from structlog.typing import Processor
 
 from app.config import Settings
 from app.errors import StartError
+
+OF_START = {"listening", "live", "a worker serves"}  # events
 
 
 def configure(settings: Settings) -> None:
@@ -41,6 +44,18 @@ def configure(settings: Settings) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+def hush_start() -> Callable[[], None]:
+    """Leave out what is logged of an ordinary start, here and in processes forked from here; gives what ends that."""
+    (handler,) = logging.getLogger().handlers
+    handler.addFilter(_of_no_ordinary_start)
+    return lambda: handler.removeFilter(_of_no_ordinary_start)
+
+
+def _of_no_ordinary_start(record: logging.LogRecord) -> bool:
+    event = record.msg["event"] if isinstance(record.msg, dict) else None
+    return record.levelno > logging.INFO or (event not in OF_START and record.name != "uvicorn.error")
 
 
 def _without_known_tracebacks(record: logging.LogRecord) -> bool:

@@ -31,13 +31,13 @@ def throughput(
     name: Annotated[list[str], typer.Option(help=f"Of {', '.join(RACES)}; by default all.")] = [*RACES],  # noqa: B006
     turns: int = 5,
 ) -> None:
-    """Race the client in turns with wrk, which sends requests that were made beforehand."""
+    """Race the client in turns with requests that were made beforehand."""
     for one in name:
         done = []
         for turn in race(one, turns):
             done.append(turn)
             results.keep("throughput", one, done)
-            typer.echo(f"{one}: client {turn.client:,.0f}, wrk {turn.wrk:,.0f}, {turn.client / turn.wrk:.2f}")
+            typer.echo(f"{one}: client {turn.client:,.0f}, limit {turn.limit:,.0f}, {turn.client / turn.limit:.2f}")
 
 
 if __name__ == "__main__":

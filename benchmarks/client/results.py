@@ -64,16 +64,16 @@ def _throughput(throughput: Mapping[str, list[list[float]]]) -> str:
     lines = [
         "## Images a second",
         "",
-        "In turns with wrk, which sends requests of the same form and size that were made beforehand, over as many "
-        "connections, and does nothing with the answers. Service and client share the two cores. Medians; a ratio is "
-        "the median of the turns' own.",
+        "In turns with threads that send requests of the same form and size, made beforehand, over as many connections "
+        "and do nothing with the answers. They and the service share the two cores. Medians; a ratio is the median of "
+        "the turns' own.",
         "",
-        "| | turns | client | wrk | ratio | goal |",
+        "| | turns | client | requests made beforehand | ratio | goal |",
         "|---|---|---|---|---|---|",
     ]
     for name, turns in throughput.items():
-        clients, wrks = (f"{median(turn[side] for turn in turns):,.0f}" for side in (0, 1))
-        ratio = f"{median(client / wrk for client, wrk in turns):.2f}"
-        cells = [RACES[name].what, str(len(turns)), clients, wrks, ratio, f"{RACES[name].goal:.2f}"]
+        clients, limits = (f"{median(turn[side] for turn in turns):,.0f}" for side in (0, 1))
+        ratio = f"{median(client / limit for client, limit in turns):.2f}"
+        cells = [RACES[name].what, str(len(turns)), clients, limits, ratio, f"{RACES[name].goal:.2f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

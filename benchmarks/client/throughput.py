@@ -1,7 +1,9 @@
-"""The client in turns with wrk, which sends such requests, made beforehand, again and again: the service's limit."""
+"""The client in turns with threads that send such requests, made beforehand, and do nothing with the answers."""
 
+import http.client
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -12,28 +14,30 @@ from digitserve_client import Client
 from digitserve_client.chunks import FRAMES, PICTURES
 from digitserve_client.many import AT_ONCE
 
-from benchmarks import wrk
 from benchmarks.client import material
 from benchmarks.client.restarts import serving
 from benchmarks.measure import RAW
 from benchmarks.peers import Request
 
-SECONDS = 5  # of wrk in each turn
 BATCH = "/v1/predict/batch"
 
 
 class Race(NamedTuple):
     what: str
-    images: int
-    """In each turn, of the client."""
+    requests: int
+    """In each turn, of either side."""
     in_a_request: int
     goal: float
 
+    @property
+    def images(self) -> int:
+        return self.requests * self.in_a_request
+
 
 RACES = {
-    "typed": Race("frames, `predict_many`", 60_000, FRAMES, 0.8),
-    "arrays": Race("frames, `probabilities`", 60_000, FRAMES, 0.8),
-    "files": Race("PNG files, `predict_many`", 4_000, PICTURES, 0.8),
+    "typed": Race("frames, `predict_many`", 20, FRAMES, 0.8),
+    "arrays": Race("frames, `probabilities`", 20, FRAMES, 0.8),
+    "files": Race("PNG files, `predict_many`", 40, PICTURES, 0.8),
 }
 
 
@@ -41,7 +45,7 @@ class Turn(NamedTuple):
     """Images a second."""
 
     client: float
-    wrk: float
+    limit: float
 
 
 def race(name: str, turns: int) -> Iterator[Turn]:
@@ -50,36 +54,51 @@ def race(name: str, turns: int) -> Iterator[Turn]:
     with TemporaryDirectory(prefix="digitserve-client-") as folder, serving() as service:
         frames = material.digits()[material.order(one.images)]
         paths = material.files(Path(folder) / "pictures", one.images) if name == "files" else []
-        request = _request(name, frames, paths, service.url)
-
-        def limit() -> float:
-            measured = wrk.closed_loop(service.port, request, connections=AT_ONCE, seconds=SECONDS, core=0)
-            return measured.rate * one.in_a_request
-
+        request = _request(name, frames, paths)
         with Client(service.url) as client:
-            asks: dict[str, Callable[[], int]] = {
+            asks: dict[str, Callable[[], object]] = {
                 "typed": lambda: sum(1 for _ in client.predict_many(frames)),
-                "arrays": lambda: len(client.probabilities(frames)),
+                "arrays": lambda: client.probabilities(frames),
                 "files": lambda: sum(1 for _ in client.predict_many(paths)),
             }
-
-            def reached() -> float:
-                began = time.perf_counter()
-                return asks[name]() / (time.perf_counter() - began)
-
-            reached(), limit()  # warms up
-            for turn in range(turns):
+            sides = asks[name], lambda: _send(service.port, request, one.requests)
+            for turn in range(-1, turns):  # the first one warms up
                 if turn % 2:
-                    wrks, clients = limit(), reached()
+                    limit, reached = (one.images / _seconds(side) for side in reversed(sides))
                 else:
-                    clients, wrks = reached(), limit()
-                yield Turn(clients, wrks)
+                    reached, limit = (one.images / _seconds(side) for side in sides)
+                if turn >= 0:
+                    yield Turn(reached, limit)
 
 
-def _request(name: str, frames: material.Frames, paths: list[Path], url: str) -> Request:
+def _seconds(ask: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    ask()
+    return time.perf_counter() - began
+
+
+def _send(port: int, request: Request, times: int) -> None:
+    """The request again and again, as many under way as the client has. Raises RuntimeError where one is refused."""
+    left = iter(range(times))
+
+    def loop(_: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        for _ in left:
+            connection.request("POST", request.path, request.body, dict(request.headers))
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 200:
+                raise RuntimeError(f"a request was answered {answer.status}")
+        connection.close()
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        list(threads.map(loop, range(AT_ONCE)))
+
+
+def _request(name: str, frames: material.Frames, paths: list[Path]) -> Request:
     if name == "files":
         parts = [("files", (path.name, path.read_bytes(), "image/png")) for path in paths[:PICTURES]]
-        form = httpx.Request("POST", url, files=parts)
+        form = httpx.Request("POST", "http://127.0.0.1", files=parts)
         return Request(BATCH, {"Content-Type": form.headers["Content-Type"]}, form.read())
     headers = RAW | {"Accept": "application/x-npy"} if name == "arrays" else RAW
     return Request(BATCH, headers, np.ascontiguousarray(frames[:FRAMES]).tobytes())

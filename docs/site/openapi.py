@@ -15,19 +15,20 @@ Object = dict[str, Any]
 
 def endpoints() -> str:
     """Every path with what it takes and gives, and every named schema."""
-    document = asyncio.run(_document())
+    whole = asyncio.run(document())
     lines = [
         line
-        for path, methods in document["paths"].items()
+        for path, methods in whole["paths"].items()
         for method, operation in methods.items()
         for line in _endpoint(method, path, operation)
     ]
     lines = ["## Paths", *lines, "## Schemas"]
-    lines += [line for name, schema in document["components"]["schemas"].items() for line in _schema(name, schema)]
+    lines += [line for name, schema in whole["components"]["schemas"].items() for line in _schema(name, schema)]
     return "\n\n".join(filter(None, lines))
 
 
-async def _document() -> Object:
+async def document() -> Object:
+    """What the service says at /openapi.json."""
     transport = httpx.ASGITransport(create_app(Settings(workers=1)))
     async with httpx.AsyncClient(transport=transport, base_url="http://digitserve") as service:
         document: Object = (await service.get("/openapi.json")).raise_for_status().json()

@@ -79,6 +79,8 @@ def assert_known(program: Any, words: list[str]) -> None:
     """That these are commands and options of a typer's program."""
     while commands := getattr(program, "commands", None):
         assert words, "no command is given"
+        if words[0].startswith("--"):  # an option of all of them, as --version
+            break
         program, *words = commands[words[0]], *words[1:]
     options = {option for one in program.params for option in (*one.opts, *one.secondary_opts)}
     assert options.issuperset(word.split("=")[0] for word in words if word.startswith("--"))

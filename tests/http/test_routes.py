@@ -150,6 +150,7 @@ class TestWebsites:
         assert headers["Content-Type"] == "text/html; charset=utf-8"
         assert "default-src 'none'; script-src 'self'; " in policy
         assert "frame-ancestors 'none'" in policy
+        assert "camera=(self)" in headers["Permissions-Policy"]
 
     def test_no_answer_is_taken_for_what_it_is_not(self, client: httpx.Client) -> None:
         answers = [client.get(path) for path in ("/", "/docs", "/static/page.js", "/metrics", "/nothing", PREDICT)]

@@ -57,8 +57,17 @@ def views(page: Page) -> Iterator[str]:
     page.locator("#files").set_input_files(EXAMPLES[:4])
     expect(page.locator("#progress")).to_have_text("4 pictures read")
     yield "many"
+    page.locator("#tiles button").first.click()
+    expect(page.locator("#viewer .viewer-said canvas")).to_be_visible()
+    yield "viewer"
+    page.keyboard.press("Escape")
+    page.get_by_role("radio", name="Whole numbers").check()
+    expect(page.locator("#progress")).to_have_text("4 pictures read")
+    page.locator("#tiles button").first.click()
+    yield "viewer of numbers"
+    page.keyboard.press("Escape")
     page.route("**/v1/**", lambda route: route.fulfill(status=401, json={"detail": "send an API key"}))
-    page.locator("#files").set_input_files(EXAMPLES[:1])
+    page.locator("#files").set_input_files(EXAMPLES[4:5])
     expect(page.get_by_role("dialog", name="API key")).to_be_visible()
     yield "key"
 

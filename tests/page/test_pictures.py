@@ -47,7 +47,7 @@ def assert_sent_as_it_is(response: Response, client: httpx.Client) -> None:
 
 def test_a_phone_offers_its_camera(browser: Browser, service: str) -> None:
     with opened(browser, service, **PHONE) as page:
-        expect(page.get_by_text("Take a photo")).to_be_visible()
+        expect(page.get_by_role("button", name="Take a photo")).to_be_visible()
         expect(page.locator("#camera")).to_have_attribute("capture", "environment")
         page.locator("#camera").set_input_files(SEVEN)
         expect(read_as(page)).to_have_text("7")

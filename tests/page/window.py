@@ -41,7 +41,8 @@ def opened(browser: Browser, service: str, *, refusals: bool = False, **context:
         page.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
         page.goto(f"{service}/")
         yield page
-    assert [text for text in failures if not (refusals and text.startswith("Failed to load resource"))] == []
+    unexpected = [text for text in failures if not (refusals and text.startswith("Failed to load resource"))]
+    assert not unexpected, unexpected
 
 
 def lines_on(page: Page, digits: Sequence[int]) -> list[Line]:

@@ -23,10 +23,12 @@ from app.serving.tensors import Reference
 from app.tasks.digits.arrays import SIDE, Frames
 from app.tasks.digits.classifier import ENERGY
 from app.tasks.digits.decisions import Decision
+from app.tasks.digits.insides import Layer
 from app.tasks.digits.results import Explanation, Number, Numbers, Prediction, Predictions
 
 JSON, NDJSON, NPY = "application/json", "application/x-ndjson", "application/x-npy"
 EXPLAINED = frozenset({"seen", "heatmap", "runner_up"})
+WITH_EXPLANATIONS = frozenset({"stages", "layers"})  # what may be included there alone
 
 PNG_SIGNATURE, RGB, UP = b"\x89PNG\r\n\x1a\n", 2, 2  # colour type and filter
 ENLARGED = 280 // SIDE  # pixels for each of a frame's, in a heat map of 280x280
@@ -49,7 +51,30 @@ def prediction(model: Reference, result: Prediction, include: frozenset[str]) ->
         entry["heatmap"] = enlarged_png(coloured(result.explanation.pixels, result.explanation.heat), ENLARGED)
         if "runner_up" in include:
             cast(schemas.Explained, entry)["explanation"] = _explanation(result.explanation)
+    if "stages" in include:
+        cast(schemas.Explained, entry)["stages"] = [_stage(*glimpse) for glimpse in result.frame.glimpses]
+    if result.layers is not None:
+        cast(schemas.Explained, entry)["layers"] = [_layer(layer) for layer in result.layers]
     return to_json(entry)
+
+
+def _stage(name: str, png: bytes | None) -> schemas.StageSeen:
+    return {"name": name, "picture": None if png is None else base64.b64encode(png).decode()}
+
+
+def _layer(layer: Layer) -> schemas.Layer:
+    count, height, width = layer.maps.shape
+    return {
+        "name": layer.name,
+        "operator": layer.operator,
+        "shape": layer.shape,
+        "low": layer.low,
+        "high": layer.high,
+        "count": count,
+        "height": height,
+        "width": width,
+        "maps": base64.b64encode(layer.maps.tobytes()).decode(),
+    }
 
 
 def _classification(digit: int, row: NDArray[np.float32], decision: Decision) -> schemas.Classification:

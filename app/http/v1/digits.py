@@ -15,6 +15,7 @@ from app.http.v1.bodies import BatchLimits
 from app.http.v1.queries import Query, query_of
 from app.serving.repository import LiveModel
 from app.serving.service import Service
+from app.tasks.digits.insides import Insides
 from app.tasks.digits.operations import Predict, PredictBatch, ReadNumbers
 from app.tasks.digits.preprocessor import Preprocessor
 from app.tasks.digits.results import Predictions
@@ -35,7 +36,7 @@ class Digits:
     ) -> None:
         self._service = service
         self._limits = BatchLimits(settings.max_batch_images, settings.max_body_bytes, settings.max_unpacked_bytes)
-        self._predict = Predict(preprocessor, metrics)
+        self._predict = Predict(preprocessor, Insides(settings), metrics)
         self._batch = PredictBatch(preprocessor, metrics)
         self._read = ReadNumbers(preprocessor, lines, metrics)
 
@@ -51,6 +52,8 @@ class Digits:
 
     def _admit(self, exchange: Exchange, *, single: bool) -> Admitted:
         query = query_of(exchange.query)
+        if single and (only := query.include & answers.WITH_EXPLANATIONS):
+            raise BadRequest(f"?include={','.join(sorted(only))} is for {EXPLAIN}; send it there")
         return self._service.admit(query.model, query.version, exchange, single=single), query
 
     async def single(self, exchange: Exchange, admitted: Admitted, content: bytes) -> Answer:
@@ -58,6 +61,8 @@ class Digits:
         model, (_, _, include, page) = admitted
         content_type = exchange.header(b"content-type")
         request = bodies.image_request(content_type, content, explain="heatmap" in include, page=page)
+        if include:
+            request = request._replace(trail="stages" in include, layers="layers" in include)
         prediction = await self._service.infer(self._predict, model, request, exchange)
         answer = Answer(answers.prediction(model.reference, prediction, include))
         exchange.lap("encode")
@@ -67,6 +72,8 @@ class Digits:
         """One image in, one digit out, and what in the picture speaks for it and for the runner-up.
 
         Each part of the frame is covered in turn, all in one batch: what matters is where that changes the answer.
+        `?include=stages` shows the way from the picture to the frame, `?include=layers` what the model's layers make
+        of that.
         """
         model, query = admitted
         explained = query._replace(include=query.include | answers.EXPLAINED)
@@ -79,9 +86,10 @@ class Digits:
         `Accept: application/x-ndjson` streams one answer a line.
         """
         model, (_, _, include, page) = admitted
-        if "heatmap" in include or page != 1:
-            named = "?page=" if page != 1 else "?include=heatmap"
-            raise BadRequest(f"{named} is for one image at a time; send it to /v1/predict or /v1/explain")
+        alone = include - {"seen"}
+        if alone or page != 1:
+            named = "?page=" if page != 1 else f"?include={','.join(sorted(alone))}"
+            raise BadRequest(f"{named} is for one image at a time; send it to {EXPLAIN}")
         request = bodies.batch_request(exchange.header(b"content-type"), content, self._limits)
         accepted = _accepted(exchange)
         if NDJSON in accepted:

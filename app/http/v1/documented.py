@@ -27,6 +27,8 @@ PIXELS: Object = {
 ADDITIONS = {
     "seen": "`seen`: the picture that the model saw.",
     "heatmap": "`heatmap`: what in it spoke for the digit.",
+    "stages": "`stages`: what each stage made of the picture, on the way to what the model saw.",
+    "layers": "`layers`: what each of the model's layers made of that.",
 }
 PARAMETERS = [
     parameter("model", "query", {"type": "string"}, "A live model's name; left out: the default model."),
@@ -39,7 +41,7 @@ PAGE = parameter("page", "query", {"type": "integer", "minimum": 1, "default": 1
 def _including(*additions: str) -> list[Object]:
     """The parameters of an endpoint whose answer can hold these too."""
     schema = {"type": "array", "items": {"type": "string", "enum": [*additions]}}
-    described = "Additions, as base64 PNG. " + " ".join(ADDITIONS[name] for name in additions)
+    described = "Additions, in base64. " + " ".join(ADDITIONS[name] for name in additions)
     return [*PARAMETERS, parameter("include", "query", schema, described) | {"style": "form", "explode": False}]
 
 
@@ -101,7 +103,7 @@ BATCH_ANSWERS: dict[int | str, Object] = {
     },
     **ERRORS,
 }
-ONE_EXPLAINED = _operation(ONE_IMAGE, [*PARAMETERS, PAGE])
+ONE_EXPLAINED = _operation(ONE_IMAGE, [*_including("stages", "layers"), PAGE])
 EXPLAIN_ANSWERS: dict[int | str, Object] = {200: {"model": schemas.Explained}, **ERRORS}
 NUMBERS = _operation(ONE_IMAGE, [*PARAMETERS, PAGE])
 READ_ANSWERS: dict[int | str, Object] = {200: {"model": schemas.FoundNumbers}, **ERRORS}

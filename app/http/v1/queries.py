@@ -13,7 +13,7 @@ LONG = 200  # characters of a query that are not remembered any more
 MOST_FIELDS = 16  # of a query: it is taken apart on the event loop
 TOLD = 40  # characters of an unknown name that are looked at, and said again
 NAMES = ("model", "version", "include", "page")
-INCLUDABLE = ("heatmap", "seen")
+INCLUDABLE = ("heatmap", "layers", "seen", "stages")
 
 
 class Query(NamedTuple):

@@ -85,8 +85,35 @@ class Explanation(TypedDict):
     runner_up: RunnerUp
 
 
+class StageSeen(TypedDict):
+    """One stage of the way from a picture to the frame that the model sees."""
+
+    name: Annotated[str, Field(examples=["telling ink from paper"])]
+    picture: Annotated[
+        str | None, Field(description="What it left, base64 PNG; null where it left the picture as it had been.")
+    ]
+
+
+class Layer(TypedDict):
+    """What a layer of the model makes of the frame."""
+
+    name: str
+    operator: Annotated[str, Field(description="The first of ONNX's operators in it.", examples=["Conv"])]
+    shape: Annotated[tuple[int, ...], Field(description="Of all its values.", examples=[[12, 14, 14]])]
+    low: float
+    high: Annotated[float, Field(description="Of all its values, as `low`.")]
+    count: Annotated[int, Field(description="Of the maps that are shown, the first ones.")]
+    height: int
+    width: Annotated[int, Field(description="Of a map as it is shown; of a large one, not every pixel is.")]
+    maps: Annotated[
+        str, Field(description="A byte a pixel, row by row, map by map, 0 for `low` and 255 for `high`; base64.")
+    ]
+
+
 class Explained(Prediction):
     explanation: Explanation
+    stages: NotRequired[Annotated[list[StageSeen], Field(description="With ?include=stages, of pictures.")]]
+    layers: NotRequired[Annotated[list[Layer], Field(description="With ?include=layers, in the order of the model.")]]
 
 
 class FoundDigit(TypedDict):

@@ -14,8 +14,10 @@ from app.imaging.numbers import Number as CutNumber
 from app.inference.session import Tensors
 from app.serving.context import RequestContext
 from app.serving.repository import LiveModel
+from app.tasks.digits import insides
 from app.tasks.digits.classifier import ENERGY, NO_SCORES, Scores
 from app.tasks.digits.decisions import Decision, choose, decide, decide_frame, decide_rows, least_sure
+from app.tasks.digits.insides import Insides
 from app.tasks.digits.manifest import DigitsManifest, Thresholds
 from app.tasks.digits.occlusion import Occlusion, heat, occlude
 from app.tasks.digits.preprocessor import Batch, Preprocessor
@@ -36,13 +38,15 @@ class PreparedImage(NamedTuple):
     rows: int = 1
     images: int = 1
     occlusion: Occlusion | None = None
+    layers: bool = False
 
 
 class Predict:
     """One digit, and what speaks for it where that is asked for."""
 
-    def __init__(self, preprocessor: Preprocessor, metrics: Metrics) -> None:
+    def __init__(self, preprocessor: Preprocessor, insides: Insides, metrics: Metrics) -> None:
         self._preprocessor = preprocessor
+        self._insides = insides
         self._metrics = metrics
 
     def prepare(
@@ -74,7 +78,7 @@ class Predict:
 
     def conclude(
         self, model: LiveModel, prepared: PreparedImage, outputs: Tensors, context: RequestContext
-    ) -> Prediction:
+    ) -> Prediction | Coroutine[Any, Any, Prediction]:
         manifest = manifest_of(model)
         scores, frame = outputs[0], prepared.frame
         row = scores[0]
@@ -86,7 +90,11 @@ class Predict:
         of_picture = verdict if frame.steps else ""
         self._metrics.images_read(manifest.name, manifest.version, decision, of_picture)
         explanation = None if prepared.occlusion is None else _explained(prepared.occlusion, scores)
-        return Prediction(digit, row, decision, frame, verdict, explanation)
+        prediction = Prediction(digit, row, decision, frame, verdict, explanation)
+        return self._with_layers(model, prediction, context) if prepared.layers else prediction
+
+    async def _with_layers(self, model: LiveModel, prediction: Prediction, context: RequestContext) -> Prediction:
+        return prediction._replace(layers=await self._insides.layers(model, prediction.frame.pixels, context))
 
 
 class PredictBatch:
@@ -220,12 +228,14 @@ def _chosen(manifest: DigitsManifest, frame: Frame, scores: Scores) -> tuple[Fra
 def _prepared(seen: Seen, request: ImageRequest) -> PreparedImage:
     """Raises TooMuchWork."""
     frame, _, budget = seen
+    if request.layers:
+        budget.charge(insides.SECONDS, "looking into the model")
     if not request.explain:
-        return PreparedImage(_rows_of(frame), frame, 1 + len(frame.others))
+        return PreparedImage(_rows_of(frame), frame, 1 + len(frame.others), layers=request.layers)
     occlusion = occlude(frame.pixels)
     frames = len(occlusion.frames)
     budget.charge(occlusion.seconds, "covering the picture in {} places", frames - 1)
-    return PreparedImage((occlusion.frames,), frame, frames, frames, occlusion)
+    return PreparedImage((occlusion.frames,), frame, frames, frames, occlusion, request.layers)
 
 
 def _explained(occlusion: Occlusion, scores: Scores) -> Explanation:

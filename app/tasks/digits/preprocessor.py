@@ -120,7 +120,7 @@ class Preprocessor:
 
     def see_here(self, request: ImageRequest, manifest: DigitsManifest, context: RequestContext) -> Seen | Unfinished:
         """The frame of one image, where that cannot hold up the event loop. Raises ServiceError."""
-        if request.item is None:
+        if request.item is None or (request.trail and request.item.frame is None):
             return Unfinished()
         try:
             seen = work.see_here(request.item, len(request.body), manifest.preparation)
@@ -135,7 +135,7 @@ class Preprocessor:
         self, begun: Unfinished, request: ImageRequest, manifest: DigitsManifest, context: RequestContext
     ) -> Seen:
         """The frame of any image, from a process. Raises ServiceError."""
-        arguments = request.cut, self._how(manifest), begun
+        arguments = request.cut, self._how(manifest)._replace(trail=request.trail), begun
         seen = await run_for(context, self._pool.admitting(), work.see, *arguments, body=request.body)
         context.spend_all(seen.spent)
         return seen

@@ -13,6 +13,7 @@ from app.imaging.verdicts import Verdict
 from app.tasks.digits.arrays import Frames
 from app.tasks.digits.classifier import Scores
 from app.tasks.digits.decisions import Decision
+from app.tasks.digits.insides import Layer
 from app.tasks.digits.occlusion import Heat
 from app.tasks.digits.preprocessor import Batch
 
@@ -40,6 +41,8 @@ class Prediction(NamedTuple):
     verdict: Verdict
     """On a picture; `ok` of what came as pixels, which are taken as they come."""
     explanation: Explanation | None = None
+    layers: list[Layer] | None = None
+    """What the model's layers made of the frame."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from app.imaging.numbers import Number, find_numbers
 from app.imaging.preparation import Preparation
 from app.imaging.shrink import WORKING
 from app.imaging.strips import StripShape
+from app.imaging.trail import Trail
 from app.tasks.digits.arrays import SIDE, Frames
 from app.tasks.digits.beam import NumberWeights, Scores
 from app.tasks.digits.readings import Ranking, by_cutting, with_line
@@ -61,6 +62,10 @@ class ImageRequest(NamedTuple):
     item: Item | None = None
     """What is cut out of it, where that took less than a millisecond."""
     explain: bool = False
+    trail: bool = False
+    """Whether its way to the frame is to be shown."""
+    layers: bool = False
+    """Whether what the model's layers make of it is to be shown."""
 
 
 class BatchRequest(NamedTuple):
@@ -90,6 +95,8 @@ class How(NamedTuple):
 
     limits: Limits
     preparation: Preparation
+    trail: bool = False
+    """Whether the way is to be kept."""
 
 
 class Seen(NamedTuple):
@@ -359,7 +366,8 @@ def _frame_of(item: Item, how: How, budget: Budget, spent: Spent, opened: Opened
         opened(image)
         pixels = decode(image, WORKING, budget)
     with _Timed(spent, "normalise"):
-        return normalise(pixels, how.preparation, budget)
+        trail = Trail.begin(pixels, budget) if how.trail else None
+        return normalise(pixels, how.preparation, budget, trail)
 
 
 def _opened(item: Item, image: bytes, how: How, budget: Budget) -> Image.Image:

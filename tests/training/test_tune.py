@@ -12,6 +12,7 @@ import numpy as np
 import optuna
 import pytest
 import typer.main
+from matplotlib import colormaps
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 from PIL import Image
@@ -327,8 +328,9 @@ def test_of_two_trials_both_lines_are_seen(ended: tuple[Search, optuna.Study], t
     studies.draw(few, tmp_path / "plots")
     drawn = np.asarray(Image.open(tmp_path / "plots" / "parallel.png").convert("RGB"), np.int16)
     plot = drawn[:, : int(0.8 * drawn.shape[1])]  # without the scale of colours
-    coloured = np.ptp(plot, axis=2) > 60
-    assert (coloured.sum(axis=1) > plot.shape[1] / 2).sum() >= 2  # rows that a line goes through, one for each trial
+    for end in (0.0, 1.0):  # of the scale: the best and the worst
+        colour = np.array(colormaps["viridis"](end, bytes=True)[:3], np.int16)
+        assert (np.abs(plot - colour).max(axis=2) < 20).sum() > plot.shape[1]  # pixels of its line
 
 
 @pytest.mark.parametrize("name", ["mlp-256-128-bn-dropout", "cnn"])

@@ -255,9 +255,10 @@ def _all_classes(scores: Any, classes: int) -> Any:
     return ops.pad(scores, [[0, 0], [0, classes - DIGITS]])
 
 
-def optimizer_of(recipe: Recipe, steps_an_epoch: int) -> Any:
-    """Keras' own, with the recipe's learning rate."""
-    rate, clip = Rate(recipe, steps_an_epoch), {"clipnorm": recipe.clip_norm}
+def optimizer_of(recipe: Recipe, steps_an_epoch: int, *, fixed: bool = False) -> Any:
+    """Keras' own, with the recipe's learning rate; `fixed` where somebody else changes it."""
+    rate = recipe.learning_rate if fixed else Rate(recipe, steps_an_epoch)
+    clip = {"clipnorm": recipe.clip_norm}
     made: dict[str, Callable[[], Any]] = {
         "sgd": lambda: keras.optimizers.SGD(rate, **clip),
         "momentum": lambda: keras.optimizers.SGD(rate, momentum=MOMENTUM, **clip),

@@ -99,8 +99,13 @@ def train_lines(
     epochs: Annotated[int, typer.Option(min=1, help="Times that they are gone through.")] = 16,
     learning_rate: Annotated[float, typer.Option(help="At its highest.")] = 3e-3,
     batch_size: Annotated[int, typer.Option(min=1, help="Lines of a usual length in one step.")] = 512,
+    dropout: Annotated[float, typer.Option(min=0, max=0.9, help="Part of the units left out of each step.")] = 0.1,
     seed: Annotated[int, seed_option("the weights, the lines and their order")] = 0,
     start: Annotated[Path | None, typer.Option(metavar="RUN|BUNDLE", help="A line reader to go on from.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0, help="Train for so long, whatever --epochs says, while lines are still being composed."),
+    ] = None,
     runs: Annotated[Path, typer.Option(help="Where the run's folder goes.")] = Path("runs"),
 ) -> None:
     """Train the line reader on numbers that are composed of training writers' digits; `release-lines` bundles it."""
@@ -108,9 +113,12 @@ def train_lines(
     from training.lines import training
     from training.lines.network import RECIPE
 
-    recipe = RECIPE.changed({"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size})
+    changes = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "dropout": dropout}
+    recipe = RECIPE.changed(changes)
     begun = None if start is None else training.load_start(start)
-    trained = training.train(recipe, load(find(data)), lines=lines, seed=seed, folder=runs, start=begun)
+    trained = training.train(
+        recipe, load(find(data)), lines=lines, seed=seed, folder=runs, start=begun, minutes=minutes
+    )
     typer.echo(f"{training.summarise(trained)}; the run is {trained.folder}")
 
 

@@ -1,34 +1,31 @@
 """Composed lines -> what the line reader learns from: strips as the service cuts them, and what is written in each."""
 
-from collections.abc import Iterator
+import multiprocessing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import cv2
-import keras
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+from tqdm import tqdm
 
+from app.cores import usable_cores
 from app.errors import Undecodable
 from app.imaging.arrays import Grey, Ink
 from app.imaging.decode import decode
 from app.imaging.numbers import find_numbers
 from app.imaging.strips import strip_of
 from training.constants import PREPARATION
-from training.hands.parallel import spread
 from training.lines import pages
 from training.lines.compose import Line, compose_some
 from training.lines.hands import Hands
-from training.lines.network import ALPHABET, SHAPE
+from training.lines.network import SHAPE
 
-CHUNK = 2_500  # lines in one go of a process, to which all hands are sent
+CHUNK = 500  # lines in one go of a process
+LEFT_CORES = 2  # for what learns from lines while others are composed
 PAGES = 0.25  # part of the lines that stand on pages, which take five times as long
 CLUTTER = 0.6  # part of the lines with something left around them
-WIDTHS = 128, 256, 640  # to which strips are filled up: each shape is compiled for itself; longer ones are left out
-USUAL = 192  # the width of which a batch has as many as the recipe says
-LONGEST_TEXT = 24
-SHIFT = 2  # pixels up or down, at most, each time a strip is shown
-PALEST = 0.6  # of its ink, at most as often
 GROWN, CUT_OFF = 0.15, 0.1  # of the height, at most: dirt that counts as a number's own, and ends that do not
 COARSEST = 0.35  # pixels of a picture to one of a composed line, at least
 
@@ -42,9 +39,51 @@ class Example(NamedTuple):
 
 
 def draw(hands: Hands, count: int, seed: int) -> list[Example]:
-    """`count` of them, less those that are longer than a strip may be."""
-    jobs = [(hands, min(CHUNK, count - start), (seed, start)) for start in range(0, count, CHUNK)]
-    return [example for some in spread(_draw, jobs, "composing lines") for example in some]
+    """`count` of them, less those that are longer than a strip may be; the same ones for the same seed."""
+    jobs = _jobs(count, seed)
+    with _composers(hands, min(usable_cores(), len(jobs))) as pool:
+        made = tqdm(pool.imap(_draw_known, jobs), "composing lines", len(jobs), leave=False, disable=None)
+        return [one for some in made for one in some]
+
+
+@contextmanager
+def composing(hands: Hands, count: int, seed: int) -> Iterator[Callable[..., list[Example]]]:
+    """The same beside this process, on all cores but those that it needs.
+
+    What is given is a function: it waits for so many more, by default for none, and returns all that are made.
+    """
+    with _composers(hands, max(1, usable_cores() - LEFT_CORES)) as pool:
+        made = pool.imap_unordered(_draw_known, _jobs(count, seed))
+
+        def more(least: int = 0) -> list[Example]:
+            found: list[Example] = []
+            with suppress(StopIteration, multiprocessing.TimeoutError):
+                while True:
+                    found += made.next(timeout=None if len(found) < least else 0)
+            return found
+
+        yield more
+
+
+def _composers(hands: Hands, processes: int) -> Any:
+    """A pool of them, which knows the hands."""
+    started_anew = multiprocessing.get_context("spawn")  # TensorFlow's threads would not survive a fork
+    return started_anew.Pool(processes, _know, (hands,))
+
+
+def _jobs(count: int, seed: int) -> list[tuple[int, tuple[int, int]]]:
+    return [(min(CHUNK, count - start), (seed, start)) for start in range(0, count, CHUNK)]
+
+
+_known: list[Hands] = []  # by which a process composes
+
+
+def _know(hands: Hands) -> None:
+    _known.append(hands)
+
+
+def _draw_known(job: tuple[int, tuple[int, int]]) -> list[Example]:
+    return _draw(_known[0], *job)
 
 
 def _draw(hands: Hands, count: int, seed: tuple[int, int]) -> list[Example]:
@@ -94,52 +133,3 @@ def _as_scanned(ink: Ink, random: Random) -> Ink:
         ink = (ink - random.uniform(0, 0.35)) * random.uniform(1, 2.5)
     scanned: Ink = np.clip(ink, 0, 1).astype(np.float32)
     return scanned
-
-
-def filled_width(strip: Grey) -> int:
-    """To which of the widths a strip is filled up; 0 where it is longer."""
-    return next((width for width in WIDTHS if width >= strip.shape[1]), 0)
-
-
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
-    """Batches of strips that are about as wide, in an order that is drawn anew each epoch."""
-
-    def __init__(self, examples: list[Example], batch_size: int, seed: int) -> None:
-        super().__init__()
-        self._examples, self._batch_size = examples, batch_size
-        self._random = np.random.default_rng(seed)
-        widths = np.array([filled_width(example.strip) for example in examples])
-        self._by_width = [np.flatnonzero(widths == width) for width in WIDTHS]
-        self._texts = np.zeros((len(examples), LONGEST_TEXT), np.int32)
-        for text, example in zip(self._texts, examples, strict=True):
-            text[: len(example.raw)] = [1 + ALPHABET.index(one) for one in example.raw]
-        self.on_epoch_end()
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Strips uint8 [B, 32, W], and their texts' classes, int32 [B, LONGEST_TEXT], ended by 0."""
-        width, places = self._batches[index]
-        random = np.random.default_rng((index, int(places[0])))
-        strips = np.zeros((len(places), SHAPE.height, width), np.uint8)
-        for strip, place in zip(strips, places, strict=True):
-            own = np.roll(self._examples[place].strip, random.integers(-SHIFT, SHIFT + 1), axis=0)
-            strip[:, : own.shape[1]] = own * random.uniform(PALEST, 1)
-        return strips, self._texts[places]
-
-    def on_epoch_end(self) -> None:
-        by_width = zip(WIDTHS, self._by_width, strict=True)
-        batches = [batch for width, places in by_width for batch in self._of(width, places)]
-        order = self._random.permutation(len(batches))
-        self._batches = [batches[place] for place in order]
-        # TensorFlow's backend takes for fixed what the first two share.
-        other = next(place for place, (width, _) in enumerate(self._batches) if width != self._batches[0][0])
-        self._batches[1], self._batches[other] = self._batches[other], self._batches[1]
-
-    def _of(self, width: int, places: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
-        """Whole ones, for the same reason."""
-        size = max(1, self._batch_size * USUAL // width)
-        order = self._random.permutation(places)
-        for start in range(0, len(order) - size + 1, size):
-            yield width, order[start : start + size]

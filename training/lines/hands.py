@@ -105,9 +105,9 @@ def training_hands(mnist: Digits) -> Hands:
     """Those to train on, with MNIST's training frames. Raises DataError."""
     return Hands(
         [
-            (0.35, [Generated()]),
-            (0.25, [_by_writer("pendigits", sources.trajectories())]),
-            (0.2, [framed("mnist", mnist)]),
+            (0.25, [Generated()]),
+            (0.3, [_by_writer("pendigits", sources.trajectories())]),
+            (0.25, [framed("mnist", mnist)]),
             (0.2, [framed("swiss", held) for held in sources.scans_by_writer(held_out=False).values()]),
         ]
     )

@@ -17,7 +17,9 @@ from training import run as runs
 from training.data import Mnist
 from training.hands import sources
 from training.lines import examples as made
-from training.lines.examples import WIDTHS, Batches, Example, filled_width
+from training.lines.batches import WIDTHS, Batches, filled_width
+from training.lines.clock import ByTheClock
+from training.lines.examples import Example
 from training.lines.hands import held_out_hands, training_hands
 from training.lines.network import ALPHABET, SHAPE, build
 from training.progress import Progress
@@ -27,6 +29,9 @@ from training.train import History, optimizer_of
 
 NAME = "lines"
 TO_CHOOSE_BY = 4_000  # lines by hands that nothing is trained on
+FIRST = 16  # batches, of which the lines are there before training by the clock begins,
+STEPS = 200  # of each of its epochs,
+ENDLESS = 10**6  # and how many these may be
 MARKS = str.maketrans("", "", ALPHABET[10:])
 
 
@@ -53,20 +58,42 @@ def load_start(folder: Path) -> Start:
     return Start(network.load(folder / bundle.NETWORK_FILE), {"bundle": manifest.label, "training": manifest.training})
 
 
-def train(recipe: Recipe, mnist: Mnist, *, lines: int, seed: int, folder: Path, start: Start | None = None) -> Run:
-    """Train on so many composed lines and leave a run folder under `folder`. Raises DataError."""
+def train(
+    recipe: Recipe,
+    mnist: Mnist,
+    *,
+    lines: int,
+    seed: int,
+    folder: Path,
+    start: Start | None = None,
+    minutes: float | None = None,
+) -> Run:
+    """Train on so many composed lines and leave a run folder under `folder`. Raises DataError.
+
+    With `minutes` it begins with the first of them, composes the others meanwhile, and ends when the time is over,
+    however many epochs that makes.
+    """
     keras.utils.set_random_seed(seed)
-    reader = build(recipe) if start is None else start.network
+    reader = build(recipe)
+    if start is not None:
+        reader.set_weights(start.network.get_weights())
     left = runs.make_folder(folder, NAME)  # before the hours of training, not after them
     began = time.monotonic()
-    examples = made.draw(training_hands(mnist.train), lines, seed)
     others = made.draw(held_out_hands(mnist.validation), TO_CHOOSE_BY, seed + 1)
-    history = fit(reader, recipe, examples, seed)
+    hands, told = training_hands(mnist.train), recipe.model_dump(mode="json")
+    if minutes is None:
+        batches = Batches(made.draw(hands, lines, seed), recipe.batch_size, seed)
+        history = fit(reader, recipe, batches)
+    else:
+        with made.composing(hands, lines, seed) as more:
+            batches = Batches(more(FIRST * recipe.batch_size), recipe.batch_size, seed, steps=STEPS, more=more)
+            history = fit(reader, recipe, batches, ByTheClock(recipe.learning_rate, minutes, left / runs.MODEL_FILE))
+        told |= {"minutes": minutes, "epochs": len(history["loss"])}
     reader.save(left / runs.MODEL_FILE)
     read = read_right(reader, others)
     record = Record(
         architecture=NAME,
-        recipe=recipe.model_dump(mode="json") | {"lines": lines, "start": start and start.told},
+        recipe=told | {"lines": batches.examples, "start": start and start.told},
         training=Provenance(
             data_sha256={**mnist.sha256, **{one.file: one.sha256 for one in (sources.SWISS, sources.PENDIGITS)}},
             split=mnist.split,
@@ -88,15 +115,17 @@ def summarise(run: Run) -> str:
     return f"of {TO_CHOOSE_BY:,} lines {read.digits:.1%} have all digits right, {read.raw:.1%} all characters"
 
 
-def fit(reader: keras.Model, recipe: Recipe, examples: list[Example], seed: int) -> History:
-    batches = Batches(examples, recipe.batch_size, seed)
+def fit(reader: keras.Model, recipe: Recipe, batches: Batches, clock: ByTheClock | None = None) -> History:
+    """For the recipe's epochs, or by a clock."""
     reader.compile(
-        optimizer=optimizer_of(recipe, len(batches)),
+        optimizer=optimizer_of(recipe, len(batches), fixed=clock is not None),
         loss=keras.losses.CTC(),
         jit_compile=keras.backend.backend() == "jax",
     )
+    epochs = recipe.epochs if clock is None else ENDLESS
     with closing(Progress()) as progress:
-        history = reader.fit(batches, epochs=recipe.epochs, callbacks=[progress], verbose=0)
+        callbacks = [one for one in (clock, progress) if one is not None]
+        history = reader.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0)
     return {name: list(map(float, values)) for name, values in history.history.items()}
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from training.lines import compose, examples, pages
-from training.lines.examples import WIDTHS, Batches, Example
 from training.lines.hands import Generated, Hands
 from training.lines.network import ALPHABET, SHAPE
 
@@ -45,23 +44,11 @@ def test_the_same_seed_gives_the_same_examples() -> None:
     )
 
 
-def test_batches_are_of_few_shapes_and_show_every_example() -> None:
-    some = [Example(np.full((32, 32 * (1 + place % 6)), 200, np.uint8), str(place)) for place in range(120)]
-    batches = Batches(some, batch_size=8, seed=0)
-    shown, shapes = set(), set()
-    for place in range(len(batches)):
-        strips, texts = batches[place]
-        shapes.add(strips.shape)
-        assert strips.dtype == np.uint8
-        assert (strips.max(axis=(1, 2)) >= 0.6 * 200 - 1).all()
-        for text in texts:
-            shown.add("".join(ALPHABET[one - 1] for one in text if one))
-    assert {width for _, _, width in shapes} == {128, 256}
-    assert len(shapes) == 2  # no smaller last ones
-    assert len(shown) > 100
-    assert batches[0][0].shape != batches[1][0].shape
-
-
-def test_what_is_longer_than_batches_are_is_left_out() -> None:
-    assert examples.filled_width(np.zeros((32, WIDTHS[-1] + 32), np.uint8)) == 0
-    assert examples.filled_width(np.zeros((32, WIDTHS[0]), np.uint8)) == WIDTHS[0]
+def test_lines_are_composed_beside_what_learns_from_them() -> None:
+    with examples.composing(GENERATED, 600, seed=5) as more:
+        first = more(1)
+        assert len(first) > 80  # what a process does in one go
+        while len(first) < 480:
+            first += more(1)
+        assert more() == []
+    assert {one.raw for one in first} == {one.raw for one in examples.draw(GENERATED, 600, seed=5)}

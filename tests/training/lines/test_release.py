@@ -1,5 +1,7 @@
 """From composed lines to a bundle that the service takes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from tests.conftest import DIGITS, ROOT
 from tests.training.lines.test_examples import GENERATED
 from training.data import Mnist
 from training.lines import compose, release, training
+from training.lines.clock import ByTheClock
 from training.lines.network import ALPHABET, RECIPE
 from training.run import Run, load
 
@@ -24,12 +27,19 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 @pytest.fixture(scope="module")
 def run(small_mnist: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Of one epoch, by hands that are everybody's to have."""
+    with of_everybody():
+        recipe = RECIPE.changed({"epochs": 1, "batch_size": 16})
+        return training.train(recipe, small_mnist, lines=120, seed=0, folder=tmp_path_factory.mktemp("runs"))
+
+
+@contextmanager
+def of_everybody() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         for name in ("training_hands", "held_out_hands"):
             patched.setattr(training, name, lambda _: GENERATED)
         patched.setattr(training, "TO_CHOOSE_BY", 40)
-        recipe = RECIPE.changed({"epochs": 1, "batch_size": 16})
-        return training.train(recipe, small_mnist, lines=120, seed=0, folder=tmp_path_factory.mktemp("runs"))
+        patched.setattr(training, "STEPS", 3)
+        yield
 
 
 def test_a_run_says_how_it_was_trained(run: Run) -> None:
@@ -37,6 +47,27 @@ def test_a_run_says_how_it_was_trained(run: Run) -> None:
     assert (record.architecture, record.recipe["lines"], record.training.epochs) == ("lines", 120, 1)
     assert 0 <= record.training.model_extra["validation"]["digits"] <= 1
     assert "have all digits right" in training.summarise(run)
+
+
+def test_a_training_by_the_clock_ends_in_time(small_mnist: Mnist, tmp_path: Path) -> None:
+    rates: list[float] = []
+
+    class Noted(ByTheClock):
+        def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            super().on_epoch_begin(epoch, logs)
+            rates.append(float(self.model.optimizer.learning_rate))
+
+    with of_everybody(), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(training, "ByTheClock", Noted)
+        recipe = RECIPE.changed({"batch_size": 8, "learning_rate": 1e-3})
+        run = training.train(recipe, small_mnist, lines=1_000, seed=0, folder=tmp_path, minutes=0.2)
+    told = run.record.recipe
+    assert told["minutes"] == 0.2
+    assert told["epochs"] == run.record.training.epochs == len(rates) > 3
+    assert 100 < told["lines"] <= 1_000
+    assert rates[0] < max(rates)
+    assert rates[-1] < max(rates) / 2
+    assert run.record.seconds < 60
 
 
 def test_a_released_reader_is_one_that_the_service_takes(

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from contextlib import closing
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -23,7 +24,8 @@ SIZE = 60, 40
 
 
 @pytest.mark.parametrize(
-    ("kind", "trick"), [(kind, trick) for kind, tricks in containers.TRICKS.items() for trick in tricks]
+    ("kind", "trick"),
+    [(kind, trick) for kind, tricks in containers.TRICKS.items() for trick in tricks if kind not in {"heic", "pdf"}],
 )
 def test_every_trick_is_a_picture(kind: str, trick: str) -> None:
     grey = pictures.draw("text", *SIZE, pitch=20, thick=2, density=0.5, seed=0)
@@ -33,6 +35,25 @@ def test_every_trick_is_a_picture(kind: str, trick: str) -> None:
         assert image.width == SIZE[0]
         if trick != "longer":
             image.load()
+
+
+@pytest.mark.parametrize("trick", containers.TRICKS["heic"])
+def test_every_trick_with_heic_is_known_as_one(trick: str) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    grey = pictures.draw("text", *SIZE, pitch=20, thick=2, density=0.5, seed=0)
+    for mode in containers.MODES:
+        data = containers.WRITERS["heic"](grey, mode, trick, 20, 90)
+        assert pillow_heif.get_file_mimetype(data) in {"image/heic", "image/heif"}
+        if trick in {"plain", "tiles"}:
+            assert pillow_heif.open_heif(data).size == SIZE
+
+
+@pytest.mark.parametrize("trick", containers.TRICKS["pdf"])
+def test_every_trick_with_pdf_has_pages(trick: str) -> None:
+    pypdfium2 = pytest.importorskip("pypdfium2")
+    grey = pictures.draw("text", *SIZE, pitch=20, thick=2, density=0.5, seed=0)
+    with closing(pypdfium2.PdfDocument(containers.WRITERS["pdf"](grey, "L", trick, 20, 90))) as document:
+        assert len(document) == (20 if trick == "pages" else 1)
 
 
 def test_every_pattern_is_drawn_to_size() -> None:

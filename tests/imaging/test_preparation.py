@@ -13,7 +13,7 @@ from training.constants import PREPARATION
 
 def test_it_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
-        PREPARATION.side = 32  # type: ignore[misc]
+        PREPARATION.side = 32  # type: ignore[misc]  # what must not be
 
 
 def test_it_travels_to_another_process() -> None:

@@ -116,11 +116,14 @@ class Balanced:
     def wait_until_up(self, *names: str) -> None:
         wait_until(lambda: set(names) <= self.up())
 
+    def wait_until_down(self, name: str) -> None:
+        wait_until(lambda: name not in self.up())
+
     def restart_all(self) -> None:
         """One after the other, each once the one before is back."""
         for name, instance in self.instances.items():
             instance.restart()
-            wait_until(lambda name=name: name not in self.up())  # type: ignore[misc]
+            self.wait_until_down(name)
             self.wait_until_up(*self.instances)
 
 

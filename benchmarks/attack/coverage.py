@@ -23,11 +23,12 @@ def main() -> int:
         from app.budget import Budget, allowed_seconds
         from app.errors import ServiceError
         from app.http.v1 import bodies
+        from app.http.v1.media_types import FORM, JSON, NPY, RAW, ZIP
         from app.imaging.decode import FORMATS, decode, open_image
-        from app.tasks.digits.work import Item
+        from app.tasks.digits.requests import Item
 
     limits = bodies.BatchLimits(batch_images=100, item_bytes=1_000_000, unpacked_bytes=2_000_000)
-    media_types = [*FORMATS, bodies.RAW, bodies.NPY, bodies.JSON, bodies.ZIP, f"{bodies.FORM}; boundary=x"]
+    media_types = [*FORMATS, RAW, NPY, JSON, ZIP, f"{FORM}; boundary=x"]
 
     def picture(item: Item) -> None:
         if item.image is not None:

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from benchmarks.bulk import memory as memories
-from benchmarks.bulk import results
 from benchmarks.bulk.kills import KINDS, PART, campaign
+from benchmarks.bulk.results import RESULTS
 from benchmarks.bulk.speed import RACES, race
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -14,14 +14,14 @@ cli = typer.Typer(no_args_is_help=True, add_completion=False)
 
 @cli.command()
 def kills(
-    kind: Annotated[list[str], typer.Option(help=f"Of {', '.join(KINDS)}; by default all.")] = [*KINDS],  # noqa: B006
+    kind: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(KINDS)}; by default all.")] = None,
     runs: int = 20,
 ) -> None:
     """Kill in the middle of runs, and count what is lost or there twice. Fails if anything is."""
     wrong, died = 0, dict[str, list[dict[str, float]]]()
-    for one, run in campaign(kind, runs):
+    for one, run in campaign(kind or [*KINDS], runs):
         died.setdefault(one, []).append(run._asdict() | {"images": run.parts * PART})
-        results.keep("kills", one, died[one])
+        RESULTS.keep("kills", one, died[one])
         typer.echo(f"{one}: {run}")
         wrong += run.lost + run.twice
     raise typer.Exit(1 if wrong else 0)
@@ -34,7 +34,7 @@ def speed(name: list[str], images: int = 300_000, turns: int = 5) -> None:
         seconds = []
         for turn in race(one, images, turns):
             seconds.append(turn)
-            results.keep("speed", one, {"images": images, "turns": seconds})
+            RESULTS.keep("speed", one, {"images": images, "turns": seconds})
             typer.echo(f"{one}: {turn[0]}, {RACES[one].against} {turn[1]}")
 
 
@@ -42,7 +42,7 @@ def speed(name: list[str], images: int = 300_000, turns: int = 5) -> None:
 def memory(images: int = 1_000_000) -> None:
     """Watch the memory of one run."""
     found = memories.measure(images)
-    results.keep("memory", str(images), found._asdict())
+    RESULTS.keep("memory", str(images), found._asdict())
     typer.echo(str(found))
 
 

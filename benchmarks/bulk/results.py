@@ -1,6 +1,5 @@
-"""What was measured, kept as JSON after every run, and the document that is written of it."""
+"""The document that is written of what was measured."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
@@ -8,26 +7,12 @@ from typing import Any
 
 from benchmarks.bulk.kills import KINDS
 from benchmarks.bulk.speed import RACES
+from benchmarks.kept import Kept
 
-RESULTS = Path(__file__).with_name("results.json")
-DOCUMENT = Path(__file__).parents[1] / "BULK.md"
 HEAD = """# Bulk scoring
 
 Written by `python -m benchmarks.bulk`, from runs on a machine of two cores that others use, too: compare ratios.
 """
-
-
-def load() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    return found
-
-
-def keep(kind: str, name: str, value: Any) -> None:
-    """Under its kind and name, in the file and in the document."""
-    results = load()
-    results.setdefault(kind, {})[name] = value
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    DOCUMENT.write_text(document(results))
 
 
 def document(results: Mapping[str, Any]) -> str:
@@ -90,3 +75,6 @@ def _memory(memory: Mapping[str, dict[str, Any]]) -> str:
             f"{one['last'] / 2**20:,.0f} MiB in the last tenth, {change:+.1%}; {one['most'] / 2**20:,.0f} MiB at most."
         )
     return "\n".join(lines) + "\n"
+
+
+RESULTS = Kept(Path(__file__).with_name("results.json"), Path(__file__).parents[1] / "BULK.md", document)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.client import results
 from benchmarks.client.restarts import KINDS, run
+from benchmarks.client.results import RESULTS
 from benchmarks.client.throughput import RACES, race
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -14,13 +14,13 @@ IMAGES = {"frames": 100_000, "files": 10_000}
 
 @cli.command()
 def restarts(
-    kind: Annotated[list[str], typer.Option(help=f"Of {', '.join(KINDS)}; by default all.")] = [*KINDS],  # noqa: B006
+    kind: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(KINDS)}; by default all.")] = None,
 ) -> None:
     """Restart the service twice in the middle of a run. Fails if anything is lost, twice or at another's place."""
     wrong = 0
-    for one in kind:
+    for one in kind or KINDS:
         outcome = run(one, IMAGES[one])
-        results.keep("restarts", one, outcome._asdict())
+        RESULTS.keep("restarts", one, outcome._asdict())
         typer.echo(f"{one}: {outcome}")
         wrong += outcome.lost + outcome.twice + outcome.elsewhere
     raise typer.Exit(1 if wrong else 0)
@@ -28,15 +28,15 @@ def restarts(
 
 @cli.command()
 def throughput(
-    name: Annotated[list[str], typer.Option(help=f"Of {', '.join(RACES)}; by default all.")] = [*RACES],  # noqa: B006
+    name: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(RACES)}; by default all.")] = None,
     turns: int = 5,
 ) -> None:
     """Race the client in turns with requests that were made beforehand."""
-    for one in name:
+    for one in name or RACES:
         done = []
         for turn in race(one, turns):
             done.append(turn)
-            results.keep("throughput", one, done)
+            RESULTS.keep("throughput", one, done)
             typer.echo(f"{one}: client {turn.client:,.0f}, limit {turn.limit:,.0f}, {turn.client / turn.limit:.2f}")
 
 

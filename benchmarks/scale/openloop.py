@@ -24,6 +24,9 @@ class Client(NamedTuple):
     trace: Trace = NO_TRACE
 
 
+ALONE = Client()  # nothing
+
+
 class Seen(NamedTuple):
     """Latencies in seconds, from when a request was due; those of requests that were refused are left out."""
 
@@ -46,7 +49,7 @@ def simulate(
     requests: int = 20_000,
     group: int = 1,
     sizes: Sequence[float] = (1.0,),
-    client: Client = Client(),  # noqa: B008  # a tuple
+    client: Client = ALONE,
     trace: Trace = NO_TRACE,
     until: float | None = None,
     seed: int = 0,

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import pytest
-
-from benchmarks.client import restarts, results
+from benchmarks.client import restarts
 from benchmarks.client.restarts import Outcome
+from benchmarks.client.results import document
+from benchmarks.kept import Kept
 
 
 def test_a_run_with_restarts_counts_nothing_lost() -> None:
@@ -14,9 +14,8 @@ def test_a_run_with_restarts_counts_nothing_lost() -> None:
     assert outcome.away_seconds > 0
 
 
-def test_the_document_says_what_was_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(results, "RESULTS", tmp_path / "results.json")
-    monkeypatch.setattr(results, "DOCUMENT", tmp_path / "CLIENT.md")
+def test_the_document_says_what_was_measured(tmp_path: Path) -> None:
+    results = Kept(tmp_path / "results.json", tmp_path / "CLIENT.md", document)
     results.keep("restarts", "files", Outcome(10_000, 1, 2, 3, 2, 4.5, 60.0, 2**20, 2**21, 2**22)._asdict())
     results.keep("throughput", "typed", [(80, 100), (30, 10), (90, 100)])
     written = (tmp_path / "CLIENT.md").read_text()

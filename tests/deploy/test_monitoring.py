@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def test_the_dashboards_variables_are_filled(service: Process, prometheus: httpx
         found = re.fullmatch(r"label_values\((.*), (\w+)\)", query)
         assert found
         metric, label = found[1].replace("$job", ".*"), found[2]
-        wait_until(lambda metric=metric: data_of(prometheus, metric))  # type: ignore[misc]
+        wait_until(partial(data_of, prometheus, metric))
         answer = prometheus.get(f"/label/{label}/values", params={"match[]": metric}).json()
         assert answer["data"] or label == "namespace"  # which Kubernetes alone has
 

@@ -27,7 +27,8 @@ class Digits(litserve.LitAPI):
         super().__init__(max_batch_size=16, batch_timeout=0.005)
         self.model = model
 
-    def setup(self, device: str) -> None:  # noqa: ARG002  # LitServe's signature
+    def setup(self, device: str) -> None:
+        del device  # which LitServe passes; this is the CPU alone
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(self.model, options, providers=["CPUExecutionProvider"])

@@ -16,7 +16,7 @@ BODY = (
 HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(BODY)).encode())]
 
 
-async def app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001  # ASGI's signature
+async def app(_: Any, receive: Any, send: Any) -> None:
     while (await receive()).get("more_body"):
         pass
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})

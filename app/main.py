@@ -41,7 +41,7 @@ from app.serving.pool import Pool
 from app.serving.repository import Repository
 from app.serving.service import Service
 from app.serving.tensors import Reference
-from app.tasks.digits import golden, work
+from app.tasks.digits import golden, portions, work
 from app.tasks.digits.inference import InferDigits
 from app.tasks.digits.manifest import TASK as DIGITS
 from app.tasks.digits.preprocessor import Preprocessor
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 IN_PROCESSES = [
-    *(module.__name__ for module in (work, bodies, codec, compression)),
+    *(module.__name__ for module in (work, portions, bodies, codec, compression)),
     *(module for kind, module in decode.MODULES.items() if kind in decode.FORMATS.values()),
 ]  # whose functions run in the pool's processes
 GRPC_CODEC = f"{__package__}.grpc.codec"  # likewise, where there is gRPC; a name, for what it imports is an extra

@@ -24,7 +24,7 @@ from app.http import server as http_server
 from app.http.exchange import Exchange
 from app.http.protocol.connection import Connection
 from app.http.protocol.request import Cycle, Wire
-from app.http.v1.bodies import media_type_of
+from app.http.v1.media_types import media_type_of
 from app.serving.submission import Submission
 from tests.conftest import Serve, wait_until
 from tests.pictures import encoded

@@ -24,9 +24,10 @@ from app.tasks.digits.classifier import NO_SCORES, Classifier, Scores
 from app.tasks.digits.manifest import DigitsManifest
 from app.tasks.digits.operations import READINGS, predictions, read_numbers
 from app.tasks.digits.preprocessor import NO_FRAMES, Batch
+from app.tasks.digits.requests import How, Item, Limits
 from app.tasks.digits.results import Numbers
 from app.tasks.digits.task import DigitsTask
-from app.tasks.digits.work import How, Item, Limits, Seen, Unfinished
+from app.tasks.digits.work import Seen, Unfinished
 from app.tasks.lines.ctc import Columns
 from app.tasks.lines.manifest import LinesManifest
 from app.tasks.lines.reading import of_one_width

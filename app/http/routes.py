@@ -41,8 +41,7 @@ def open_to_all(endpoint: Endpoint) -> Endpoint:
 
 
 def _marked(endpoint: Endpoint, right: Right | None) -> Endpoint:
-    # Any function takes attributes, but mypy knows of none that a Callable has.
-    endpoint.needed_right = right  # type: ignore[attr-defined]
+    endpoint.needed_right = right  # type: ignore[attr-defined]  # functions take any; mypy knows none of a Callable
     return endpoint
 
 

@@ -5,17 +5,14 @@ All state is touched on the event loop alone, so there is no lock. What waits is
 """
 
 import asyncio
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from app.errors import CallerGone, DeadlineExceeded, QueueFull, ServiceError
+from app.errors import CallerGone, DeadlineExceeded, QueueFull
 from app.inference.session import Tensors
 from app.serving.context import IsGone, never
+from app.serving.slices import Outcome, Run, Slice, deliver, timed
 from app.serving.submission import NO_DEADLINE, Queue, Submission
 from app.telemetry.metrics import Metrics
 
@@ -26,10 +23,6 @@ LONG_SECONDS = 5.0  # a deadline so far away is seen when its turn comes: a time
 MOST_OTHERS = 256  # of other shapes that are passed over to fill a run
 RUN_BYTES = 4 * 1024 * 1024  # of inputs in one run, where rows are large: what comes out is copied on the event loop
 SMOOTHING = 0.1  # of the measured time per row: about the last ten runs count
-
-Run = Callable[[Tensors], Tensors]
-Slice = tuple[Submission, int, int]  # rows start..stop of a submission
-Outcome = tuple[Tensors | Exception, float, float]  # result, seconds that it took, when it was there
 
 
 class Batcher:
@@ -151,10 +144,10 @@ class Batcher:
             return
         self._busy, self._began = True, perf_counter()
         if sum(stop - start for _, start, stop in slices) <= self._inline_rows:
-            self._end(slices, _timed(self._run, slices), loop)
+            self._end(slices, timed(self._run, slices), loop)
             return
         try:
-            running = loop.run_in_executor(self._thread, _timed, self._run, slices)
+            running = loop.run_in_executor(self._thread, timed, self._run, slices)
         except RuntimeError as error:  # no thread could be started
             self._end(slices, (error, 0.0, perf_counter()), loop)
         else:
@@ -183,7 +176,7 @@ class Batcher:
                 self._schedule(loop)
 
         try:
-            running = loop.run_in_executor(self._thread, _timed, self._run, [first])
+            running = loop.run_in_executor(self._thread, timed, self._run, [first])
         except RuntimeError as error:  # no thread could be started
             end((error, 0.0, perf_counter()))
         else:
@@ -263,7 +256,7 @@ class Batcher:
                 submission.ran += seconds
                 submission.largest_run = max(submission.largest_run, rows)
                 alone = len(slices) == 1 and stop - start == submission.rows
-                _deliver(submission, start, stop, result, row, alone=alone)
+                deliver(submission, start, stop, result, row, alone=alone)
             row += stop - start
 
     def _learn_speed(self, seconds_per_row: float) -> None:
@@ -278,53 +271,3 @@ class Batcher:
                 f"{submission.rows} items unread; send less at a time."
             )
         )
-
-
-def _timed(run: Run, slices: list[Slice]) -> Outcome:
-    started = perf_counter()
-    try:
-        result = run(_gather(slices))
-    except Exception as error:  # whatever it is, those who wait for it must learn of it
-        finished = perf_counter()
-        # By its traceback it would hold this frame, the inputs in it, and through the thread's frames itself.
-        kept = error.bare() if isinstance(error, ServiceError) else error
-        return kept, finished - started, finished
-    finished = perf_counter()
-    return result, finished - started, finished
-
-
-def _gather(slices: list[Slice]) -> Tensors:
-    if len(slices) == 1:
-        submission, start, stop = slices[0]
-        whole = stop - start == submission.rows
-        return submission.inputs if whole else tuple(tensor[start:stop] for tensor in submission.inputs)
-    return tuple([np.concatenate([_rows(*one, place) for one in slices]) for place in range(len(slices[0][0].inputs))])
-
-
-def _rows(submission: Submission, start: int, stop: int, place: int) -> NDArray[Any]:
-    """Of one of its inputs."""
-    tensor = submission.inputs[place]
-    return tensor if stop - start == submission.rows else tensor[start:stop]
-
-
-def _deliver(
-    submission: Submission, start: int, stop: int, result: Tensors | Exception, row: int, *, alone: bool
-) -> None:
-    """`result` has the submission's rows start..stop from its own `row` on; nothing else and all of them if `alone`."""
-    if isinstance(result, Exception):
-        submission.finish(result)
-        return
-    rows = stop - start
-    if alone:
-        submission.outputs = result
-    elif rows == submission.rows:  # all in one run, as every single image: nothing is copied
-        submission.outputs = tuple([tensor[row : row + rows] for tensor in result])
-    else:
-        if not start:
-            submission.outputs = tuple(
-                np.empty((submission.rows, *tensor.shape[1:]), tensor.dtype) for tensor in result
-            )
-        for whole, tensor in zip(submission.outputs, result, strict=True):
-            whole[start:stop] = tensor[row : row + rows]
-    if stop == submission.rows:
-        submission.finish()

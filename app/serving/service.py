@@ -83,7 +83,7 @@ class Service:
             prepared = await prepared
             context.check_deadline()
         # Mypy takes P and Result for what may be coroutines, too; `cast` would be a call for each image.
-        ready: P = prepared  # type: ignore[assignment]
+        ready: P = prepared  # type: ignore[assignment]  # it is no coroutine any more
         if ready.rows > self._most_rows:
             raise BatchTooLarge(f"a request holds at most {self._most_rows:,} rows; {ready.rows:,} came. Send several.")
         if ready.images > 1:
@@ -97,7 +97,7 @@ class Service:
         result = operation.conclude(model, ready, outputs, context)
         if isinstance(result, CoroutineType):
             result = await result
-        return result  # type: ignore[return-value]
+        return result  # type: ignore[return-value]  # as above
 
     async def stream(
         self,
@@ -111,8 +111,7 @@ class Service:
         prepared = operation.prepare(model, request, context)
         if isinstance(prepared, CoroutineType):
             prepared = await prepared
-        # As in `infer`.
-        ready: S = prepared  # type: ignore[assignment]
+        ready: S = prepared  # type: ignore[assignment]  # it is no coroutine any more, as in `infer`
         begun = _Begun(operation)
         for part in ready.slices(rows):
             yield await self.infer(begun, model, part, context)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from app.config import Settings
 from app.errors import ServiceError
-from app.http.v1.bodies import FORM, JSON, NPY, PDF, RAW, ZIP
+from app.http.v1.media_types import FORM, JSON, NPY, PDF, RAW, ZIP
 from app.imaging.decode import FORMATS
 from app.main import create_app
 from app.tasks.digits import strokes

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.http.v1.bodies import FORM, JSON, NPY, RAW, ZIP
+from app.http.v1.media_types import FORM, JSON, NPY, PDF, RAW, ZIP
 from app.imaging.decode import FORMATS
 from app.tasks.digits import strokes
 from app.tasks.digits.manifest import read_bundle
@@ -123,7 +123,7 @@ def test_openapi_names_every_body_and_every_error(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     single, batch = paths["/v1/predict"]["post"], paths["/v1/predict/batch"]["post"]
     assert set(single["requestBody"]["content"]) == {*FORMATS, RAW, NPY, FORM, JSON}
-    assert set(batch["requestBody"]["content"]) == {RAW, NPY, FORM, JSON, ZIP}
+    assert set(batch["requestBody"]["content"]) == {RAW, NPY, FORM, JSON, ZIP} | {PDF} & set(FORMATS)
     for operation in (single, batch):
         assert set(operation["responses"]) >= {
             "200",

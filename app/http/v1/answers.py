@@ -26,7 +26,7 @@ from app.tasks.digits.decisions import Decision
 from app.tasks.digits.insides import Layer
 from app.tasks.digits.results import Explanation, Number, Numbers, Prediction, Predictions
 
-JSON, NDJSON, NPY = "application/json", "application/x-ndjson", "application/x-npy"
+NDJSON = "application/x-ndjson"
 EXPLAINED = frozenset({"seen", "heatmap", "runner_up"})
 WITH_EXPLANATIONS = frozenset({"stages", "layers"})  # what may be included there alone
 

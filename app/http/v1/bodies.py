@@ -14,26 +14,18 @@ from app.budget import Budget
 from app.errors import BadRequest, BatchTooLarge, ServiceError, UnsupportedMediaType, WrongShape
 from app.http.v1 import json_items, multipart
 from app.http.v1.json_items import SMALL, Elements, kind_of, parse_object
+from app.http.v1.media_types import ALIASES, FORM, JSON, LONG, NPY, PDF, RAW, ZIP, media_type_of, recognised
 from app.http.v1.multipart import Part
-from app.imaging import signatures
 from app.imaging.decode import EXTRAS, FORMATS, pages_of
 from app.tasks.digits import arrays
 from app.tasks.digits.arrays import FRAME_BYTES, Frames
-from app.tasks.digits.work import BatchRequest, Cut, ImageRequest, Item
+from app.tasks.digits.requests import BatchRequest, Cut, ImageRequest, Item
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Sized)
 
-RAW, NPY, JSON = "application/octet-stream", "application/x-npy", "application/json"
-FORM, ZIP, PDF = "multipart/form-data", "application/zip", "application/pdf"
-LONG = 200  # characters of a Content-Type that are not remembered any more
-# What says nothing of a body: then its first bytes do. curl writes the second by itself.
-UNTYPED = frozenset({"", "application/x-www-form-urlencoded", RAW})
-SIGNATURES = {b"PK\x03\x04": ZIP, b"PK\x05\x06": ZIP, b"\x93NUM": NPY}
-FIRST_BYTES = signatures.FIRST_BYTES.union(start[:1] for start in SIGNATURES)
 # Of one image and of many. HTTP libraries, pages and callers of earlier versions call them files.
 FIELDS = frozenset({"image", "images", "file", "files"})
-ALIASES = {"image/jpg": "image/jpeg", "image/x-ms-bmp": "image/bmp", "application/x-zip-compressed": ZIP}
 MOST_BRACKETS, MOST_COMMAS = 64, 4096  # in the JSON of one image: 28 rows of 28 numbers, or of what is told apart
 USUAL_NPY_HEAD = 256  # bytes, which numpy writes half of; longer ones take long to evaluate
 
@@ -44,30 +36,6 @@ class BatchLimits(NamedTuple):
     batch_images: int
     item_bytes: int
     unpacked_bytes: int
-
-
-def media_type_of(content_type: str, body: bytes) -> str:
-    """What a body is: as its Content-Type says, or where that says nothing, as its first bytes do."""
-    media_type = _remembered(content_type) if len(content_type) < LONG else _plain(content_type)
-    return (recognised(body) or media_type) if media_type in UNTYPED else media_type
-
-
-def recognised(content: bytes) -> str:
-    """By its first bytes; "" where those say nothing, as those of raw pixels."""
-    first = content[:1]
-    if first == b"\0":  # as most raw pixels begin, of which each is asked this
-        return signatures.media_type_of(content) if content[4:8] == b"ftyp" else ""
-    if first not in FIRST_BYTES:
-        return ""
-    return signatures.media_type_of(content) or SIGNATURES.get(content[:4], "")
-
-
-def _plain(content_type: str) -> str:
-    plain = content_type.partition(";")[0].strip().lower()
-    return ALIASES.get(plain, plain)
-
-
-_remembered = lru_cache(_plain)
 
 
 def image_request(content_type: str, body: bytes, *, explain: bool = False, page: int = 1) -> ImageRequest:

@@ -10,16 +10,17 @@ from app.errors import BadRequest, ServiceError
 from app.http.endpoint import Endpoint
 from app.http.exchange import Answer, Exchange
 from app.http.v1 import answers, bodies
-from app.http.v1.answers import NDJSON, NPY
+from app.http.v1.answers import NDJSON
 from app.http.v1.bodies import BatchLimits
+from app.http.v1.media_types import NPY
 from app.http.v1.queries import Query, query_of
 from app.serving.repository import LiveModel
 from app.serving.service import Service
 from app.tasks.digits.insides import Insides
 from app.tasks.digits.operations import Predict, PredictBatch, ReadNumbers
 from app.tasks.digits.preprocessor import Preprocessor
+from app.tasks.digits.requests import ImageRequest
 from app.tasks.digits.results import Predictions
-from app.tasks.digits.work import ImageRequest
 from app.tasks.lines.reading import Lines
 from app.telemetry.metrics import Metrics
 

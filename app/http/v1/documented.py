@@ -1,9 +1,10 @@
 """The OpenAPI operations of /v1: what may be sent, and what comes back."""
 
 from app.http.openapi import ERRORS, HEADERS, Documented, Object, examples_of, named, parameter
-from app.http.v1 import bodies, schemas
-from app.http.v1.answers import NDJSON, NPY
+from app.http.v1 import schemas
+from app.http.v1.answers import NDJSON
 from app.http.v1.digits import BATCH, EXPLAIN, READ, SINGLE, Digits
+from app.http.v1.media_types import FORM, JSON, NPY, PDF, RAW, ZIP
 from app.imaging.decode import FORMATS
 from app.tasks.digits.arrays import SIDE
 
@@ -81,16 +82,16 @@ def _either(*schemas: str, examples: tuple[str, ...]) -> Object:
 FILE: Object = {"schema": BINARY | {"description": "An image of any of these formats, or 784 shades."}}
 FILES: Object = {"schema": BINARY | {"description": "A ZIP, an .npy file, or 784 shades for each image."}}
 ONE_IMAGE: Object = {
-    bodies.RAW: FILE,
-    bodies.FORM: {"schema": named("ImageForm")},
-    bodies.JSON: _either("EncodedImage", "PixelsOfOne", examples=("image", "pixels")),
-    **{media_type: {"schema": BINARY} for media_type in (*FORMATS, bodies.NPY)},
+    RAW: FILE,
+    FORM: {"schema": named("ImageForm")},
+    JSON: _either("EncodedImage", "PixelsOfOne", examples=("image", "pixels")),
+    **{media_type: {"schema": BINARY} for media_type in (*FORMATS, NPY)},
 }
-MANY = [bodies.ZIP, bodies.NPY, *(kind for kind in (bodies.PDF,) if kind in FORMATS)]
+MANY = [ZIP, NPY, *(kind for kind in (PDF,) if kind in FORMATS)]
 MANY_IMAGES: Object = {
-    bodies.FORM: {"schema": named("ImagesForm")},
-    bodies.JSON: _either("EncodedImages", "PixelsOfMany", examples=("images", "pixelsOfMany")),
-    bodies.RAW: FILES,
+    FORM: {"schema": named("ImagesForm")},
+    JSON: _either("EncodedImages", "PixelsOfMany", examples=("images", "pixelsOfMany")),
+    RAW: FILES,
     **{media_type: {"schema": BINARY} for media_type in MANY},
 }
 ONE_DIGIT = _operation(ONE_IMAGE, [*_including("seen", "heatmap"), PAGE])

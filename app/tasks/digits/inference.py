@@ -15,8 +15,8 @@ from app.tasks.digits.arrays import SIDE, Frames
 from app.tasks.digits.classifier import ENERGY
 from app.tasks.digits.operations import manifest_of
 from app.tasks.digits.preprocessor import Batch, Preprocessor
+from app.tasks.digits.requests import LENGTH, BatchRequest, cut_by_lengths
 from app.tasks.digits.task import IMAGE, OF_ENERGY, PROBABILITIES
-from app.tasks.digits.work import LENGTH, BatchRequest, cut_by_lengths
 from app.tasks.tensors.operations import conclude_outputs, take_wanted
 
 AT_ONCE = 256  # frames that are made of fractions in one go

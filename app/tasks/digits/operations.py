@@ -22,8 +22,9 @@ from app.tasks.digits.manifest import DigitsManifest, Thresholds
 from app.tasks.digits.occlusion import Occlusion, heat, occlude
 from app.tasks.digits.preprocessor import Batch, Preprocessor
 from app.tasks.digits.readings import Ranking
+from app.tasks.digits.requests import BatchRequest, ImageRequest
 from app.tasks.digits.results import Digit, Explanation, Number, Numbers, Prediction, Predictions, Reading
-from app.tasks.digits.work import BatchRequest, FoundNumbers, ImageRequest, Seen, Unfinished
+from app.tasks.digits.work import FoundNumbers, Seen, Unfinished
 from app.tasks.lines.ctc import Columns
 from app.tasks.lines.manifest import LinesManifest
 from app.tasks.lines.reading import Lines, read_strips

@@ -15,24 +15,15 @@ from app.imaging.strips import StripShape
 from app.inference.session import Tensors
 from app.serving.context import RequestContext
 from app.serving.pool import Pool, run_for
-from app.tasks.digits import work
+from app.tasks.digits import portions, work
 from app.tasks.digits.arrays import SIDE, Frames
 from app.tasks.digits.beam import Scores
 from app.tasks.digits.decisions import choose
 from app.tasks.digits.manifest import DigitsManifest
+from app.tasks.digits.portions import Begun, Forgotten, Portion
 from app.tasks.digits.readings import Ranking
-from app.tasks.digits.work import (
-    BatchRequest,
-    Begun,
-    Forgotten,
-    FoundNumbers,
-    How,
-    ImageRequest,
-    Limits,
-    Portion,
-    Seen,
-    Unfinished,
-)
+from app.tasks.digits.requests import BatchRequest, How, ImageRequest, Limits
+from app.tasks.digits.work import FoundNumbers, Seen, Unfinished
 from app.tasks.lines.ctc import Columns
 from app.tasks.lines.trust import Reader
 
@@ -197,7 +188,7 @@ class Preprocessor:
     async def _steps(self, request: BatchRequest, how: How, context: RequestContext) -> AsyncIterator[Portion]:
         """In a process, a few images at a time, so that other requests' images come in between."""
         process, number, done = self._pool.admitting(), next(self._numbers), 0
-        begin = work.begin_batch, number, request._replace(body=b""), how
+        begin = portions.begin_batch, number, request._replace(body=b""), how
         try:
             portion = await run_for(context, process, *begin, done, body=request.body)
             while True:
@@ -206,11 +197,11 @@ class Preprocessor:
                     return
                 done += portion.count
                 try:
-                    portion = await run_for(context, process, work.go_on, number)
+                    portion = await run_for(context, process, portions.go_on, number)
                 except Forgotten:  # another request's picture has broken the process, and ours was in its memory
                     portion = await run_for(context, process, *begin, done, body=request.body)
         except BaseException:
-            process.send(work.forget, number)
+            process.send(portions.forget, number)
             raise
 
     def _how(self, manifest: DigitsManifest) -> How:

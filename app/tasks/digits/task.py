@@ -20,11 +20,11 @@ class GoldenClassifier(Classifier):
     """A classifier that has read its golden digits."""
 
     batched = True
-    labels = {PROBABILITIES.name: list(DIGITS)}  # noqa: RUF012  # read, never written
 
     def __init__(self, session: Session, manifest: DigitsManifest) -> None:
         """Raises BundleError where it breaks its contract or reads too few of them."""
         super().__init__(session, manifest.labels)
+        self.labels = {PROBABILITIES.name: list(DIGITS)}
         self._golden = manifest.golden.frames()
         scores = self.scores(self._golden)
         _check_golden(scores, manifest)

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.http.v1.bodies import FORM, JSON, NPY, RAW, ZIP
+from app.http.v1.media_types import FORM, JSON, NPY, RAW, ZIP
 from app.imaging.decode import FORMATS
 from tests.pictures import encoded, npy
 

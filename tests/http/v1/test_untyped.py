@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.http.v1 import bodies
+from app.http.v1.media_types import RAW, recognised
 from app.imaging.decode import FORMATS
 from app.tasks.digits import strokes
 from tests.pictures import encoded, npy
@@ -63,10 +64,10 @@ def test_pixels_stay_pixels() -> None:
     """Whatever shades they have: noise, and each shade in the corner."""
     noise = np.random.default_rng(1).integers(0, 256, (20_000, 784), np.uint8)
     noise[:256, 0] = np.arange(256)
-    assert not any(bodies.recognised(frame.tobytes()) for frame in noise)
+    assert not any(recognised(frame.tobytes()) for frame in noise)
     frames: NDArray[np.uint8] = noise[:256]
     limits = bodies.BatchLimits(1000, 1, 1)
-    assert np.array_equal(bodies.plain_batch(bodies.RAW, frames.tobytes(), limits), frames.reshape(-1, 28, 28))
+    assert np.array_equal(bodies.plain_batch(RAW, frames.tobytes(), limits), frames.reshape(-1, 28, 28))
 
 
 @pytest.mark.parametrize("content", [b"", b"B", b"\xff\xd8\xff", b"BM", b"RIFF", b"plain text", bytes(783)])

@@ -24,7 +24,8 @@ from app.serving.pool import Pool
 from app.tasks.digits import strokes, work
 from app.tasks.digits.manifest import read_bundle
 from app.tasks.digits.preprocessor import Batch, Preprocessor
-from app.tasks.digits.work import Cut, How, Item, Limits, Seen, Unfinished, see_here
+from app.tasks.digits.requests import Cut, How, Item, Limits
+from app.tasks.digits.work import Seen, Unfinished, see_here
 from tests.conftest import DIGITS, MODELS, Serve
 from tests.pictures import broken, encoded
 

@@ -31,6 +31,7 @@ from training.own_images import Images
 from training.pipeline import Fitted
 from training.recipe import Recipe
 from training.run import Run
+from training.tracking import UNTRACKED, Callbacks, Tracking
 from training.train import History, logits, train
 
 MNIST_IMAGES, MNIST_TO_OWN = 10_000, 3  # in an epoch; the user's are repeated until they are a third as many
@@ -95,7 +96,15 @@ def read_base(folder: Path) -> Base:
 
 
 def finetune(
-    base: Base, own: Images, mnist: Mnist, *, epochs: int, learning_rate: float, seed: int, folder: Path
+    base: Base,
+    own: Images,
+    mnist: Mnist,
+    *,
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+    folder: Path,
+    tracking: Tracking = UNTRACKED,
 ) -> tuple[Run, Finetuning]:
     """Train the base's network further, by its own recipe but for what is given, and leave a run folder
     under `folder`. Each of the two steps has so many `epochs`.
@@ -106,9 +115,12 @@ def finetune(
     usual = Recipe().changed(base.training.recipe or {})  # where it is not known, nothing is distorted
     recipe = usual.changed({"epochs": epochs, "learning_rate": learning_rate, **AS_FINE_TUNED})
 
+    told, name = recipe.model_dump(mode="json"), f"{base.manifest.name}/{base.manifest.version}"
+
     def fitted(made: Path) -> Fitted:
         before = [_scores(network, digits) for digits in (own.held_out, mnist.validation)]
-        history = _two_steps(network, chosen, recipe, own.train, mnist, seed)
+        with tracking.callbacks(made, {"base": name, "seed": seed, **told}) as callbacks:
+            history = _two_steps(network, chosen, recipe, own.train, mnist, seed, callbacks)
         after = [_scores(network, digits) for digits in (own.held_out, mnist.validation)]
         runs.Own(own.held_out.images, own.held_out.labels, before[0], after[0]).keep(made)
         of_own, of_mnist = (
@@ -116,7 +128,7 @@ def finetune(
             for one, other, digits in zip(before, after, (own.held_out, mnist.validation), strict=True)
         )
         finetuning = Finetuning(
-            base=f"{base.manifest.name}/{base.manifest.version}",
+            base=name,
             base_sha256=base.manifest.model_sha256,
             images_sha256=own.sha256,
             images={
@@ -129,12 +141,18 @@ def finetune(
         )
         return Fitted(network, history, {"finetuning": finetuning.model_dump()})
 
-    run = pipeline.leave_run(chosen.name, recipe.model_dump(mode="json"), fitted, mnist, seed=seed, folder=folder)
+    run = pipeline.leave_run(chosen.name, told, fitted, mnist, seed=seed, folder=folder)
     return run, Finetuning.model_validate((run.record.training.model_extra or {})["finetuning"])
 
 
 def _two_steps(
-    network: keras.Model, chosen: Architecture, recipe: Recipe, own: Digits, mnist: Mnist, seed: int
+    network: keras.Model,
+    chosen: Architecture,
+    recipe: Recipe,
+    own: Digits,
+    mnist: Mnist,
+    seed: int,
+    callbacks: Callbacks,
 ) -> History:
     random, history = np.random.default_rng(seed), History()
     for whole in (False, True):
@@ -147,6 +165,7 @@ def _two_steps(
             validation=mnist.validation,
             seed=seed,
             network=network,
+            callbacks=callbacks,
         )
         history = {name: history.get(name, []) + values for name, values in figures.items()}
     return history

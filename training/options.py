@@ -37,6 +37,12 @@ EitherFolders = Annotated[
 ]
 RUNS = Path("runs")
 Runs = Annotated[Path, typer.Option(help="Where the run's folder (model, record, report) goes.")]
+TensorBoard = Annotated[
+    bool, typer.Option("--tensorboard", help="Log for `tensorboard --logdir runs`, in the run's folder.")
+]
+Mlflow = Annotated[
+    bool, typer.Option("--mlflow", help="Track by MLflow: in $MLFLOW_TRACKING_URI, else in mlflow.db under --runs.")
+]
 BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="One version, such as models/digits/1.")]
 LAST_SEED = 2**31 - 1  # members take the seeds that follow, and Keras takes none above 2**32
 

@@ -59,10 +59,10 @@ def train(
     teacher = load_teacher(recipe, len(mnist.validation.labels))
 
     def fitted(made: Path) -> Fitted:
-        parts = {"training": mnist.train, "validation": mnist.validation}
-        of_others = others(len(mnist.train.labels), recipe, seed)
-        watched = tracking.callbacks(made, {"architecture": chosen.name, "seed": seed, **told})
-        network, history = fit(chosen, recipe, **parts, seed=seed, others=of_others, teacher=teacher, callbacks=watched)
+        parts: dict[str, Any] = {"training": mnist.train, "validation": mnist.validation, "teacher": teacher}
+        parts["others"] = others(len(mnist.train.labels), recipe, seed)
+        with tracking.callbacks(made, {"architecture": chosen.name, "seed": seed, **told}) as callbacks:
+            network, history = fit(chosen, recipe, **parts, seed=seed, callbacks=callbacks)
         if not is_of_others(told):
             return Fitted(network, history)
         return Fitted(network, history, {"hands": right_by_source(partial(logits, network), hands.validation())})

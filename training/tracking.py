@@ -2,16 +2,19 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
 import keras
 
 from training.errors import BadOption
 
 EXPERIMENT = "digitserve"
+Callbacks = tuple[keras.callbacks.Callback, ...]
 
 
 class Tracking(NamedTuple):
@@ -27,25 +30,38 @@ class Tracking(NamedTuple):
         if self.mlflow and find_spec("mlflow") is None:
             raise BadOption("--mlflow: MLflow is not installed here; pip install -e '.[cpu,mlflow]' brings it")
 
-    def callbacks(self, folder: Path, facts: Mapping[str, Any]) -> tuple[keras.callbacks.Callback, ...]:
-        """For the run of that folder; `facts` are what was chosen before it."""
-        found: list[keras.callbacks.Callback] = []
-        if self.tensorboard:
-            found.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
-        if self.mlflow:
-            found.append(MlflowRun(folder, facts))
-        return tuple(found)
+    @contextmanager
+    def callbacks(self, folder: Path, facts: Mapping[str, Any]) -> Iterator[Callbacks]:
+        """For the run of that folder, which may train in several steps; `facts` are what was chosen before it."""
+        with ExitStack() as followed:
+            found: list[keras.callbacks.Callback] = []
+            if self.tensorboard:
+                found.append(TensorBoard(folder / "tensorboard", write_graph=False))
+            if self.mlflow:
+                found.append(followed.enter_context(MlflowRun(folder, facts)))
+            yield tuple(found)
 
 
 UNTRACKED = Tracking()
 
 
-class MlflowRun(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is untyped
-    """An MLflow run of the folder's name, with what was chosen and each epoch's figures.
+class TensorBoard(keras.callbacks.TensorBoard):  # type: ignore[misc]  # Keras is untyped
+    """Keras', which would begin at the first epoch again with each step of a run."""
 
-    It goes to MLFLOW_TRACKING_URI, by default to `mlflow.db` beside the run's folder. One that was broken off stays
-    "running" there, as MLflow cannot know.
+    _epochs = 0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002 Keras' own count
+        super().on_epoch_end(self._epochs, logs)
+        self._epochs += 1
+
+
+class MlflowRun(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is untyped
+    """An MLflow run of the folder's name, with what was chosen and each epoch's figures. Within `with` it is running.
+
+    It goes to MLFLOW_TRACKING_URI, by default to `mlflow.db` beside the run's folder.
     """
+
+    _epochs = 0
 
     def __init__(self, folder: Path, facts: Mapping[str, Any]) -> None:
         super().__init__()
@@ -62,9 +78,14 @@ class MlflowRun(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is unt
         for fact, value in facts.items():
             self._client.log_param(self._run, fact, value)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        for figure, value in (logs or {}).items():
-            self._client.log_metric(self._run, figure, value, step=epoch + 1)
+    def __enter__(self) -> Self:
+        return self
 
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002 Keras passes it by name
-        self._client.set_terminated(self._run)
+    def __exit__(self, kind: type[BaseException] | None, _: object, __: TracebackType | None) -> None:
+        ended = "FINISHED" if kind is None else "FAILED" if issubclass(kind, Exception) else "KILLED"
+        self._client.set_terminated(self._run, ended)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002 Keras' own count
+        self._epochs += 1
+        for figure, value in (logs or {}).items():
+            self._client.log_metric(self._run, figure, value, step=self._epochs)

@@ -18,6 +18,7 @@ from training.augment import Distort
 from training.data import Digits, joined
 from training.progress import Progress
 from training.recipe import Augmentation, Recipe
+from training.tracking import Callbacks
 
 History = dict[str, list[float]]  # per epoch: loss, accuracy, val_loss, val_accuracy
 Targets = NDArray[np.float32]  # [N, 10], or [N, 11] where the last class is "no digit"; then a teacher's logits, if any
@@ -38,7 +39,7 @@ def train(
     others: Digits | None = None,
     network: keras.Model | None = None,
     teacher: keras.Model | None = None,
-    callbacks: tuple[keras.callbacks.Callback, ...] = (),
+    callbacks: Callbacks = (),
 ) -> tuple[keras.Model, History]:
     """The trained network (frames [N, 28, 28] -> logits [N, 10]), and its history.
 

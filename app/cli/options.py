@@ -27,7 +27,7 @@ def settings_of(**options: Any) -> Settings:
     except ValidationError as error:
         for problem in error.errors():
             where = ".".join(map(str, problem["loc"][:2])) or "settings"  # deeper, a name may be a misplaced key
-            typer.echo(f"{where}: {problem['msg']}", err=True)
+            typer.echo(f"{where}: {problem['msg'].removeprefix('Value error, ')}", err=True)
         raise typer.Exit(MISUSED) from error
 
 

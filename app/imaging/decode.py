@@ -39,6 +39,7 @@ if find_spec("pypdfium2"):
     FORMATS["application/pdf"] = "PDF"
 MODULES = {"HEIF": f"{__package__}.heif", "PDF": f"{__package__}.pdf"}  # imported where some comes, and by the pool
 MOST_BYTES = 100_000_000  # that one image may take while it is decoded
+MOST_BYTES_APART = 150_000_000  # in a process that is gone with it: a photo of 24 megapixels by a newer iPhone
 PREFIX_BYTES = 16  # by which Pillow's formats know themselves
 UPRIGHT = 1  # of EXIF's orientations
 SIXTEEN_BITS_A_SHADE = 257  # 65535 / 255
@@ -125,10 +126,11 @@ def decode(image: Image.Image, enough: int = ENOUGH, budget: Budget = UNLIMITED)
 
 
 def _check_memory(image: Image.Image, needed: int) -> None:
-    if needed > MOST_BYTES:
+    most = MOST_BYTES_APART if isinstance(image, Apart) else MOST_BYTES
+    if needed > most:
         raise ImageTooLarge(
             f"decoding the {image.width}x{image.height} {image.format} takes about {needed / 1e6:,.0f} MB; "
-            f"at most {MOST_BYTES / 1e6:,.0f} MB are spent on one image. Send it smaller, or as a JPEG."
+            f"at most {most / 1e6:,.0f} MB are spent on one image of this kind. Send it smaller, or as a JPEG."
         )
 
 
@@ -270,4 +272,5 @@ class _Translated:
 
 def _not_an_image(data: bytes, media_type: str | None) -> str:
     expected = media_type or f"an image ({', '.join(FORMATS)})"
-    return f"expected {expected}, but the {len(data):,} bytes begin with {data[:12]!r}; check the file and Content-Type"
+    check = "the file and its Content-Type" if media_type else "the file"
+    return f"expected {expected}, but the {len(data):,} bytes begin with {data[:12]!r}; check {check}"

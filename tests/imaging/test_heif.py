@@ -73,6 +73,10 @@ def test_pixels_and_memory_are_limited_by_the_header() -> None:
         open_image(documents.heic(SEVEN[:128, :128], "L", "more", 45, 50), max_pixels=MANY)
 
 
+def test_a_photo_of_a_newer_iphone_is_not_too_large() -> None:
+    assert open_image(documents.heic(SEVEN[:102, :136], "L", "more", 42, 50), max_pixels=MANY).size == (5712, 4284)
+
+
 @pytest.mark.parametrize("name", [name for name in ATTACKS if "HEIC" in name])
 def test_an_attack_takes_no_more_than_it_may(name: str) -> None:
     assert_attack_within_budget(name)

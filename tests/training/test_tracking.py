@@ -8,8 +8,11 @@ from training import pipeline
 from training.architectures import architecture
 from training.data import Mnist
 from training.errors import BadOption
+from training.finetune import finetune, read_base
+from training.own_images import Images
+from training.release import release
 from training.run import Run
-from training.tracking import Tracking
+from training.tracking import UNTRACKED, Tracking
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the two libraries, on import
 
@@ -43,6 +46,40 @@ def test_mlflow_has_what_was_chosen_and_each_epochs_figures(
     assert found.data.params.items() >= {"architecture": "mlp-128-64", "seed": "3", "batch_size": "200"}.items()
     measured = [one.value for one in client.get_metric_history(found.info.run_id, "val_loss")]
     assert measured == pytest.approx(made.record.history["val_loss"])
+
+
+def test_steps_of_one_run_are_counted_on(small_mnist: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a bundle's network is fine-tuned: its last layer first, then all of them."""
+    mlflow = pytest.importorskip("mlflow")
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    base = read_base(release(train(small_mnist, tmp_path, UNTRACKED), small_mnist, tmp_path / "base"))
+    images = Images(small_mnist.train.take(range(100)), small_mnist.train.take(range(100, 120)), "0" * 64, [])
+    made, _ = finetune(
+        base, images, small_mnist, epochs=2, learning_rate=1e-3, seed=0, folder=tmp_path, tracking=Tracking(True, True)
+    )
+    read = events.EventAccumulator(str(made.folder / "tensorboard" / "train"), size_guidance={"tensors": 0})
+    read.Reload()
+    assert [one.step for one in read.Tensors("epoch_loss")] == [0, 1, 2, 3]
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    (found,) = client.search_runs([client.get_experiment_by_name("digitserve").experiment_id])
+    assert (found.info.status, found.data.params["base"]) == ("FINISHED", "base/1")
+    measured = client.get_metric_history(found.info.run_id, "loss")
+    assert [one.step for one in measured] == [1, 2, 3, 4]
+    assert [one.value for one in measured] == pytest.approx(made.record.history["loss"])
+
+
+@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, "KILLED"), (MemoryError, "FAILED")])
+def test_mlflow_is_told_how_a_run_ended(
+    error: type[BaseException], status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(error), Tracking(mlflow=True).callbacks(tmp_path / "run", {}):
+        raise error
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    (found,) = client.search_runs([client.get_experiment_by_name("digitserve").experiment_id])
+    assert found.info.status == status
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow"])

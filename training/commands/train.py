@@ -10,10 +10,12 @@ from training.options import (
     OUT_HELP,
     RUNS,
     Data,
+    Mlflow,
     Out,
     RunFolder,
     RunFolders,
     Runs,
+    TensorBoard,
     check_export,
     load_for,
     recipe_options,
@@ -36,12 +38,8 @@ def train(
     out: Annotated[Path | None, Out] = None,
     seed: Annotated[int, seed_option("the weights, the order of images and the augmentation")] = 0,
     runs: Runs = RUNS,
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Log for `tensorboard --logdir runs`, in the run's folder.")
-    ] = False,
-    mlflow: Annotated[
-        bool, typer.Option("--mlflow", help="Track by MLflow: in $MLFLOW_TRACKING_URI, else in mlflow.db under --runs.")
-    ] = False,
+    tensorboard: TensorBoard = False,
+    mlflow: Mlflow = False,
 ) -> None:
     """Train one architecture; with --out also export it and write the next bundle version.
 
@@ -100,6 +98,8 @@ def finetune(
     epochs: Annotated[int, typer.Option(help="For the last layer alone, and as many again for all layers.")] = 5,
     learning_rate: Annotated[float, typer.Option(help="Of the last layer; all layers learn at 0.3 of it.")] = 1e-3,
     runs: Runs = RUNS,
+    tensorboard: TensorBoard = False,
+    mlflow: Mlflow = False,
     allow_forgetting: Annotated[
         bool, typer.Option("--allow-forgetting", help="Write the bundle even if it lost over 0.2 points on MNIST.")
     ] = False,
@@ -109,8 +109,10 @@ def finetune(
     A fifth of the images is held out; the accuracy on them and on MNIST's validation images is shown, before and after.
     """
     import_keras()
-    from training import finetune, own_images, pipeline
+    from training import finetune, own_images, pipeline, tracking
 
+    wanted = tracking.Tracking(tensorboard, mlflow)
+    wanted.check()
     if out is not None:
         check_export(out)
     found, own = finetune.read_base(base.resolve()), own_images.read(images)
@@ -118,7 +120,7 @@ def finetune(
         typer.echo(f"left out: {line}")
     mnist = load(find(data), held_out=found.training.split["validation"])
     run, result = finetune.finetune(
-        found, own, mnist, epochs=epochs, learning_rate=learning_rate, seed=seed, folder=runs
+        found, own, mnist, epochs=epochs, learning_rate=learning_rate, seed=seed, folder=runs, tracking=wanted
     )
     typer.echo(result)
     if out is not None:

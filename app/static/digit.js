@@ -13,6 +13,24 @@ const VERDICTS = {
   not_a_digit: "The picture may hold no digit.",
   low_resolution: "The picture is small.",
 };
+// What was done to the picture, by the service's names.
+const STEPS = {
+  "paint around": "what lies around the paper painted over",
+  enlarge: "enlarged",
+  "red channel": "red alone",
+  "green channel": "green alone",
+  "blue channel": "blue alone",
+  "colour alone": "ink told from shadows by its colour",
+  "even light": "light evened out",
+  invert: "dark ink made bright",
+  "remove lines": "printed lines taken out",
+  "remove specks": "specks taken out",
+  "bridge gaps": "broken strokes joined",
+  crop: "cut out",
+  thin: "thinned",
+  fit: "scaled",
+  centre: "centred",
+};
 const bars = Array.from({ length: 10 }, (_, digit) => newBar(digit));
 let shown = null; // the answer
 const isExplaining = () => element("why").getAttribute("aria-pressed") === "true";
@@ -33,7 +51,7 @@ export function show(answer, { settled }) {
   bars.forEach((bar, each) => showBar(bar, probabilities[each], each === digit));
   element("verdict").textContent = VERDICTS[input?.verdict] ?? "";
   element("verdict").dataset.verdict = input?.verdict ?? "";
-  element("steps").textContent = (input?.steps ?? []).join(" → ");
+  element("steps").textContent = (input?.steps ?? []).map((step) => STEPS[step] ?? step).join(" → ");
   shown = answer;
   drawFrames(answer);
 }

@@ -8,7 +8,7 @@ import { showCode } from "./code.js";
 import * as digit from "./digit.js";
 import { drawSmall, element } from "./dom.js";
 import * as history from "./history.js";
-import { dropped, isArchive } from "./intake.js";
+import { isArchive, onBrought } from "./intake.js";
 import * as number from "./number.js";
 import { Paper } from "./paper.js";
 import { showTiming } from "./timing.js";
@@ -240,27 +240,10 @@ function keepFocus(elsewhere) {
   if (activeElement === document.body || activeElement.disabled || !activeElement.checkVisibility()) elsewhere.focus();
 }
 
-function onDrop(event) {
-  event.preventDefault();
-  document.body.classList.remove("dropping");
-  const { files, folders } = dropped(event.dataTransfer);
-  take(files, { folders });
-}
-
-function onDrag(event) {
-  event.preventDefault();
-  document.body.classList.toggle("dropping", event.type === "dragover");
-}
-
 function onKey(event) {
   if (document.querySelector("dialog[open]") || mode === "many" || views.named()) return;
   if (event.key === "Escape") clear();
   if (event.key === "z" && (event.ctrlKey || event.metaKey)) undo();
-}
-
-function onChosen({ target }) {
-  take([...target.files]);
-  target.value = ""; // so that the same file can be chosen again
 }
 
 const unreachable = () => tell("The service cannot be reached.");
@@ -274,12 +257,10 @@ async function photograph() {
   await camera?.openCamera(mode, (photo) => takePicture(photo, null));
 }
 
-const onAddress = () => views.follow({ subject, unreachable });
+const oneDigit = () => (mode === "digit" ? subject() : null);
+const onAddress = () => views.follow({ subject: oneDigit, unreachable });
 
-for (const id of ["file", "camera"]) element(id).addEventListener("change", onChosen);
-for (const kind of ["dragover", "dragleave"]) addEventListener(kind, onDrag);
-addEventListener("drop", onDrop);
-addEventListener("paste", (event) => take([...event.clipboardData.files], { pasted: true }));
+onBrought(take);
 addEventListener("keydown", onKey);
 addEventListener("hashchange", onAddress);
 element("modes").addEventListener("change", ({ target }) => setMode(target.value));

@@ -61,7 +61,7 @@ def test_the_answer_is_shown_in_full(page: Page) -> None:
     expect(page.locator("#verdict")).to_have_attribute("data-verdict", "ok")
     expect(page.locator("#seen")).to_be_visible()
     assert page.locator("#seen").evaluate("seen => [seen.width, seen.height]") == [28, 28]
-    expect(page.locator("#steps")).to_contain_text("fit → centre")
+    expect(page.locator("#steps")).to_contain_text("scaled → centred")
 
 
 def test_where_the_time_went_is_a_bar_with_a_legend(page: Page) -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.page.test_accessibility import grave_findings, press, tab_to
-from tests.page.window import PHONE, draw, draw_by_touch, hold, opened, questions, read_as, wait_for
+from tests.page.window import PHONE, choose_mode, draw, draw_by_touch, hold, opened, questions, read_as, wait_for
 
 MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 NUMBER = rf"[{MINUS}-]?\d+\.\d+"
@@ -66,6 +66,15 @@ def test_known_digits_are_shown_where_nobody_has_drawn(page: Page) -> None:
     page.get_by_role("link", name="Back to the paper").click()
     expect(page.get_by_role("heading", name="Write a digit")).to_be_visible()
     expect(page.get_by_role("link", name="How it sees")).to_be_focused()
+
+
+def test_a_number_is_not_taken_for_one_digit(page: Page) -> None:
+    choose_mode(page, "number")
+    draw(page, 4)
+    expect(page.locator("#said")).to_contain_text("4")
+    page.get_by_role("link", name="How it sees").click()
+    expect(page.locator("#sees-state")).to_have_text(re.compile("^Read as 3"))
+    expect(page.locator("#sees-yours")).to_be_hidden()
 
 
 def test_one_digit_becomes_another(page: Page) -> None:

@@ -13,7 +13,8 @@ from typing import Any, BinaryIO, NoReturn, TypeVar, cast
 
 from PIL import Image
 
-from app.errors import ServiceError, TooMuchWork, Undecodable
+from app.budget import Budget
+from app.errors import ServiceError, TooMuchWork, Unavailable, Undecodable
 
 T = TypeVar("T")
 FORK_SECONDS = 6e-3  # of a core, for one such process
@@ -35,24 +36,32 @@ class Apart(Image.Image):
         self._mode, self._size = mode, size  # as Pillow's own plugins say it
 
 
-def run_apart(work: Callable[..., T], *arguments: Any, seconds: float, what: str) -> tuple[T, float]:
-    """What `work(*arguments)` gives, and the CPU seconds that it took. What it needs is imported already: it opens no
-    file. `what` says in a caller's words what it does.
+def run_apart(
+    work: Callable[..., T], *arguments: Any, budget: Budget, what: str, most: float = MOST_SECONDS, paid: float = 0.0
+) -> T:
+    """What `work(*arguments)` gives. What it needs is imported already: it opens no file. `what` says in a caller's
+    words what it does.
 
-    Raises TooMuchWork where it would take more than so many seconds, or MEMORY; Undecodable where it fails or breaks;
-    and the ServiceError that it raises.
+    It may take what is left of the budget and has been `paid` for it already, at most so many CPU seconds; what it took
+    is charged, also where nothing came of it.
+
+    Raises TooMuchWork where it would take more than that, or MEMORY; Undecodable where it fails or breaks; Unavailable
+    where there can be no process; and the ServiceError that it raises.
     """
-    seconds = min(max(seconds, LEAST_SECONDS), MOST_SECONDS)
+    seconds = min(max(paid + budget.left, LEAST_SECONDS), most)
     reading, writing = os.pipe()
-    process = os.fork()
-    if not process:
-        _work(writing, seconds, work, *arguments)
-    os.close(writing)
     with os.fdopen(reading, "rb") as channel:
-        if not select([channel], [], [], STUCK_SECONDS)[0]:
-            os.kill(process, signal.SIGPROF)
-        reply = channel.read()
-    _, status, usage = os.wait4(process, 0)
+        process = _fork(writing, seconds, work, *arguments)
+        try:
+            if not select([channel], [], [], STUCK_SECONDS)[0]:
+                os.kill(process, signal.SIGPROF)
+            reply = channel.read()
+        except BaseException:
+            os.kill(process, signal.SIGKILL)
+            raise
+        finally:
+            _, status, usage = os.wait4(process, 0)
+    budget.charge(min(max(usage.ru_utime + usage.ru_stime - paid, 0.0), budget.left), what)
     ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     if ended_by == signal.SIGPROF:
         raise TooMuchWork(f"{what} takes over {seconds * 1e3:,.0f} ms, more than it may. Send it plainer or smaller.")
@@ -61,7 +70,19 @@ def run_apart(work: Callable[..., T], *arguments: Any, seconds: float, what: str
     outcome = pickle.loads(reply)
     if isinstance(outcome, ServiceError):
         raise outcome
-    return cast(T, outcome), usage.ru_utime + usage.ru_stime
+    return cast(T, outcome)
+
+
+def _fork(writing: int, seconds: float, work: Callable[..., Any], *arguments: Any) -> int:
+    try:
+        process = os.fork()
+        if not process:
+            _work(writing, seconds, work, *arguments)
+    except OSError as error:
+        raise Unavailable("there can be no more processes just now; try again later") from error
+    finally:
+        os.close(writing)
+    return process
 
 
 def _work(writing: int, seconds: float, work: Callable[..., Any], *arguments: Any) -> NoReturn:
@@ -79,6 +100,7 @@ def _work(writing: int, seconds: float, work: Callable[..., Any], *arguments: An
 def _confine(channel: BinaryIO, seconds: float) -> None:
     os.closerange(3, channel.fileno())
     os.closerange(channel.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # which is the way to the service, in a process of its pool
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     most = resource.getrlimit(resource.RLIMIT_AS)[1]
     memory = size + MEMORY if most == resource.RLIM_INFINITY else min(size + MEMORY, most)

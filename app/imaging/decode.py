@@ -159,7 +159,7 @@ def _open_apart(data: bytes, kind: str, page: int, budget: Budget) -> Apart:
     if kind == "PDF":
         return opened(data, page, budget)
     _check_page(page)
-    return opened(data)
+    return opened(data, budget)
 
 
 def _check_page(page: int) -> None:

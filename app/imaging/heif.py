@@ -11,11 +11,11 @@ import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image
 
+from app.budget import Budget
 from app.imaging.apart import Apart, run_apart
 from app.imaging.costs import seconds_to_decode
 
-HEADER_SECONDS = 0.1  # of CPU, for a header
-PATIENCE = 3.0  # times the estimated work, in CPU seconds, before decoding is ended: a header may lie
+HEADER_SECONDS = 0.1  # of CPU, for a header at most
 STRIP_ROWS = 256  # of the smaller picture, that are made at a time
 
 pillow_heif.options.DECODE_THREADS = 1
@@ -27,19 +27,18 @@ class Header(NamedTuple):
     size: tuple[int, int]
 
 
-def opened(data: bytes) -> Apart:
+def opened(data: bytes, budget: Budget) -> Apart:
     """The main picture of a file. Raises Undecodable, TooMuchWork."""
-    header, _ = run_apart(_header, data, seconds=HEADER_SECONDS, what="reading the HEIC's header")
+    header = run_apart(_header, data, budget=budget, what="reading the HEIC's header", most=HEADER_SECONDS)
     image = Apart("HEIF", header.mode, header.size)
-    image.decoded = partial(_decoded, data, image)
+    image.decoded = partial(_decoded, data, image, budget)
     return image
 
 
-def _decoded(data: bytes, image: Apart, enough: int) -> Image.Image:
-    seconds = HEADER_SECONDS + PATIENCE * seconds_to_decode(image, len(data), 1)
+def _decoded(data: bytes, image: Apart, budget: Budget, enough: int) -> Image.Image:
+    paid = seconds_to_decode(image, len(data), 1)  # by whoever opened it, for what its header says: which may lie
     factor = max(image.size) // enough
-    pixels, _ = run_apart(_pixels, data, factor, seconds=seconds, what="decoding the HEIC")
-    return Image.fromarray(pixels)
+    return Image.fromarray(run_apart(_pixels, data, factor, budget=budget, what="decoding the HEIC", paid=paid))
 
 
 def _header(data: bytes) -> Header:

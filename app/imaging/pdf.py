@@ -54,9 +54,7 @@ def page_of(data: bytes, number: int, budget: Budget) -> Page:
 
 def _apart(budget: Budget, what: str, work: Callable[..., T], *arguments: Any) -> T:
     budget.charge(FORK_SECONDS, what)
-    result, seconds = run_apart(work, *arguments, seconds=budget.left, what=what)
-    budget.charge(min(seconds, budget.left), what)
-    return result
+    return run_apart(work, *arguments, budget=budget, what=what)
 
 
 def _page(data: bytes, number: int) -> Page:

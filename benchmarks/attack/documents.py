@@ -58,17 +58,12 @@ def _forms(number: int) -> bytes:
     return b"<</XObject<</F %d 0 R>>>>" % number
 
 
-def _pages(_: Grey, pieces: int) -> bytes:
-    kids = b"3 0 R " * pieces
-    return _file(
-        b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, pieces), b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>"
-    )
-
-
-def page(content: bytes, resources: bytes = b"<<>>", *more: bytes, box: bytes = b"0 0 600 800") -> bytes:
-    """A file of one page; further objects are numbered from 5."""
+def page(
+    content: bytes, resources: bytes = b"<<>>", *more: bytes, box: bytes = b"0 0 600 800", pages: int = 1
+) -> bytes:
+    """A file of one page, or of that page so many times; further objects are numbered from 5."""
     one = b"<</Type/Page/Parent 2 0 R/MediaBox[%s]/Resources %s/Contents 4 0 R>>" % (box, resources)
-    return _file(b"<</Type/Pages/Kids[3 0 R]/Count 1>>", one, _stream(content), *more)
+    return _file(b"<</Type/Pages/Kids[%s]/Count %d>>" % (b"3 0 R " * pages, pages), one, _stream(content), *more)
 
 
 def _file(*objects: bytes) -> bytes:
@@ -95,7 +90,8 @@ PDF_TRICKS: dict[str, Callable[[Grey, int], bytes]] = {
     "curves": lambda _, pieces: page(CURVE * pieces),
     "shading": lambda _, pieces: page(b"/S sh\n" * pieces, SHADING),
     "nested": _nested,
-    "pages": _pages,
+    "pages": lambda _, pieces: page(b"", pages=pieces),
+    "shadings": lambda _, pieces: page(b"/S sh\n" * 300, SHADING, pages=pieces),
 }
 HEIC_TRICKS = ("plain", "tiles", "less", "more")
 

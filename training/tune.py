@@ -174,11 +174,11 @@ def _round(search: Search, trials: int, workers: int) -> None:
     """So many trials, by this process or by several others; what a worker had begun when it died stays undone."""
     spawn = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
     tickets = spawn.Semaphore(trials)
-    workers = min(workers, trials)
     if workers == 1:
         _work(search, tickets, workers, 0)
         return
-    tasks = [(search, tickets, workers, number) for number in range(workers)]
+    busy = min(workers, trials)  # one of several, too, is a process: its death is not the command's
+    tasks = [(search, tickets, busy, number) for number in range(busy)]
     processes = [spawn.Process(target=_work, args=task, daemon=True) for task in tasks]
     for process in processes:
         process.start()

@@ -44,7 +44,8 @@ def of_everybody() -> Iterator[None]:
 
 def test_a_run_says_how_it_was_trained(run: Run) -> None:
     record = load(run.folder).record
-    assert (record.architecture, record.recipe["lines"], record.training.epochs) == ("lines", 120, 1)
+    assert (record.architecture, record.training.epochs) == ("lines", 1)
+    assert 100 < record.recipe["lines"] <= 120  # less those that are longer than a strip may be
     assert 0 <= record.training.model_extra["validation"]["digits"] <= 1
     assert "have all digits right" in training.summarise(run)
 
@@ -87,7 +88,7 @@ def test_a_released_reader_is_one_that_the_service_takes(
     assert again.told["bundle"] == "numbers/1"
     strips = np.random.default_rng(0).integers(0, 256, (2, 32, 64)).astype(np.float32)
     np.testing.assert_allclose(again.network(strips), run.network()(strips), atol=0.05)  # 16 bits are kept
-    assert training.load_start(run.folder).told["recipe"]["lines"] == 120
+    assert training.load_start(run.folder).told["recipe"] == run.record.recipe
 
 
 def test_the_committed_reader_is_what_its_manifest_says() -> None:

@@ -35,6 +35,12 @@ from training import data
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that in the end no process is left alone with a long file."""
+    first = [ROOT / "tests" / name for name in ("training", "imaging")]
+    items.sort(key=lambda item: not any(item.path.is_relative_to(folder) for folder in first))
+
+
 SERVED = {"digits": "3", "mlp-128-64": "1", "numbers": "3"}
 
 

@@ -82,12 +82,12 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
         if self._steps is not None:
             while len(self._batches) < self._steps:
                 self._batches += self._in_any_order()
-            del self._batches[self._steps :]
         # TensorFlow's backend takes for fixed what the first two share.
         first = self._batches[0][0]
         other = next((place for place, (width, _) in enumerate(self._batches) if width != first), 0)
         if other > 1:
             self._batches[1], self._batches[other] = self._batches[other], self._batches[1]
+        self._batches = self._batches[: self._steps]
 
     def _in_any_order(self) -> list[tuple[int, NDArray[np.intp]]]:
         """Each example in one batch at most."""

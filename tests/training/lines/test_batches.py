@@ -25,6 +25,15 @@ def test_batches_are_of_few_shapes_and_show_every_example() -> None:
     assert made[0][0].shape != made[1][0].shape
 
 
+def test_a_short_epoch_begins_with_two_shapes_too() -> None:
+    """However rare the other is: TensorFlow would take the shape of the first two for that of all that follow."""
+    narrow = [Example(np.full((32, 96), 200, np.uint8), "1")] * 400
+    for seed in range(10):
+        made = Batches([*narrow, Example(np.full((32, 600), 200, np.uint8), "2")], batch_size=2, seed=seed, steps=3)
+        assert len(made) == 3
+        assert made[0][0].shape != made[1][0].shape
+
+
 def test_what_is_longer_than_batches_are_is_left_out() -> None:
     assert batches.filled_width(np.zeros((32, WIDTHS[-1] + 32), np.uint8)) == 0
     assert batches.filled_width(np.zeros((32, WIDTHS[0]), np.uint8)) == WIDTHS[0]

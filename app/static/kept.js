@@ -74,11 +74,18 @@ function open() {
   });
 }
 
+// Until it is written: what is not yet is lost where the page is left.
 async function change(how) {
   const opened = await database;
-  try {
-    how(opened.transaction(STORE, "readwrite").objectStore(STORE));
-  } catch {} // no database, or one that was closed: it lasts until the page is left
+  await new Promise((done) => {
+    try {
+      const transaction = opened.transaction(STORE, "readwrite");
+      transaction.oncomplete = transaction.onabort = done;
+      how(transaction.objectStore(STORE));
+    } catch {
+      done(); // no database, or one that was closed: it lasts until the page is left
+    }
+  });
 }
 
 /** Read what was kept before; once, before anything else is kept. */

@@ -147,6 +147,19 @@ def test_the_reader_of_finetuning_takes_the_whole_zip(page: Page, tmp_path: Path
     assert own_images.read(tmp_path / "unpacked").sha256 == own.sha256
 
 
+def test_what_is_kept_is_there_after_the_page_is_left_at_once(page: Page) -> None:
+    page.evaluate(
+        """async () => {
+            const { keep } = await import("/static/kept.js");
+            const picture = new Blob([new Uint8Array(500)], { type: "image/png" });
+            const entry = () => ({ mode: "digit", picture, label: "1", read: "1", model: {} });
+            for (let count = 0; count < 50; count++) await keep(entry());
+        }"""
+    )
+    page.reload()
+    expect(page.locator("#labelled")).to_have_text("Download what was labelled (50)")
+
+
 def five_ways(path: Path) -> list[bytes]:
     files = [io.BytesIO() for _ in range(5)]
     for file, angle in zip(files, range(-10, 15, 5), strict=True):

@@ -205,8 +205,15 @@ def test_what_is_wrong_with_an_archive_is_said(page: Page) -> None:
         "locked.zip/4.png": "This file of the archive needs a password; pack it without.",
         "cut.zip": "This is no ZIP archive, or a broken one; pack it anew.",
         "bomb.zip/4.png": "This file of the archive is broken; pack it anew.",
-        "giant.zip/4.png": "This file of the archive unpacks to more than 64 MiB.",
+        "giant.zip/4.png": "This file is too large: the service takes 32 MiB at most.",
     }
+
+
+def test_a_browser_unpacks_no_giant_for_a_service_that_would_take_it(browser: Browser, serve: Serve) -> None:
+    takes = 2**32
+    with serve(max_body_bytes=takes, max_held_bytes=takes) as client, opened(browser, str(client.base_url)) as page:
+        hand_over(page, "drop", "giant.zip", "application/zip", archive_of(claimed=2**31))
+        expect(page.locator("#tiles .reason")).to_have_text("This file of the archive unpacks to more than 64 MiB.")
 
 
 def test_an_archive_alone_is_a_pile(page: Page) -> None:

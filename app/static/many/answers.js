@@ -1,7 +1,7 @@
 // Two questions to ask of a picture, and their answers in one form:
-// {text, confidence, decision, headline, reason, sentence, others, numbers, model}, or {error, reason}.
+// {text, confidence, decision, headline, reason, sentence, others, numbers, pages, model}, or {error, reason}.
 
-import { post, postMany } from "../api.js";
+import { post, postMany, Refusal } from "../api.js";
 import { ofDigit, ofNumber } from "../reading.js";
 import { sentenceOf } from "../words.js";
 
@@ -29,13 +29,17 @@ function task(name, how) {
 
 async function askDigits(pictures, signal) {
   const named = pictures.map(({ name, body }) => ({ body, name: name.split("/").at(-1) })); // not where it lies
-  const { predictions, model } = await postMany(named, signal);
-  return predictions.map((each) => (each.error ? failure(each.error) : { ...digit(each), model }));
+  const { predictions = [], model } = await postMany(named, signal);
+  const answers = predictions.map((each) => (each.error ? failure(each.error) : { ...digit(each), model }));
+  if (pictures.length === 1 && answers.length > 1) return [ofPages(answers)];
+  if (answers.length === pictures.length) return answers;
+  // Which belongs to which is not known: as if it had failed, so that each is asked about alone at last.
+  throw new Refusal(`The service gave ${answers.length} answers, not ${pictures.length}.`, { status: 500 });
 }
 
 async function askNumbers([{ body }], signal) {
-  const { numbers, model } = await post("v1/read", { body, type: body.type }, signal);
-  return [{ ...whole(numbers), model }];
+  const { numbers, pages = 1, model } = await post("v1/read", { body, type: body.type }, signal);
+  return [{ ...(pages > 1 ? ofFirst(whole(numbers), pages) : whole(numbers)), model }];
 }
 
 /** What is known of a picture that could not be read. */
@@ -55,11 +59,38 @@ function digit(answer) {
 
 /** All numbers of a picture as one answer: no better than the worst of them. */
 function whole(numbers) {
-  const badness = ({ decision, confidence }) => WORST.indexOf(decision) + 1 - confidence;
-  const [worst] = [...numbers].sort((one, other) => badness(other) - badness(one));
-  if (!worst) return { text: "", confidence: 0, decision: "reject", others: [], numbers, ...NO_NUMBER };
+  if (!numbers.length) return { text: "", confidence: 0, decision: "reject", others: [], numbers, ...NO_NUMBER };
+  const worst = worstOf(numbers);
   const { decision, alternatives } = worst;
   const confidence = Math.min(...numbers.map((number) => number.confidence));
   const others = numbers.length > 1 ? [] : alternatives.filter((other) => other.confidence >= LIKELY);
   return { text: numbers.map(({ raw }) => raw).join(" "), confidence, decision, others, numbers, ...ofNumber(worst) };
+}
+
+/** The answers to all pages of a document as one, in the same way. */
+function ofPages(pages) {
+  const worst = worstOf(pages);
+  const { decision = "reject", headline, advice, verdict, reason } = worst;
+  const which = `Page ${pages.indexOf(worst) + 1} of ${pages.length}: `;
+  if (pages.every(({ error }) => error)) return failure({ detail: which + reason, verdict });
+  const clear = decision === "accept" && `${pages.length} pages, each clear enough to use as it is.`;
+  const sentence = clear || which + (worst.sentence ?? reason);
+  const { model } = pages.find((page) => page.model);
+  const confidence = Math.min(...pages.map((page) => page.confidence ?? 0));
+  const text = pages.map((page) => page.text ?? "?").join(" ");
+  const said = { headline, advice, sentence, reason: reason && which + reason };
+  return { text, confidence, decision, verdict, others: [], pages, model, ...said };
+}
+
+/** Of numbers the service reads one page alone: that is not the whole of the document. */
+function ofFirst(answer, pages) {
+  const unread = `Only the first of ${pages} pages was read.`;
+  const decision = answer.decision === "accept" ? "review" : answer.decision;
+  const said = { reason: `${unread} ${answer.reason}`.trim(), sentence: `${unread} ${answer.sentence}` };
+  return { ...answer, decision, ...said };
+}
+
+function worstOf(answers) {
+  const badness = ({ decision = "reject", confidence = 0 }) => WORST.indexOf(decision) + 1 - confidence;
+  return answers.reduce((worst, each) => (badness(each) > badness(worst) ? each : worst));
 }

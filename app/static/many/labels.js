@@ -11,15 +11,16 @@ export async function keepLabel(task, picture) {
   const entries = kept.get(picture) ?? {};
   kept.set(picture, entries);
   const entry = await (entries[task.name] ??= newEntry(task, picture));
-  if (!entry) return; // too large, and the browser cannot show it
+  if (!entry) return; // it cannot be opened, or is too large and the browser cannot show it
   entry.label = task.checked(picture) ?? "";
   await record(entry);
 }
 
 async function newEntry(task, picture) {
-  const made = await small(await picture.open());
+  const { text = "", decision = "reject", numbers = [], pages, model } = task.answer(picture) ?? {};
+  const opened = await picture.open().catch(() => null);
+  const made = opened && !pages && (await small(opened)); // several pages are no picture of one digit
   if (!made) return null;
-  const { text = "", decision = "reject", numbers = [], model } = task.answer(picture) ?? {};
   const boxes = numbers.flatMap(({ digits }) => digits).map(({ box }) => box.map((side) => side * made.scale));
   const { picture: body, size } = made;
   return { mode: task.name, picture: body, size, boxes, name: picture.name, read: text, decision, model };

@@ -8,6 +8,7 @@ const PACE = 800; // ms that a question should take: as long as progress may sta
 const MOST_BYTES = 8 * 1024 * 1024; // of one question, where the service takes as much
 const FILLED = 0.9; // of the bytes that it takes: the form has some of its own
 const LONGEST_PAUSE = 15; // seconds before a question is asked again
+const PDF = "%PDF-"; // its first bytes, by which the service knows it, too
 const ABOUT_PICTURES = [400, 413, 415, 422, 500, 504]; // statuses that fewer or other pictures may not have
 
 /**
@@ -57,9 +58,11 @@ export class Reader {
     await this.#learn(signal);
     if (signal.aborted) return;
     for (let chunk = this.#next(); chunk.length; chunk = this.#next()) {
-      await this.#ask(chunk, signal);
-      if (signal.aborted) return;
-      this.#told.progress();
+      for (const open of apart(await this.#opened(chunk))) {
+        await this.#ask(open, signal);
+        if (signal.aborted) return;
+        this.#told.progress();
+      }
     }
     this.#lanes -= 1;
     this.#told.progress();
@@ -87,15 +90,15 @@ export class Reader {
     return chunk;
   }
 
-  async #ask(chunk, signal) {
-    const open = await this.#opened(chunk);
+  async #ask(open, signal) {
     if (!open.length || signal.aborted) return;
     const began = performance.now();
     try {
       const answers = await this.#task.ask(open, signal);
       if (signal.aborted) return;
       open.forEach(({ picture }, place) => this.#task.keep(picture, answers[place]));
-      this.#adapt(open.length, performance.now() - began);
+      this.#pause = 1;
+      if (!open[0].isDocument) this.#adapt(open.length, performance.now() - began);
     } catch (error) {
       if (!signal.aborted) await this.#failed(open, error, signal);
     }
@@ -123,7 +126,6 @@ export class Reader {
   #adapt(asked, took) {
     const most = Math.round(Math.min(2 * asked, (asked * PACE) / Math.max(took, 1)));
     this.#most = Math.max(1, Math.min(this.#task.most, most));
-    this.#pause = 1;
   }
 
   /** The pictures of a chunk with their bytes; one that cannot be opened has its answer then. */
@@ -132,7 +134,8 @@ export class Reader {
       try {
         const most = this.#limits.body_bytes;
         if (picture.size > most) throw new Error(`This file is too large: the service takes ${megabytes(most)}.`);
-        return { picture, name: picture.name, body: await picture.open() };
+        const body = await picture.open();
+        return { picture, name: picture.name, body, isDocument: await isDocument(body) };
       } catch (error) {
         this.#task.keep(picture, failure({ detail: error.message }));
       }
@@ -140,6 +143,14 @@ export class Reader {
     return open.filter(Boolean);
   }
 }
+
+/** Those that may be asked about in one question: the service answers for each page of a PDF, so one is asked about alone. */
+function apart(open) {
+  const documents = open.filter((each) => each.isDocument);
+  return [open.filter((each) => !each.isDocument), ...documents.map((each) => [each])];
+}
+
+const isDocument = async (body) => (await body.slice(0, PDF.length).text()) === PDF;
 
 const megabytes = (bytes) => `${(bytes / 2 ** 20).toLocaleString("en", { maximumFractionDigits: 2 })} MiB at most`;
 

@@ -33,9 +33,9 @@ export function toJson(task, pictures) {
 
 function entry(task, picture) {
   const answer = task.answer(picture) ?? UNREAD;
-  const { text, confidence, decision, reason, others, numbers, verdict, error, model } = answer;
+  const { text, confidence, decision, reason, others, numbers, pages, verdict, error, model } = answer;
   const person = { kind: kindOf(task, picture), checked: task.checked(picture) };
-  const said = { confidence, decision, reason, otherwise: others, numbers, verdict, error, model };
+  const said = { confidence, decision, reason, otherwise: others, numbers, pages, verdict, error, model };
   return { file: picture.name, [task.name]: text, ...person, ...said };
 }
 

@@ -75,10 +75,6 @@ export class Viewer {
     this.#task = task;
     this.#pictures = pictures;
     this.#place = place;
-    const isDigit = task.name === "digit";
-    this.#keys.hidden = !isDigit;
-    this.#form.hidden = isDigit;
-    this.#hint.textContent = HINTS[task.name];
     this.dialog.showModal();
     this.#show();
   }
@@ -116,14 +112,18 @@ export class Viewer {
     else if (isTyping) return;
     else if (key === "Backspace") this.#check(undefined);
     else if (key === "Enter" && target.localName !== "button") this.#settle(this.#answer.text);
-    else if (this.#task.name === "digit" && DIGITS.includes(key)) this.#settle(key);
+    else if (!this.#keys.hidden && DIGITS.includes(key)) this.#settle(key);
     else return;
     event.preventDefault();
   }
 
   #show() {
     const { text = "", confidence, decision, headline = "", sentence, advice = "", others } = this.#answer;
-    const { error = UNREAD } = this.#answer;
+    const { error = UNREAD, pages } = this.#answer;
+    const isDigit = this.#task.name === "digit" && !pages;
+    this.#keys.hidden = !isDigit;
+    this.#form.hidden = isDigit;
+    this.#hint.textContent = HINTS[isDigit ? "digit" : "number"];
     this.#name.textContent = this.#picture.name;
     this.#of.textContent = `${this.#place + 1} of ${this.#pictures.length}`;
     this.#headline.textContent = headline;
@@ -172,7 +172,7 @@ export class Viewer {
       bitmap.close();
     }
     this.#seen.hidden = true;
-    if (this.#task.name === "digit" && !answer.error) await this.#drawSeen(picture, turn);
+    if (!this.#keys.hidden && !answer.error) await this.#drawSeen(picture, turn);
   }
 
   // Asked for when a picture is opened: with each of a pile's answers it would be held for all of them.

@@ -137,7 +137,7 @@ function showProgress({ all, read }) {
   else if (stopped && !isDone) parts.push("stopped");
   else if (!isDone && wait) parts.push(wait);
   element("progress").textContent = parts.join(", ");
-  Object.assign(element("share"), { value: read, max: Math.max(all, 1), hidden: isDone });
+  Object.assign(element("pile-share"), { value: read, max: Math.max(all, 1), hidden: isDone });
   element("stop").hidden = isDone;
   element("stop").textContent = stopped ? "Go on" : "Stop";
   element("left-out").textContent = asides();
@@ -185,7 +185,7 @@ function build() {
     make("div", { id: "pile", class: "pile", hidden: "" },
       make("div", { class: "pile-progress" },
         make("p", { id: "progress" }),
-        make("progress", { id: "share", "aria-label": "Pictures read" }),
+        make("progress", { id: "pile-share", "aria-label": "Pictures read" }),
         button("stop", "Stop", () => (stopped ? goOn() : stop())),
         button("empty", "Clear", clear)),
       make("p", { id: "pile-problem", class: "pile-problem", role: "alert", hidden: "" }),

@@ -20,8 +20,9 @@ export async function show(answered) {
   if (entry?.label && !isSame(entry.strokes, about.strokes)) entry = null; // it is no more what was labelled
   const mine = (entry ??= {});
   Object.assign(mine, { mode, read: text, decision: decisionOf(answer), model: answer.model, strokes: about.strokes });
-  offer(mine);
-  await record(mine, answered);
+  const recorded = record(mine, answered);
+  offer(mine, recorded);
+  await recorded;
 }
 
 /** Nothing stands there any more. */
@@ -38,17 +39,21 @@ export function resume(earlier) {
 async function record(mine, answered) {
   const { about, answer } = answered;
   const made = await small(new Blob([about.body], { type: about.type }));
-  if (!made || (entry === mine && shown !== answered)) return; // it cannot be shown, or there is a later answer
+  if (!made && shown === answered) correct.withhold(); // it cannot be shown
+  if (!made || (entry === mine && shown !== answered)) return; // or there is a later answer
   const { picture, size, scale } = made;
   const boxes = (answer.numbers ?? []).flatMap(({ digits }) => digits).map(({ box }) => box.map((side) => side * scale));
   Object.assign(mine, { picture, size, boxes, name: about.name });
   await history.record(mine);
 }
 
-function offer(mine) {
+function offer(mine, recorded) {
   const keep = async (label) => {
+    await recorded;
+    if (!mine.picture) return false;
     mine.label = label;
     await history.record(mine);
+    return true;
   };
   correct.offer({ mode: mine.mode, read: mine.read, label: mine.label ?? null, keep });
 }

@@ -11,15 +11,23 @@ const keys = Array.from({ length: 10 }, (_, digit) => {
   return key;
 });
 
-/** Offer to correct an answer: `read` as it was read, "" where nothing was; `keep` is called with the label. */
+/** Offer to correct an answer: `read` as it was read, "" where nothing was; `keep` is called with the label, and gives
+ * whether it is kept. */
 export function offer(answer) {
   asked = answer;
   element("right").hidden = !answer.read;
+  element("wrong").hidden = false;
   element("correct-number").hidden = answer.mode !== "number";
   element("ten").hidden = answer.mode !== "digit";
   element("label").value = answer.label ?? answer.read;
   open(false);
   showLabel();
+}
+
+/** There is nothing to keep a label with. */
+export function withhold() {
+  element("right").hidden = element("wrong").hidden = true;
+  open(false);
 }
 
 function open(isOpen) {
@@ -35,8 +43,9 @@ function showLabel() {
 }
 
 async function keepAs(label) {
-  asked.label = label;
-  await asked.keep(label);
+  const answer = asked;
+  if (!(await answer.keep(label))) return;
+  answer.label = label;
   open(false);
   showLabel();
   element("said").textContent = element("labelled-as").textContent;

@@ -6,10 +6,11 @@ import * as kept from "./kept.js";
 const THUMBNAIL = 112; // pixels of its longer side at most
 const items = new Map(); // of the list, by the entry's id
 let reopen = () => {};
+let tell = () => {};
 
-/** Show what this browser has kept; `opened` is called with an entry that is chosen. */
-export async function begin(opened) {
-  reopen = opened;
+/** Show what this browser has kept; `opened` is called with an entry that is chosen, `told` with what went wrong. */
+export async function begin(opened, told) {
+  [reopen, tell] = [opened, told];
   await kept.load();
   await show();
 }
@@ -66,9 +67,13 @@ const seen = new IntersectionObserver(async (changes) => {
 });
 
 async function download() {
-  const { archive } = await import("./labelled.js");
-  const entries = (await kept.all()).filter(({ label }) => label);
-  saved(await archive(entries), "labelled-digits.zip");
+  try {
+    const { archive } = await import("./labelled.js");
+    const entries = (await kept.all()).filter(({ label }) => label);
+    saved(await archive(entries), "labelled-digits.zip");
+  } catch {
+    tell("What was labelled could not be packed. Load the page again, and try once more.");
+  }
 }
 
 async function forget() {

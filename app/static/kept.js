@@ -17,9 +17,9 @@ export async function all() {
 /** Keep an entry, in place of the one with its id; one without an id gets one. The oldest go where it is too much. */
 export async function keep(entry) {
   entry.id ??= Math.max(Date.now(), (entries.at(-1)?.id ?? 0) + 1);
-  entries = [...entries.filter(({ id }) => id !== entry.id), entry].sort((one, other) => one.id - other.id);
-  const gone = tooMany();
-  entries = entries.filter((each) => !gone.includes(each));
+  const wanted = [...entries.filter(({ id }) => id !== entry.id), entry].sort((one, other) => one.id - other.id);
+  const gone = tooMany(wanted);
+  entries = wanted.filter((each) => !gone.includes(each));
   await change((store) => {
     store.put(entry);
     for (const { id } of gone) store.delete(id);
@@ -37,19 +37,23 @@ export async function small(blob) {
   const bitmap = await createImageBitmap(blob).catch(() => null); // upright by EXIF
   if (!bitmap) return blob.size <= HEAVIEST ? { picture: blob, size: null, scale: 1 } : null;
   const { width, height } = bitmap;
-  if (blob.size <= HEAVIEST) return { picture: blob, size: { width, height }, scale: 1 };
+  if (blob.size <= HEAVIEST) {
+    bitmap.close();
+    return { picture: blob, size: { width, height }, scale: 1 };
+  }
   const scale = Math.min(1, LONGEST / Math.max(width, height));
   const canvas = Object.assign(document.createElement("canvas"), {
     width: Math.ceil(width * scale),
     height: Math.ceil(height * scale),
   });
   canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
   const picture = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.9));
   return { picture, size: { width: canvas.width, height: canvas.height }, scale };
 }
 
-function tooMany() {
-  const [labelled, read] = [entries.filter(({ label }) => label), entries.filter(({ label }) => !label)];
+function tooMany(wanted) {
+  const [labelled, read] = [wanted.filter(({ label }) => label), wanted.filter(({ label }) => !label)];
   const gone = [...labelled.slice(0, -MOST_LABELLED), ...read.slice(0, -MOST_READ)];
   const left = [...read, ...labelled].filter((entry) => !gone.includes(entry)); // what a person has labelled goes last
   let bytes = left.reduce((sum, { picture }) => sum + picture.size, 0);

@@ -8,7 +8,8 @@ const COLUMNS = ["file", "label", "read", "decision", "model", "version"];
 
 /** A ZIP of entries that have a label. A number is cut into its digits if it has as many as were found in it. */
 export async function archive(entries) {
-  const groups = await Promise.all(entries.map(filesOf));
+  const groups = [];
+  for (const entry of entries) groups.push(await filesOf(entry)); // one decoded picture at a time
   const files = groups.flat().map(({ name, picture }) => picture.arrayBuffer().then(named(name)));
   const rows = groups.flatMap((group, at) => group.map(({ name, label }) => row(name, label, entries[at])));
   const table = new TextEncoder().encode(csv([COLUMNS, ...rows]));
@@ -26,9 +27,11 @@ async function filesOf({ id, mode, label, picture, boxes }) {
   return [whole, ...cuts.map((part, at) => ({ name: `${digits[at]}/${id}-${at}.png`, label: digits[at], picture: part }))];
 }
 
+/** Blobs, one a box; none of a picture that the browser cannot show. */
 async function cut(picture, boxes) {
-  const bitmap = await createImageBitmap(picture);
-  return Promise.all(boxes.map(([left, top, width, height], at) => {
+  const bitmap = await createImageBitmap(picture).catch(() => null);
+  if (!bitmap) return [];
+  const cuts = boxes.map(([left, top, width, height], at) => {
     const [before, after] = [boxes[at - 1], boxes[at + 1]];
     const most = MARGIN * height;
     const from = Math.max(0, left - Math.min(most, gap(before, boxes[at], most)));
@@ -37,7 +40,9 @@ async function cut(picture, boxes) {
     const canvas = Object.assign(document.createElement("canvas"), { width: Math.ceil(to - from), height: Math.ceil(below - above) });
     canvas.getContext("2d").drawImage(bitmap, -from, -above);
     return new Promise((done) => canvas.toBlob(done));
-  }));
+  });
+  bitmap.close();
+  return Promise.all(cuts);
 }
 
 // Half of what lies between two boxes of one line.
@@ -46,5 +51,8 @@ function gap(before, after, most) {
   return Math.max(0, (after[0] - before[0] - before[2]) / 2);
 }
 
-const ending = ({ type }) => (/^image\/([a-z]+)$/.exec(type)?.[1] ?? "png");
-const row = (name, label, { read, decision, model }) => [name, label, read, decision, model.name, model.version];
+const ending = ({ type }) => (/^(?:image|application)\/([a-z]+)$/.exec(type)?.[1] ?? "png");
+
+// What could not be read was read by no model.
+const row = (name, label, { read, decision, model }) =>
+  [name, label, read, decision, model?.name ?? "", model?.version ?? ""];

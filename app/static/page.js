@@ -205,6 +205,7 @@ function onStage() {
 function showPhoto(bitmap, name) {
   element("photo").setAttribute("aria-label", name ?? "Picture");
   drawSmall(element("photo"), bitmap, LARGEST);
+  bitmap.close();
 }
 
 function take(files, { folders = [], pasted = false } = {}) {
@@ -276,5 +277,5 @@ document.querySelector(".camera").hidden = !element("photograph").hidden;
 digit.onWhy(ask);
 paper.ratio = MODES[mode].ratio;
 showStage();
-history.begin(reopen);
+history.begin(reopen, tell);
 onAddress();

@@ -25,7 +25,9 @@ async function drawn({ picture, text, sentence, seen }) {
   context.fillRect(0, 0, WIDTH, HEIGHT);
   context.fillStyle = PAPER;
   context.fillRect(EDGE, EDGE, SIDE, HEIGHT - 2 * EDGE);
-  contain(context, await createImageBitmap(picture), EDGE, EDGE, SIDE, HEIGHT - 2 * EDGE);
+  const bitmap = await createImageBitmap(picture).catch(() => null); // of a format that the service alone may know
+  if (bitmap) contain(context, bitmap, EDGE, EDGE, SIDE, HEIGHT - 2 * EDGE);
+  bitmap?.close();
   const left = 2 * EDGE + SIDE, room = WIDTH - left - EDGE;
   context.fillStyle = INK;
   const size = Math.min(150, fitting(context, text, room));

@@ -46,9 +46,7 @@ export async function modelCard(model) {
 /** All metrics in the Prometheus text format. Raises Refusal. */
 export async function metrics(signal) {
   const response = await answer("metrics", {}, signal);
-  return response.text().catch((error) => {
-    throw lost(error);
-  });
+  return response.text().catch(lost);
 }
 
 /** Try again while what is wrong may pass; `waiting` hears of it each time. */
@@ -84,7 +82,7 @@ export function fromBase64(text) {
 
 async function ask(path, options = {}, signal = undefined) {
   const response = await answer(path, options, signal);
-  const body = await response.json().catch(() => ({}));
+  const body = await response.json().catch(lost); // an answer that broke off is none
   return { ...body, timing: stages(response.headers.get("Server-Timing") ?? "") };
 }
 
@@ -97,20 +95,16 @@ async function answer(path, options, signal) {
   throw refusal(response, body);
 }
 
-async function reach(path, options, signal) {
+function reach(path, options, signal) {
   const timeout = AbortSignal.timeout(PATIENCE);
-  try {
-    const headers = { ...options.headers, ...keyHeader() };
-    return await fetch(path, { ...options, headers, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
-  } catch (error) {
-    throw lost(error);
-  }
+  const headers = { ...options.headers, ...keyHeader() };
+  return fetch(path, { ...options, headers, signal: signal ? AbortSignal.any([signal, timeout]) : timeout }).catch(lost);
 }
 
 function lost(error) {
-  if (error.name === "AbortError") return error;
+  if (error.name === "AbortError") throw error;
   const what = error.name === "TimeoutError" ? "did not answer in time" : "cannot be reached";
-  return new Refusal(`The service ${what}.`, { passing: true });
+  throw new Refusal(`The service ${what}.`, { passing: true });
 }
 
 function refusal({ status, headers }, { code, detail }) {

@@ -1,9 +1,11 @@
 """A pile beside the rest of the page: what is shown of it while it is read, and what is left when it is gone."""
 
+from typing import Any
+
 from playwright.sync_api import Page, expect
 
-from tests.page.test_many import PILE
-from tests.page.window import choose_mode, draw, hold, wait_for
+from tests.page.test_many import PILE, archive_of
+from tests.page.window import EXAMPLES, choose_mode, draw, hand_over, hold, read_as, wait_for
 
 
 def test_no_two_elements_have_one_name_once_all_views_are_built(page: Page) -> None:
@@ -35,3 +37,49 @@ def test_the_bar_moves_and_an_answer_can_be_shared_after_a_pile(page: Page) -> N
     choose_mode(page, "digit")
     draw(page, 4)
     expect(page.get_by_role("button", name="Share")).to_be_visible()
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(page: Page) -> None:
+    """Of a pile and of a picture: it says no more than that the service cannot be reached."""
+    broken: list[str] = []
+
+    def break_off(route: Any) -> None:
+        body = route.fetch().body()
+        path = route.request.url
+        route.fulfill(body=body[: len(body) // 2] if path not in broken else body, content_type="application/json")
+        broken.append(path)
+
+    page.route("**/v1/predict*", break_off)
+    page.route("**/v1/predict/batch", break_off)
+    draw(page, 4)
+    expect(page.locator("#problem")).to_have_text("The service cannot be reached. Trying again…")
+    expect(read_as(page)).to_have_text("4")
+    expect(page.locator("#problem")).to_be_hidden()
+    choose_mode(page, "many")
+    page.locator("#files").set_input_files(PILE[:3])
+    expect(page.locator("#pile-problem")).to_have_text("The service cannot be reached. Trying again…")
+    expect(page.locator("#progress")).to_have_text("3 pictures read")
+
+
+def test_what_was_cleared_does_not_come_back_from_an_archive(page: Page) -> None:
+    page.evaluate(
+        """() => {
+            const read = Blob.prototype.arrayBuffer;
+            const held = new Promise((done) => (window.release = done));
+            Blob.prototype.arrayBuffer = async function () {
+                await held;
+                return read.call(this);
+            };
+        }"""
+    )
+    choose_mode(page, "many")
+    hand_over(page, "drop", "old.zip", "application/zip", archive_of())
+    expect(page.locator("#progress")).to_have_text("0 of 0 read, looking for more")
+    page.locator("#empty").click()
+    expect(page.locator("#pile")).to_be_hidden()
+    page.evaluate("release()")
+    page.wait_for_timeout(500)
+    expect(page.locator("#pile")).to_be_hidden()
+    page.locator("#files").set_input_files(EXAMPLES[5])
+    expect(page.locator("#progress")).to_have_text("1 picture read")
+    expect(page.locator("#tiles .what b")).to_have_text(["5"])

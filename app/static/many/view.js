@@ -31,6 +31,7 @@ const left = timeLeft();
 let task = TASKS.digit;
 let reader = newReader();
 let stopped = false; // by the person, or because the service will not
+let cleared = 0; // how often: what was brought before the last time is not wanted any more
 let searching = 0; // folders and archives that are looked through
 let leftOut = 0; // files of theirs that are no pictures
 let due = false; // a showing is
@@ -39,13 +40,17 @@ let said = 0; // pictures that were said to be read
 /** Take in `{files, folders}`, and read them as `wanted`, digit or number, where that is said. */
 export async function add(brought, wanted) {
   if (wanted && wanted !== task.name && !pile.pictures.length) chooseTask(wanted);
+  const before = cleared;
+  const isWanted = () => cleared === before;
   searching += 1;
   showSoon();
-  for await (const found of pictures(brought, () => (leftOut += 1))) {
+  for await (const found of pictures(brought, () => isWanted() && (leftOut += 1))) {
+    if (!isWanted()) return;
     const added = pile.add(found);
     if (!stopped) reader.read(added);
     showSoon();
   }
+  if (!isWanted()) return;
   searching -= 1;
   showSoon();
 }
@@ -81,8 +86,9 @@ function goOn() {
 function clear() {
   reader.stop();
   pile.clear();
+  cleared += 1;
   stopped = false;
-  leftOut = 0;
+  searching = leftOut = 0;
   tell("");
   refresh({ first: true });
   element("files").focus();

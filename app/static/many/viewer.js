@@ -18,7 +18,9 @@ export class Viewer {
   #task;
   #pictures = [];
   #place = 0;
+  #answer = { others: [] }; // as it is shown: a person agrees to no other
   #shown = 0; // counts what is shown, so that what comes late for another picture is let go
+  #drawn = Promise.resolve(); // one after another: a large photo takes a hundred megabytes meanwhile
   #canvas = make("canvas", { role: "img" });
   #unseen = make("p", { class: "unseen-picture", hidden: "" }, "This browser cannot show the picture.");
   #boxes = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -64,10 +66,6 @@ export class Viewer {
 
   get #picture() {
     return this.#pictures[this.#place];
-  }
-
-  get #answer() {
-    return this.#task.answer(this.#picture) ?? { others: [] };
   }
 
   /** Show these pictures from this one on. */
@@ -118,6 +116,7 @@ export class Viewer {
   }
 
   #show() {
+    this.#answer = this.#task.answer(this.#picture) ?? { others: [] };
     const { text = "", confidence, decision, headline = "", sentence, advice = "", others } = this.#answer;
     const { error = UNREAD, pages } = this.#answer;
     const isDigit = this.#task.name === "digit" && !pages;
@@ -139,7 +138,7 @@ export class Viewer {
     this.#next.disabled = this.#place === this.#pictures.length - 1;
     this.#field.value = this.#task.checked(this.#picture) ?? text;
     this.#showChecked();
-    this.#draw(++this.#shown);
+    this.#drawSoon(++this.#shown);
     this.#name.focus({ preventScroll: true });
     const covers = matchMedia("(pointer: coarse)").matches; // a phone's keyboard the picture
     if (!this.#form.hidden && !covers) this.#field.select();
@@ -158,27 +157,32 @@ export class Viewer {
     this.#kept.textContent = sentence;
   }
 
+  // The last picture is not seen beside this one's answer.
+  #drawSoon(turn) {
+    this.#canvas.hidden = this.#unseen.hidden = this.#seen.hidden = true;
+    this.#boxes.replaceChildren();
+    this.#drawn = this.#drawn.then(() => turn === this.#shown && this.#draw(turn));
+  }
+
   async #draw(turn) {
     const [picture, answer] = [this.#picture, this.#answer];
     this.#canvas.setAttribute("aria-label", picture.name);
     const bitmap = await bitmapOf(picture);
     if (turn !== this.#shown || !this.dialog.open) return bitmap?.close(); // what is not shown has no size for boxes
-    this.#canvas.hidden = this.#boxes.hidden = !bitmap;
+    this.#canvas.hidden = !bitmap;
     this.#unseen.hidden = Boolean(bitmap);
-    this.#boxes.replaceChildren();
     if (bitmap) {
       drawSmall(this.#canvas, bitmap, LARGEST);
       drawBoxes(this.#boxes, answer.numbers ?? [], bitmap);
       bitmap.close();
     }
-    this.#seen.hidden = true;
-    if (!this.#keys.hidden && !answer.error) await this.#drawSeen(picture, turn);
+    if (!this.#keys.hidden && !answer.error) this.#drawSeen(picture, turn);
   }
 
   // Asked for when a picture is opened: with each of a pile's answers it would be held for all of them.
   async #drawSeen(picture, turn) {
-    const body = await picture.open();
-    const { seen } = await post("v1/predict?include=seen", { body, type: body.type }).catch(() => ({}));
+    const asked = picture.open().then((body) => post("v1/predict?include=seen", { body, type: body.type }));
+    const { seen } = await asked.catch(() => ({}));
     const bitmap = seen && (await fromPng(seen));
     if (!bitmap || turn !== this.#shown) return;
     drawSmall(this.#canvasSeen, bitmap, bitmap.width);

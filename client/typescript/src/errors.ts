@@ -2,13 +2,13 @@
 
 import type { ItemProblem } from "./schema.js";
 
-/** A stable word to branch on: the service's, or the client's own where no answer came. */
-export type Code = ItemProblem["code"] | "connection_failed" | "timeout" | "invalid_answer";
+/** A stable word to branch on: the service's, or the client's own where it gave none. */
+export type Code = ItemProblem["code"] | `http_${number}` | "connection_failed" | "timeout" | "invalid_answer";
 
 /** Anything that kept the client from an answer. */
 export class DigitserveError extends Error {
   override readonly name: string = "DigitserveError";
-  /** The HTTP status; undefined when no answer came. */
+  /** The HTTP status of an answer that is not 2xx. */
   readonly status: number | undefined = undefined;
 
   constructor(
@@ -31,12 +31,12 @@ export class TimedOut extends DigitserveError {
   override readonly name: string = "TimedOut";
 }
 
-/** The answer is not what the contract says; most often the address is not that of a digitserve service. */
+/** A 2xx that is not what the contract says; most often the address is not that of a digitserve service. */
 export class InvalidAnswer extends DigitserveError {
   override readonly name: string = "InvalidAnswer";
 }
 
-/** The service's own error, a problem by RFC 9457. */
+/** An answer that is not 2xx: the service's own error, a problem by RFC 9457, or the page of a proxy. */
 export class Problem extends DigitserveError {
   override readonly name: string = "Problem";
 
@@ -53,18 +53,41 @@ export class Problem extends DigitserveError {
   }
 }
 
-/** The error of an answer that is none of the good ones. */
-export async function problemOf(response: Response): Promise<DigitserveError> {
-  const body: unknown = await response.json().catch(() => undefined);
-  if (!isProblem(body)) {
-    const came = `${response.status} from ${response.url}`;
-    return new InvalidAnswer(`expected a problem, ${came} is none; is it a digitserve service?`, "invalid_answer");
-  }
-  const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
-  const retryAfter = Number.isFinite(seconds) ? seconds : undefined;
-  return new Problem(body.detail, body.code, response.status, body.request_id, retryAfter);
+/** The error of an answer that is not 2xx. Rejects as reading the body does. */
+export async function problemOf(response: Response): Promise<Problem> {
+  const { status, statusText, url, headers } = response;
+  const body = await response.text();
+  const told = read(body);
+  const came = `${status} ${statusText} from ${url}: ${JSON.stringify(body.slice(0, 200))}`;
+  return new Problem(
+    told?.detail ?? `expected a problem, got ${came}; is it a digitserve service?`,
+    told?.code ?? `http_${status}`,
+    status,
+    headers.get("x-request-id") ?? told?.request_id,
+    retryAfter(headers),
+  );
 }
 
-function isProblem(body: unknown): body is { code: Code; detail: string; request_id?: string } {
-  return typeof body === "object" && body !== null && "code" in body && "detail" in body;
+/** The problem that a body is; undefined for a proxy's page, say. */
+function read(body: string): (Pick<ItemProblem, "code" | "detail"> & { request_id?: string }) | undefined {
+  try {
+    const told = JSON.parse(body);
+    return typeof told?.code === "string" && typeof told.detail === "string" ? told : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Seconds; a date is taken against the answer's own, so that a wrong clock on either side does no harm. */
+function retryAfter(headers: Headers): number | undefined {
+  const value = headers.get("retry-after") ?? "";
+  if (/^\d+(\.\d+)?$/.test(value)) {
+    return Number(value);
+  }
+  if (!value.endsWith(" GMT")) {
+    return undefined; // Date.parse makes a date of almost anything
+  }
+  const until = Date.parse(value);
+  const since = Date.parse(headers.get("date") ?? "") || Date.now();
+  return Number.isNaN(until) ? undefined : Math.max(0, until - since) / 1000;
 }

@@ -36,6 +36,7 @@ const says = (status, body, headers = {}) => (response) => {
 const busy = says(503, { code: "draining", detail: "going away" }, { "Retry-After": "0" });
 const later = says(503, { code: "draining", detail: "going away" }, { "Retry-After": "20" });
 const good = says(200, { models: [] });
+const page = (status, headers = {}) => (response) => response.writeHead(status, headers).end("<html>Come back</html>");
 const hangsUp = (response) => response.destroy();
 const silent = () => {};
 
@@ -95,6 +96,39 @@ test("a busy service and broken connections are tried again", async () => {
   assert.equal(once.length, 1);
 });
 
+test("what a balancer answers in its own words has a status too, and is tried again as the service's own", async () => {
+  for (const status of [429, 503]) {
+    const requests = await scripted([page(status), good], (client) => client.models());
+    assert.equal(requests.length, 2);
+  }
+  const once = await scripted([page(502, { "X-Request-ID": "a-1" })], (client) =>
+    assert.rejects(client.models(), (error) => {
+      assert.ok(error instanceof Problem);
+      assert.deepEqual([error.status, error.code, error.requestId], [502, "http_502", "a-1"]);
+      assert.match(error.detail, /502 Bad Gateway.*Come back/);
+      return true;
+    }),
+  );
+  assert.equal(once.length, 1);
+});
+
+test("Retry-After is read in both its forms, a date against the answer's own", async () => {
+  const sent = "Sun, 06 Nov 1994 08:49:37 GMT";
+  const told = [
+    ["Sun, 06 Nov 1994 08:51:37 GMT", 120],
+    ["Sunday, 06-Nov-94 08:51:37 GMT", 120],
+    ["Sun, 06 Nov 1994 08:49:00 GMT", 0],
+    ["7.5", 7.5],
+    ["-1", undefined],
+    ["", undefined],
+    ["soon 1", undefined],
+  ];
+  for (const [asked, retryAfter] of told) {
+    const answer = page(503, { Date: sent, "Retry-After": asked });
+    await scripted([answer], (client) => assert.rejects(client.models(), { retryAfter }), { retries: 0 });
+  }
+});
+
 test("a silent service is not waited for", async () => {
   const requests = await scripted([silent], (client) => assert.rejects(client.models(), TimedOut), { timeoutMs: 50 });
   assert.equal(requests.length, 1);
@@ -124,9 +158,8 @@ test("what is no service, and what is no image, is said", async () => {
   const nothing = new Client("http://127.0.0.1:1", { retries: 0 });
   await assert.rejects(nothing.models(), ConnectionFailed);
   assert.equal(await nothing.ready(), false);
-  const page = (response) => response.end("<html>");
-  await scripted([page], (client) => assert.rejects(client.models(), InvalidAnswer));
-  await scripted([says(404, "lost")], (client) => assert.rejects(client.models(), InvalidAnswer));
+  await scripted([page(200)], (client) => assert.rejects(client.models(), InvalidAnswer));
+  await scripted([says(404, "lost")], (client) => assert.rejects(client.models(), { status: 404, code: "http_404" }));
   await assert.rejects(real.predict(new Uint8Array(10)), TypeError);
   assert.throws(() => new Client("nowhere"), TypeError);
   assert.throws(() => new Client(DIGITSERVE_URL, { timeoutMs: 0 }), RangeError);

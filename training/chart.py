@@ -1,6 +1,7 @@
 """What a terminal shows of figures: tables and curves in characters, and times as clocks show them."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 
 WIDTH, HEIGHT = 60, 8  # of a plot, in characters
 LOSSES = {"loss": ("training", "blue"), "val_loss": ("validation", "yellow")}
@@ -15,7 +16,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def losses(history: Mapping[str, Sequence[float]], epochs: int, *, colour: bool) -> str:
-    """The losses that there are, by epoch, as far as the training has come."""
+    """The losses that there are, by epoch, as far as the training has come; of one that diverged, the finite ones."""
     from plotille import Figure  # only where something is drawn
 
     figure = Figure()
@@ -26,7 +27,8 @@ def losses(history: Mapping[str, Sequence[float]], epochs: int, *, colour: bool)
     figure.set_x_limits(1, max(epochs, 2))  # of one epoch there is a point
     for name in (name for name in LOSSES if name in history):
         label, hue = LOSSES[name]
-        figure.plot([*range(1, len(history[name]) + 1)], [*history[name]], lc=hue, label=label)
+        points = {epoch: loss for epoch, loss in enumerate(history[name], 1) if isfinite(loss)}
+        figure.plot([*points], [*points.values()], lc=hue, label=label)
     drawn: str = figure.show(legend=True)
     return drawn
 

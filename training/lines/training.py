@@ -15,6 +15,7 @@ from app.tasks.lines.manifest import LinesManifest
 from training import network, provenance
 from training import run as runs
 from training.data import Mnist
+from training.errors import TrainingError
 from training.hands import sources
 from training.lines import examples as made
 from training.lines.batches import WIDTHS, Batches, filled_width
@@ -68,7 +69,7 @@ def train(
     start: Start | None = None,
     minutes: float | None = None,
 ) -> Run:
-    """Train on so many composed lines and leave a run folder under `folder`. Raises DataError.
+    """Train on so many composed lines and leave a run folder under `folder`. Raises DataError, TrainingError.
 
     With `minutes` it begins with the first of them, composes the others meanwhile, and ends when the time is over,
     however many epochs that makes.
@@ -89,6 +90,8 @@ def train(
             batches = Batches(more(FIRST * recipe.batch_size), recipe.batch_size, seed, steps=STEPS, more=more)
             history = fit(reader, recipe, batches, ByTheClock(recipe.learning_rate, minutes, left / runs.MODEL_FILE))
         told |= {"minutes": minutes, "epochs": len(history["loss"])}
+    if not all(np.isfinite(values).all() for values in (*history.values(), *reader.get_weights())):
+        raise TrainingError(f"the training diverged; give a lower --learning-rate ({left} holds no run)")
     reader.save(left / runs.MODEL_FILE)
     read = read_right(reader, others)
     record = Record(

@@ -15,10 +15,11 @@ from app.tasks.lines.task import LinesTask
 from tests.conftest import DIGITS, ROOT
 from tests.training.lines.test_examples import GENERATED
 from training.data import Mnist
+from training.errors import TrainingError
 from training.lines import compose, release, training
 from training.lines.clock import ByTheClock
 from training.lines.network import ALPHABET, RECIPE
-from training.run import Run, load
+from training.run import Run, load, under
 
 # Keras' own, where it saves what TensorFlow holds.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -48,6 +49,13 @@ def test_a_run_says_how_it_was_trained(run: Run) -> None:
     assert 100 < record.recipe["lines"] <= 120  # less those that are longer than a strip may be
     assert 0 <= record.training.model_extra["validation"]["digits"] <= 1
     assert "have all digits right" in training.summarise(run)
+
+
+def test_a_training_that_diverges_leaves_no_run_and_is_said_in_a_sentence(small_mnist: Mnist, tmp_path: Path) -> None:
+    recipe = RECIPE.changed({"epochs": 2, "batch_size": 8, "warm_up": 0, "learning_rate": 1e30})
+    with of_everybody(), pytest.raises(TrainingError, match="diverged; give a lower --learning-rate"):
+        training.train(recipe, small_mnist, lines=40, seed=0, folder=tmp_path)
+    assert list(under(tmp_path)) == []
 
 
 def test_a_training_by_the_clock_ends_in_time(small_mnist: Mnist, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 import httpx
@@ -161,11 +161,11 @@ class AsyncClient:
 
     async def ready(self) -> bool:
         """As Client.ready; it does not wait its turn."""
-        return await self._drive(plans.ready(self._terms))
+        return await self._run(plans.ready(self._terms), nullcontext())
 
     async def wait_ready(self, seconds: float = 60.0) -> None:
         """As Client.wait_ready."""
-        await self._drive(plans.wait_ready(self._terms, seconds))
+        await self._run(plans.wait_ready(self._terms, seconds), nullcontext())
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -187,34 +187,32 @@ class AsyncClient:
         *,
         strict: bool = False,
     ) -> AsyncGenerator[R, None]:
-        run = Run(options, self._terms, Size(await self.limits()), at_once, patience, strict)
+        run = Run(options, self._terms, Size(), at_once, patience, strict)
+        if self._limits is None:
+            self._limits = await self._run(bulk.limits(run))
+        run.size.limits = self._limits
         parts = chunks.cut_async(images, run.size, self._terms.clock)
-        async with aclosing(many.in_order_async(parts, lambda chunk: self._drive(plan(chunk, run)), at_once)) as blocks:
+        async with aclosing(many.in_order_async(parts, lambda chunk: self._run(plan(chunk, run)), at_once)) as blocks:
             async for block in blocks:
                 yield block
 
-    async def _run(self, plan: Plan[R]) -> R:
-        async with self._slots:
-            return await self._drive(plan)
-
-    async def _drive(self, plan: Plan[R]) -> R:
-        answer: object = None
-        while True:
-            try:
-                step = plan.send(answer)
-            except StopIteration as done:
-                return cast(R, done.value)
-            answer = await self._carry_out(step)
-
-    async def _carry_out(self, step: Prepare | Send | Sleep) -> object:
-        match step:
-            case Prepare():
-                return await asyncio.to_thread(step.work)
-            case Sleep():
+    async def _run(self, plan: Plan[R], turn: AbstractAsyncContextManager[None] | None = None) -> R:
+        """What the plan comes to. It asks for a step only when it has its turn: a Send says how much time is left."""
+        step: Prepare | Send | Sleep
+        try:
+            while True:
+                async with turn or self._slots:
+                    step = next(plan)
+                    while not isinstance(step, Sleep):
+                        step = plan.send(await self._carry_out(step))
                 await asyncio.sleep(step.seconds)
-            case Send():
-                try:
-                    return await self._http.request(**step.call.arguments(), timeout=step.timeout)
-                except httpx.HTTPError as error:
-                    return error
-        return None
+        except StopIteration as done:
+            return cast(R, done.value)
+
+    async def _carry_out(self, step: Prepare | Send) -> object:
+        if isinstance(step, Prepare):
+            return await asyncio.to_thread(step.work)
+        try:
+            return await self._http.request(**step.call.arguments(), timeout=step.timeout)
+        except httpx.HTTPError as error:
+            return error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 import httpx
 
 from digitserve_client import answers, calls, images
-from digitserve_client.calls import Options
+from digitserve_client.calls import Call, Options
 from digitserve_client.chunks import FORM_BYTES, Chunk, Held, Size, noting
 from digitserve_client.errors import (
     DeadlineExceeded,
@@ -26,8 +26,8 @@ from digitserve_client.errors import (
     Undecodable,
 )
 from digitserve_client.images import RAW, NotAnImage, Part
-from digitserve_client.plans import Plan, Prepare, Sleep, Terms, failure, sent
-from digitserve_client.results import ItemError, Prediction
+from digitserve_client.plans import Plan, Prepare, Sleep, Terms, failure, sent, told_limits
+from digitserve_client.results import ItemError, Limits, Prediction
 from digitserve_client.retry import Deadline, delay
 
 if TYPE_CHECKING:
@@ -147,12 +147,12 @@ def _read(held: Part | Path, place: int, run: Run) -> Part | ItemError:
     try:
         return noting(place, lambda path: images.read_file(path, run.size.limits.body_bytes - FORM_BYTES), held)
     except TooLarge as error:
-        return ItemError(413, error.code, error.detail, name=held.name)
+        return ItemError(413, error.code, error.detail, name=images.shown(held.name))
     except (OSError, NotAnImage) as error:
         if run.strict:
             raise
         code = "not_an_image" if isinstance(error, NotAnImage) else "unreadable_file"
-        return ItemError(0, code, str(error), "The file was not sent", held.name)
+        return ItemError(0, code, str(error), "The file was not sent", images.shown(held.name))
 
 
 def _settled(parts: tuple[Part, ...], run: Run) -> Plan[list[Answer]]:
@@ -170,6 +170,12 @@ def _settled(parts: tuple[Part, ...], run: Run) -> Plan[list[Answer]]:
     return found
 
 
+def limits(run: Run) -> Plan[Limits]:
+    """What one request may hold, asked for with the run's patience. Raises DigitserveError."""
+    call = calls.limits()
+    return (yield from told_limits(_patiently(call, call.path, 1, run, run.terms.timeout, run.terms.clock())))
+
+
 def _asked(chunk: Chunk[Part], form: Form[R], run: Run, since: float | None = None) -> Plan[R]:
     """The answer to a chunk of parts or frames, whole or in halves. Raises DigitserveError.
 
@@ -178,7 +184,7 @@ def _asked(chunk: Chunk[Part], form: Form[R], run: Run, since: float | None = No
     began = run.terms.clock() if since is None else since
     try:
         _check_size(chunk, run.size.limits.body_bytes)
-        response = yield from _patiently(chunk, form, run, began)
+        response = yield from _answered(chunk, form, run, began)
     except TOO_MUCH as error:
         if len(chunk) == 1 and not isinstance(error, TOO_SLOW):
             return form.refused(error)
@@ -199,23 +205,28 @@ def _check_size(chunk: Chunk[Part], most_bytes: int) -> None:
         raise TooLarge(f"expected up to {most_bytes:,} bytes in a body; got {size:,}; send less", code="body_too_large")
 
 
-def _patiently(chunk: Chunk[Part], form: Form[R], run: Run, began: float) -> Plan[httpx.Response]:
+def _answered(chunk: Chunk[Part], form: Form[R], run: Run, began: float) -> Plan[httpx.Response]:
     body = Part(chunk.held, RAW) if isinstance(chunk.held, bytes) else images.joined(chunk.held)
     call = calls.predict_batch(body, run.options, form.accept)
+    return _patiently(call, f"{len(chunk)} images", len(chunk), run, run.timeout, began)
+
+
+def _patiently(call: Call, named: str, size: int, run: Run, timeout: float, began: float) -> Plan[httpx.Response]:
+    """The response, after as many tries as it takes, which make one of `size` images."""
     for attempt in count():
         left = run.deadline.left()
         at = run.terms.clock()
-        outcome = yield from sent(call.within(left), min(run.timeout, left), run.terms)
-        error = failure(outcome)
+        outcome = yield from sent(call.within(left), min(timeout, left), run.terms)
+        error = failure(outcome, left <= timeout)
         if error is None:
             assert isinstance(outcome, httpx.Response)
             run.answered = run.terms.clock()
             run.size.took(run.answered - at)
             return outcome
         wait = delay(attempt, error.retry_after, run.terms.random())
-        if not _may_pass(error, attempt, len(chunk), run) or run.gives_up(began, wait):
+        if not _may_pass(error, attempt, size, run) or run.gives_up(began, wait):
             raise error
-        log.info("try %d of %d images failed, the next in %.1f s: %s", attempt + 1, len(chunk), wait, error)
+        log.info("try %d of %s failed, the next in %.1f s: %s", attempt + 1, named, wait, error)
         yield Sleep(wait)
     raise AssertionError("count() has no end")
 

@@ -83,6 +83,11 @@ def common_headers(api_key: str | None) -> dict[str, str]:
     return headers if api_key is None else headers | {"Authorization": f"Bearer {api_key}"}
 
 
+def limits() -> Call:
+    """What one request may hold."""
+    return Call("GET", "/v1/limits")
+
+
 def predict(body: Part, options: Options) -> Call:
     """One image."""
     return _predict("/v1/predict", body, options)

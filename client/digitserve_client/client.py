@@ -212,7 +212,10 @@ class Client:
         *,
         strict: bool = False,
     ) -> Iterator[R]:
-        run, over = Run(options, self._terms, Size(self.limits()), at_once, patience, strict), Event()
+        run, over = Run(options, self._terms, Size(), at_once, patience, strict), Event()
+        if self._limits is None:
+            self._limits = self._run(bulk.limits(run))
+        run.size.limits = self._limits
         parts = chunks.cut(images, run.size, self._terms.clock)
         return many.in_order(parts, lambda chunk: self._run(plan(chunk, run), over), at_once, over)
 

@@ -121,12 +121,15 @@ def models(terms: Terms) -> Plan[list[Model]]:
 
 def limits(terms: Terms) -> Plan[Limits]:
     """What one request may hold; what is usual, of a service that does not tell."""
-    call = Call("GET", "/v1/limits")
+    return (yield from told_limits(_answered(calls.limits(), terms, Deadline.after(None, terms.clock))))
+
+
+def told_limits(asked: Plan[httpx.Response]) -> Plan[Limits]:
+    """Those of the answer."""
     try:
-        response = yield from _answered(call, terms, Deadline.after(None, terms.clock))
+        return answers.limits((yield from asked))
     except NotFound:
         return Limits()
-    return answers.limits(response)
 
 
 def ready(terms: Terms) -> Plan[bool]:
@@ -169,12 +172,10 @@ def _answered(call: Call, terms: Terms, deadline: Deadline) -> Plan[httpx.Respon
     for attempt in count():
         left = deadline.left()
         outcome = yield from sent(call.within(left), min(terms.timeout, left), terms)
-        error = failure(outcome)
+        error = failure(outcome, left <= terms.timeout)
         if error is None:
             assert isinstance(outcome, httpx.Response)
             return outcome
-        if isinstance(error, Timeout) and left <= terms.timeout:
-            raise DeadlineExceeded("no answer came before the deadline; allow more time") from error
         wait = wait_after(error, attempt, terms.retries, deadline.ends - terms.clock(), terms.random())
         if wait is None:
             raise error
@@ -197,8 +198,13 @@ def sent(call: Call, timeout: float, terms: Terms) -> Plan[httpx.Response | http
     return outcome
 
 
-def failure(outcome: httpx.Response | httpx.HTTPError) -> DigitserveError | None:
-    """What an outcome of a Send stands for; None of a good one."""
-    if isinstance(outcome, httpx.HTTPError):
-        return translated(outcome)
-    return answers.failure(outcome, time.time())
+def failure(outcome: httpx.Response | httpx.HTTPError, until_deadline: bool = False) -> DigitserveError | None:
+    """What an outcome of a Send stands for, which may have lasted until the caller's deadline; None of a good one."""
+    if not isinstance(outcome, httpx.HTTPError):
+        return answers.failure(outcome, time.time())
+    error = translated(outcome)
+    if not (until_deadline and isinstance(error, Timeout)):
+        return error
+    late = DeadlineExceeded("no answer came before the deadline; allow more time")
+    late.__cause__ = error
+    return late

@@ -46,18 +46,21 @@ class Asked:
 class Script:
     """Answers are used up from the front; the last one stays, and may be made of what was asked.
 
-    What is told as /v1/limits stands beside them, and is by default that there is no such path.
+    What is told as /v1/limits stands beside them, after `limits_after` seconds, and is by default that there is no such
+    path.
     """
 
     url: str
     answers: list[Answer | Callable[[Asked], Answer]] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     limits: dict[str, Any] | None = None
+    limits_after: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def next(self, asked: Asked) -> Answer:
         if asked.path == "/v1/limits":
-            return Answer(404) if self.limits is None else Answer(body=self.limits)
+            told = {"status": 404} if self.limits is None else {"body": self.limits}
+            return Answer(**told, hang=self.limits_after)
         with self.lock:
             self.asked.append(asked)
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -95,10 +98,10 @@ def problem(status: int, code: str = "some_code", **headers: str) -> Answer:
 
 
 @contextmanager
-def serving() -> Iterator[Script]:
-    """A running server and its script."""
+def serving(port: int = 0) -> Iterator[Script]:
+    """A running server and its script; by default on a free port."""
     script = Script("")
-    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"script": script}))
+    server = _Server(("127.0.0.1", port), type("Handler", (_Handler,), {"script": script}))
     script.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -14,7 +14,7 @@ import pytest
 from digitserve_client import AsyncClient, Client
 from PIL import Image
 
-from .scripted import FOUR, Answer, Script, batch, four, problem
+from .scripted import FOUR, Answer, Asked, Script, batch, four, problem
 
 FRAME = np.arange(784, dtype=np.uint8).reshape(28, 28)
 PHOTO = np.zeros((30, 20, 3), np.uint8)
@@ -222,6 +222,60 @@ def test_an_async_client_may_be_asked_everything_at_once(script: Script) -> None
             return len(await asyncio.gather(*(client.predict(FRAME) for _ in range(300))))
 
     assert asyncio.run(main()) == len(script.asked) == 300
+
+
+@pytest.mark.parametrize("method", ["predict_batch", "probabilities"])
+def test_an_async_clients_batches_wait_their_turn_too(script: Script, method: str) -> None:
+    under_way: list[Asked] = []
+    most: list[int] = []
+
+    def counted(asked: Asked) -> Answer:
+        under_way.append(asked)
+        most.append(len(under_way))
+        time.sleep(0.3)
+        under_way.remove(asked)
+        return batch(FOUR)
+
+    script.answers = [counted]
+
+    async def main() -> None:
+        async with AsyncClient(script.url) as client:
+            await asyncio.gather(*(getattr(client, method)([PHOTO]) for _ in range(60)))
+
+    asyncio.run(main())
+    assert len(script.asked) == 60
+    assert max(most) <= 16
+
+
+def test_a_call_that_waits_to_try_again_keeps_none_from_its_turn(script: Script) -> None:
+    script.answers = [*[problem(429, Retry_After="2")] * 16, four()]
+
+    async def main() -> float:
+        async with AsyncClient(script.url) as client:
+            refused = [asyncio.create_task(client.predict(FRAME)) for _ in range(16)]
+            while len(script.asked) < 16:
+                await asyncio.sleep(0.01)
+            began = time.monotonic()
+            await client.predict(FRAME)
+            took = time.monotonic() - began
+            await asyncio.gather(*refused)
+            return took
+
+    assert asyncio.run(main()) < 1
+
+
+def test_a_deadline_counts_while_an_async_call_waits_its_turn(script: Script) -> None:
+    script.answers = [lambda _: (time.sleep(0.5), batch(FOUR))[1]]
+
+    async def main() -> list[Any]:
+        async with AsyncClient(script.url) as client:
+            await client.limits()
+            calls = [client.predict_batch([PHOTO], deadline_ms=None if place < 16 else 300) for place in range(20)]
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    found = asyncio.run(main())
+    assert [isinstance(one, api.DeadlineExceeded) for one in found] == [False] * 16 + [True] * 4
+    assert len(script.asked) == 16, "what came too late is not sent"
 
 
 def test_the_event_loop_goes_on_while_an_async_client_waits(script: Script) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import socket
 import sys
 import threading
 import time
@@ -21,7 +22,7 @@ from PIL import Image
 
 from tests.conftest import Process, Serve
 
-from .scripted import Answer, Script, numbered, problem
+from .scripted import Answer, Script, numbered, problem, serving
 from .test_clients import Caller, call_async, call_sync
 
 
@@ -62,6 +63,14 @@ def frames(count: int) -> NDArray[np.uint8]:
     made = np.zeros((count, 28, 28), np.uint8)
     made[:, 0, 0] = np.arange(count) % 256
     return made
+
+
+def free_port() -> int:
+    """Of a service that is not there."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
 
 
 def digits(answers: list[Any]) -> list[int]:
@@ -226,6 +235,47 @@ def test_limits_are_asked_for_once_and_kept(call: Caller, script: Script) -> Non
     assert call("limits") == api.Limits(body_bytes=784 * 7, batch_images=1000, deadline_seconds=3.0)
     assert digits(call("predict_batch", frames(20))) == list(range(20))
     assert sorted(len(one.body) // 784 for one in script.asked) == [6, 7, 7]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_service_that_comes_later_is_waited_for(many: Caller, script: Script) -> None:
+    port = free_port()
+
+    def come() -> None:
+        time.sleep(1.5)
+        with serving(port) as late:
+            late.answers = [numbered]
+            over.wait()
+
+    over, coming = threading.Event(), threading.Thread(target=come)
+    coming.start()
+    script.url = f"http://127.0.0.1:{port}"
+    try:
+        assert digits(many("predict_many", frames(12), patience=60)) == list(range(12))
+    finally:
+        over.set()
+        coming.join()
+
+
+@pytest.mark.parametrize("method", ["predict_batch", "probabilities"])
+@pytest.mark.parametrize("slow", ["limits", "answer"])
+def test_a_deadline_is_for_the_limits_too_and_is_told_as_one(
+    call: Caller, script: Script, method: str, slow: str
+) -> None:
+    script.answers = [Answer(hang=2.0 if slow == "answer" else 0.0)]
+    script.limits_after = 2.0 if slow == "limits" else 0.0
+    began = time.monotonic()
+    with pytest.raises(api.DeadlineExceeded, match="before the deadline"):
+        call(method, frames(3), deadline_ms=300)
+    assert time.monotonic() - began < 1.8
+
+
+def test_a_service_that_does_not_come_is_given_up_when_the_deadline_passes(call: Caller, script: Script) -> None:
+    script.url = f"http://127.0.0.1:{free_port()}"
+    began = time.monotonic()
+    with pytest.raises(api.ConnectionFailed):
+        call("predict_batch", frames(3), deadline_ms=700)
+    assert time.monotonic() - began < 1.8
 
 
 @pytest.mark.parametrize("told", [{"body_bytes": 0}, {"batch_images": "many"}])

@@ -102,7 +102,9 @@ def read_file(path: Path, most_bytes: int) -> Part:
     with path.open("rb") as file:
         content = file.read(most_bytes + 1)
     if len(content) > most_bytes:
-        detail = f"expected up to {most_bytes:,} bytes, as the service takes; {path.name} holds more; make it smaller"
+        detail = (
+            f"expected up to {most_bytes:,} bytes, as the service takes; {shown(path.name)} holds more; make it smaller"
+        )
         raise TooLarge(detail, code="body_too_large")
     return _file(content, path.name)
 
@@ -136,6 +138,11 @@ def media_type(content: bytes) -> str:
     return next((kind for magic, kind in MAGIC.items() if content.startswith(magic)), RAW)
 
 
+def shown(name: str) -> str:
+    r"""A file's name as text: a byte of it that is no UTF-8 stands as \xe9, as neither JSON nor a terminal takes it."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def is_pillow(image: object) -> TypeGuard[PillowImage]:
     """Whether the caller holds a Pillow image, asked without importing Pillow."""
     pillow = sys.modules.get("PIL.Image")
@@ -143,6 +150,7 @@ def is_pillow(image: object) -> TypeGuard[PillowImage]:
 
 
 def _file(content: bytes, name: str | None = None) -> Part:
+    name = None if name is None else shown(name)
     part = Part(content, media_type(content), name)
     if part.media_type == RAW and not part.is_frame:
         begins = f"begins with {content[:16]!r}" if content else "is empty"

@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,6 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.conftest import ROOT, wait_until
+
+from .scripted import FOUR, Script, batch, problem, serving
+from .test_many import free_port
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -73,10 +78,29 @@ def test_tables_and_objects_have_all_that_is_said(service: str, folder: Path, tm
 def test_stdin_holds_a_picture_or_paths(service: str, folder: Path) -> None:
     picture = command(service, "predict", "-", "--csv", stdin=(folder / "3.png").read_bytes())
     assert b"\n-,3," in picture.stdout
-    for ends in (b"\n", b"\0"):
+    assert b"\n-,8," in command(service, "predict", "-", "--csv", stdin=(folder / "8.bmp").read_bytes()).stdout
+    for ends in (b"\n", b"\r\n", b"\0"):
         paths = ends.join(os.fsencode(folder / name) for name in ("8.bmp", "3.png")) + ends
         listed = command(service, "predict", "-", "--csv", stdin=paths).stdout.decode().splitlines()
         assert [line.split(",")[1] for line in listed] == ["digit", "8", "3"]
+
+
+def test_a_list_may_begin_as_a_bmp_and_names_may_hold_line_ends(service: str, folder: Path) -> None:
+    for name in ("BMW", "two\nlines", "B\r\nM"):
+        (folder / name).write_bytes((folder / "3.png").read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "digitserve_client", "--url", service, "predict", "-", "--json", "--quiet"],
+        input=b"BMW\ndeep/five\nnowhere-at-all\n",
+        capture_output=True,
+        cwd=folder,
+        timeout=60,
+    )
+    assert [json.loads(line).get("digit") for line in done.stdout.splitlines()] == [3, 5, None]
+    found = subprocess.run(["find", folder, "-name", "[Bt]*", "-print0"], capture_output=True, check=True).stdout
+    said = command(service, "predict", "-", "--json", "--quiet", stdin=found).stdout
+    assert {json.loads(line)["name"] for line in said.splitlines()} == {
+        f"{folder}/{name}" for name in ("BMW", "two\nlines", "B\r\nM")
+    }
 
 
 def test_frames_of_an_array_have_their_places(service: str, digits: NDArray[np.uint8], tmp_path: Path) -> None:
@@ -102,6 +126,41 @@ def test_heat_maps_are_written(service: str, folder: Path, tmp_path: Path) -> No
     assert b": 3 (" in done.stdout
 
 
+def test_heat_maps_of_equal_names_keep_out_of_each_others_way(service: str, folder: Path, tmp_path: Path) -> None:
+    (folder / "deep" / "3.png").write_bytes((folder / "8.bmp").read_bytes())
+    done = command(service, "explain", folder / "3.png", folder / "deep", folder / "3.png", "--out", tmp_path / "maps")
+    assert done.returncode == 0, done.stderr
+    names = ["3.png.heatmap.png", "3.png-2.heatmap.png", "five.heatmap.png", "3.png-3.heatmap.png"]
+    assert [line.rpartition("/")[2] for line in done.stdout.decode().splitlines()] == names
+    assert sorted(one.name for one in (tmp_path / "maps").iterdir()) == sorted(names)
+    first, second, _, third = ((tmp_path / "maps" / name).read_bytes() for name in names)
+    assert first == third != second
+
+
+def test_names_that_are_no_utf_8_are_told_as_text(service: str, folder: Path, tmp_path: Path) -> None:
+    for kind, source in ((b"png", "3.png"), (b"txt", "letter.txt")):
+        Path(os.fsdecode(os.fsencode(folder) + b"/deep/caf\xe9." + kind)).write_bytes((folder / source).read_bytes())
+    (folder / "deep" / "five").unlink()
+    listed = os.fsencode(folder) + b"/deep/caf\xe9.png\n" + os.fsencode(folder) + b"/deep/caf\xe9.txt\n"
+    names = [f"{folder}/deep/caf\\xe9.png", f"{folder}/deep/caf\\xe9.txt"]
+    done = command(service, "predict", "-", "--csv", "--quiet", stdin=listed)
+    assert (done.returncode, done.stderr) == (1, b"")
+    good, bad = csv.DictReader(io.StringIO(done.stdout.decode()))
+    assert ([good["name"], bad["name"]], good["digit"], bad["error"]) == (names, "3", "not_an_image")
+    assert r"caf\xe9.txt begins with" in bad["detail"]
+    out = tmp_path / "answers"
+    for form in ("--json", "--parquet"):
+        assert command(service, "predict", folder / "deep", form, "--out", out).stderr.endswith(
+            b"0 without an answer\n"
+        )
+    assert pq.read_table(out).column("name").to_pylist() == names[:1]
+    assert names[0].encode() in command(service, "read", folder / "deep").stdout
+    assert (
+        rb"maps/caf\xe9.png.heatmap.png"
+        in command(service, "explain", folder / "deep", "--out", tmp_path / "maps").stdout
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
@@ -110,8 +169,10 @@ def test_heat_maps_are_written(service: str, folder: Path, tmp_path: Path) -> No
         (["predict", "x", "--parquet"], 2, "--out"),
         (["predict"], 2, "INPUT"),
         (["watch", "none"], 2, "none"),
-        (["predict", str(ROOT / "examples")], 3, "is the service running at this address?"),
+        (["predict", str(ROOT / "examples"), "--patience", "0.3"], 3, "is the service running at this address?"),
         (["--wait", "0.3", "predict", str(ROOT / "examples")], 3, "is the service running at this address?"),
+        (["predict", str(ROOT / "examples"), "--model", "digit"], 2, "404"),
+        (["explain", str(ROOT / "examples"), "--model", "digit", "--out", "/tmp"], 2, "404"),
         (["--url", "nowhere", "predict", "x"], 2, "begin it with http://"),
     ],
 )
@@ -120,6 +181,13 @@ def test_what_goes_wrong_is_said_and_has_a_status(service: str, words: list[str]
     assert (done.returncode, done.stdout) == (status, b"")
     assert said in " ".join(done.stderr.decode().split())
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_what_the_caller_did_wrong_is_misuse(script: Script, status: int) -> None:
+    script.answers = [problem(status)]
+    for name in ("predict", "read", "explain"):
+        assert command(script.url, name, ROOT / "examples" / "7.png").returncode == 2
 
 
 def test_the_address_and_the_key_may_stand_in_the_environment(service: str) -> None:
@@ -144,10 +212,20 @@ def test_without_its_extra_it_says_what_to_install() -> None:
     )
 
 
+@contextmanager
+def watching(service: str, *words: str | Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The command until the end of the block at the latest."""
+    begun = [sys.executable, "-m", "digitserve_client", "--url", service, "watch", "--every", "0.05", *map(str, words)]
+    with subprocess.Popen(begun, stderr=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def test_a_folder_is_watched(service: str, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "seen"
-    words: list[Any] = ["--url", service, "watch", folder, "--every", "0.05", "--json", "--out", out]
-    with subprocess.Popen([sys.executable, "-m", "digitserve_client", *words], stderr=subprocess.PIPE) as process:
+    with watching(service, folder, "--json", "--out", out) as process:
         wait_until(out.exists)
         picture = (folder / "3.png").read_bytes()
         wait_until(lambda: appears(folder / "new", picture, out), 30)
@@ -158,9 +236,39 @@ def test_a_folder_is_watched(service: str, folder: Path, tmp_path: Path) -> None
     assert set(names) == {str(folder / "new" / "0.png")}
 
 
+def holds(out: Path, lines: int) -> bool:
+    return out.exists() and out.read_text().count("\n") == lines
+
+
+def test_what_watching_wrote_before_is_kept(service: str, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "seen.csv"
+    for lines in (4, 7):
+        with watching(service, folder, "--existing", "--csv", "--out", out):
+            wait_until(partial(holds, out, lines), 30)
+    rows = list(csv.DictReader(io.StringIO(out.read_text())))
+    assert [row["digit"] for row in rows] == ["3", "8", "5"] * 2
+
+
+def test_watching_waits_for_a_service_that_is_away(folder: Path, tmp_path: Path) -> None:
+    port, out = free_port(), tmp_path / "seen"
+    with watching(f"http://127.0.0.1:{port}", folder, "--existing", "--json", "--out", out) as process:
+        assert process.stderr
+        assert b"is the service running at this address?" in process.stderr.readline(), "it says what it waits for"
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.5)
+        with serving(port) as late:
+            late.answers = [batch(FOUR, FOUR, FOUR)]
+            wait_until(lambda: holds(out, 3), 30)
+            process.terminate()
+            process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert [json.loads(line)["digit"] for line in out.read_text().splitlines()] == [4, 4, 4]
+
+
 def appears(folder: Path, picture: bytes, out: Path) -> bool:
     """Whether it is seen; written again as long as it is not, as the folder may not have been looked at yet."""
     folder.mkdir(exist_ok=True)
     (folder / "0.png").write_bytes(picture)
-    wait_until(lambda: out.stat().st_size, 5)
+    with suppress(TimeoutError):
+        wait_until(lambda: out.stat().st_size, 5)
     return bool(out.stat().st_size)

@@ -16,17 +16,21 @@ from digitserve_client import many
 from digitserve_client.bulk import PATIENCE
 from digitserve_client.calls import LOCAL
 from digitserve_client.client import Client
-from digitserve_client.command import inputs, outputs, watching
+from digitserve_client.command import inputs, notices, outputs, watching
 from digitserve_client.command.inputs import Named
 from digitserve_client.command.outputs import DIGIT_FIELDS, NUMBER_FIELDS, Form
-from digitserve_client.errors import DigitserveError, ServiceError
-from digitserve_client.images import AnyImage
+from digitserve_client.errors import BadRequest, DigitserveError, Forbidden, NotFound, ServiceError, Unauthorized
+from digitserve_client.images import AnyImage, shown
 from digitserve_client.many import AT_ONCE
 from digitserve_client.progress import ShowProgress
 from digitserve_client.results import ItemError, Number, Prediction
 
 DONE, SOME_FAILED, MISUSED, NO_SERVICE, INTERRUPTED = 0, 1, 2, 3, 130  # exit statuses
-ENDS = "Exit status: 0 all are answered, 1 some are not, 2 misused, 3 the service does not answer, 130 interrupted."
+ENDS = (
+    "Exit status: 0 all are answered, 1 some are not, 2 misused (no such file or model, no right to it), "
+    "3 the service does not answer, 130 interrupted."
+)
+OF_CALLER = (BadRequest, Unauthorized, Forbidden, NotFound)  # the model's name, the key
 OF_ONE = frozenset({413, 415, 422})  # statuses that say something of one picture, and nothing of the others
 
 cli = typer.Typer(no_args_is_help=True, help="Ask a digitserve service which digits and numbers pictures show.")
@@ -47,7 +51,9 @@ AsParquet = Annotated[bool, typer.Option("--parquet", help="Needs --out, and the
 Out = Annotated[Path | None, typer.Option(dir_okay=False, help="The file to write; by default stdout.")]
 AtOnce = Annotated[int, typer.Option(min=1, help="Requests under way at a time.")]
 Patience = Annotated[float, typer.Option(min=0, help="Seconds to go on trying while the service is away or busy.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and no count at the end.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress, no tries that failed, and no count at the end.")
+]
 
 
 @cli.callback()
@@ -79,6 +85,8 @@ def predict(
 ) -> None:
     """Which digit each picture shows: any number of them, in order, as they come."""
     form = _form(csv, json, parquet, out)
+    if not quiet:
+        notices.tell()
     with _told():
         client = _client(context)
         names: deque[str] = deque()  # of what is under way
@@ -126,7 +134,7 @@ def explain(
     version: Version = None,
 ) -> None:
     """Which digit each picture shows, what the next likely one is, and a heat map of what speaks for the digit."""
-    failed = 0
+    failed, maps = 0, outputs.HeatMaps(out)
     with _told():
         client = _client(context)
         out.mkdir(parents=True, exist_ok=True)
@@ -136,10 +144,9 @@ def explain(
                 failed += 1
                 typer.echo(outputs.line(one.name, found))
                 continue
-            picture = out / f"{'stdin' if one.name == '-' else Path(one.name).name}.heatmap.png"
-            picture.write_bytes(found.evidence.heatmap)
+            picture = maps.write(one.name, found.evidence.heatmap)
             second = f"else {found.runner_up.digit} ({found.runner_up.confidence:.1%})"
-            typer.echo(f"{outputs.line(one.name, found.prediction)}; {second}; {picture}")
+            typer.echo(f"{outputs.line(one.name, found.prediction)}; {second}; {shown(str(picture))}")
     raise typer.Exit(SOME_FAILED if failed else DONE)
 
 
@@ -155,15 +162,19 @@ def watch(
     version: Version = None,
     every: Annotated[float, typer.Option(min=0.05, help="Seconds between looks at the folder.")] = 0.5,
 ) -> None:
-    """Read each picture that comes into a folder, until Ctrl-C or SIGTERM. A service that is away is waited for."""
+    """Read each picture that comes into a folder, until Ctrl-C or SIGTERM. A service that is away is waited for.
+
+    Answers are written after those that the file holds.
+    """
     form = _form(csv, json, False, out)
-    with _told(), outputs.writing(form, DIGIT_FIELDS, out) as writer:
+    with _told(), outputs.writing(form, DIGIT_FIELDS, out, append=True) as writer:
+        notices.tell()
         client = _client(context)
         try:
             for paths in watching.arrivals(folder, every, existing=existing):
                 answers = client.predict_many(paths, model=model, version=version, patience=float("inf"))
                 for path, answer in zip(paths, answers, strict=True):
-                    writer.write(str(path), answer)
+                    writer.write(shown(str(path)), answer)
                 writer.flush()
         except KeyboardInterrupt:
             raise typer.Exit(DONE) from None
@@ -244,7 +255,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except DigitserveError as error:
-        status, said = NO_SERVICE, str(error)
+        status, said = MISUSED if isinstance(error, OF_CALLER) else NO_SERVICE, str(error)
     except (ValueError, OSError, ImportError) as error:
         if isinstance(error, BrokenPipeError):
             raise

@@ -7,14 +7,14 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
-from digitserve_client.images import RAW, AnyImage, media_type
+from digitserve_client.images import RAW, AnyImage, media_type, shown
 
 STDIN = "-"
-HEAD = 16  # bytes that tell what a file is
-NPY = "application/x-npy"
+HEAD = 18  # bytes that tell what a file is
+NPY, BMP = "application/x-npy", "image/bmp"
 LONGEST_PATH = 4096  # bytes; beyond, what comes on stdin is no list of paths
 BLOCK = 65536  # bytes of it at a time
-PATH_END = re.compile(rb"\0|\r?\n")
+LINE_END, ZERO = re.compile(rb"\r?\n"), re.compile(rb"\0")  # between paths: of `find`, and of `find -print0`
 
 
 class Named(NamedTuple):
@@ -22,6 +22,11 @@ class Named(NamedTuple):
 
     name: str
     image: AnyImage
+
+    @classmethod
+    def of(cls, path: Path) -> "Named":
+        """By its path."""
+        return cls(shown(str(path)), path)
 
 
 def images(arguments: Iterable[str], stdin: BufferedReader) -> Iterator[Named]:
@@ -31,7 +36,7 @@ def images(arguments: Iterable[str], stdin: BufferedReader) -> Iterator[Named]:
         if argument == STDIN:
             yield from _of_stdin(stdin)
         elif path.is_dir():
-            yield from (Named(str(one), one) for one in pictures(path))
+            yield from map(Named.of, pictures(path))
         elif path.exists():
             yield from _of_file(path)
         else:
@@ -39,14 +44,35 @@ def images(arguments: Iterable[str], stdin: BufferedReader) -> Iterator[Named]:
 
 
 def pictures(folder: Path) -> Iterator[Path]:
-    """The files in it, and in those in it, that are pictures by their first bytes; not those that are hidden."""
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if entry.name.startswith("."):
+    """The `files` that are pictures by their first bytes; and folders that may not be read: that is their answer."""
+    return (path for path in files(folder) if is_picture(path) or path.is_dir())
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """Those in it and in the folders in it, by name, but for hidden ones. Raises OSError where `folder` is not read.
+
+    A folder in it that cannot be read stands for its files.
+    """
+    return _files(_listed(folder))
+
+
+def _files(entries: list[os.DirEntry[str]]) -> Iterator[Path]:
+    for entry in entries:
+        if not entry.is_dir(follow_symlinks=False):
+            if entry.is_file():
+                yield Path(entry)
             continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from pictures(Path(entry))
-        elif entry.is_file() and is_picture(Path(entry)):
+        try:
+            inside = _listed(entry)
+        except OSError:  # gone since it was listed, or not for this user
             yield Path(entry)
+        else:
+            yield from _files(inside)
+
+
+def _listed(folder: os.PathLike[str]) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted((one for one in entries if not one.name.startswith(".")), key=lambda entry: entry.name)
 
 
 def is_picture(path: Path) -> bool:
@@ -64,37 +90,44 @@ def _of_file(path: Path) -> Iterator[Named]:
     if kind == NPY:
         yield from _of_array(path)
     else:
-        yield Named(str(path), path)
+        yield Named.of(path)
 
 
 def _of_array(path: Path) -> Iterator[Named]:
     """Each frame of an array [N, 28, 28]; another array is one image. Needs NumPy."""
     import numpy as np
 
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    array, name = np.load(path, mmap_mode="r", allow_pickle=False), shown(str(path))
     if array.ndim == 3 and array.shape[1:] == (28, 28):
-        yield from (Named(f"{path}[{place}]", frame) for place, frame in enumerate(array))
+        yield from (Named(f"{name}[{place}]", frame) for place, frame in enumerate(array))
     else:
-        yield Named(str(path), array)
+        yield Named(name, array)
 
 
 def _of_stdin(stdin: BufferedReader) -> Iterator[Named]:
     """One picture, or paths with line ends or zero bytes between them, as `find` and `find -print0` write them."""
     head = stdin.read(HEAD)
-    if media_type(head) != RAW:
+    kind = media_type(head)
+    if kind != RAW and not (kind == BMP and _is_text(head)):
         yield Named(STDIN, head + stdin.read())
         return
-    for path in _paths(head, stdin):
-        yield Named(path, Path(path))
+    yield from map(Named.of, _paths(head, stdin))
 
 
-def _paths(begun: bytes, stdin: BufferedReader) -> Iterator[str]:
+def _is_text(head: bytes) -> bool:
+    """Whether what begins as a BMP picture is none: the size of its second header is a small number in four bytes."""
+    return head[15:18] != bytes(3)
+
+
+def _paths(begun: bytes, stdin: BufferedReader) -> Iterator[Path]:
     """One after the other. Raises ValueError for what is too long to be one."""
+    more = stdin.read1(BLOCK)
+    between = ZERO if b"\0" in begun + more else LINE_END
     while True:
-        more = stdin.read1(BLOCK)
-        *whole, begun = PATH_END.split(begun + more)
-        yield from (os.fsdecode(one) for one in (whole if more else [*whole, begun]) if one)
+        *whole, begun = between.split(begun + more)
+        yield from (Path(os.fsdecode(one)) for one in (whole if more else [*whole, begun]) if one)
         if not more:
             return
         if len(begun) > LONGEST_PATH:
             raise ValueError(f"expected a picture or paths on stdin; got {begun[:HEAD]!r} and more; send one of these")
+        more = stdin.read1(BLOCK)

@@ -6,10 +6,11 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from itertools import count
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias
+from typing import Any, TextIO, TypeAlias, cast
 
 from digitserve_client.results import ItemError, Number, Prediction
 
@@ -91,6 +92,24 @@ def line(name: str, answer: Answer) -> str:
     return f"{name}: {found or 'no number'}"
 
 
+@dataclass
+class HeatMaps:
+    """Files NAME.heatmap.png of a folder; a name that this run has used is given a number."""
+
+    folder: Path
+    _used: set[str] = field(default_factory=set)
+
+    def write(self, name: str, heatmap: bytes) -> Path:
+        """Where it is then. Raises OSError."""
+        base = "stdin" if name == "-" else Path(name).name
+        numbered = (f"{base}-{number}" if number > 1 else base for number in count(1))
+        unused = next(one for one in numbered if one.casefold() not in self._used)  # to many a disk case is all one
+        self._used.add(unused.casefold())
+        path = self.folder / f"{unused}.heatmap.png"
+        path.write_bytes(heatmap)
+        return path
+
+
 class Writer(ABC):
     """Takes one answer after the other."""
 
@@ -123,7 +142,8 @@ class _Csv(Writer):
     def __init__(self, out: TextIO, fields: tuple[str, ...]) -> None:
         self._out, self._fields = out, fields
         self._table = csv.DictWriter(out, fields, lineterminator="\n")
-        self._table.writeheader()
+        if out is sys.stdout or out.tell() == 0:
+            self._table.writeheader()
 
     def write(self, name: str, answer: Answer) -> None:
         self._table.writerows(rows(self._fields, name, answer))
@@ -165,15 +185,18 @@ class _Parquet(Writer):
 
 
 @contextmanager
-def writing(form: Form, fields: tuple[str, ...], out: Path | None) -> Iterator[Writer]:
-    """Into a file, or to stdout. Raises ImportError where Parquet's library is missing, OSError."""
+def writing(form: Form, fields: tuple[str, ...], out: Path | None, *, append: bool = False) -> Iterator[Writer]:
+    """Into a file, after what it holds where that is kept, or to stdout.
+
+    Raises ImportError where Parquet's library is missing, OSError.
+    """
     if form is Form.PARQUET:
         assert out is not None, "the command asks for a file"
         writer: Writer = _Parquet(out, fields)
         yield writer
         writer.close()  # what was broken off stays a .part
         return
-    with _opened(out) as file:
+    with _opened(out, "a" if append else "w") as file:
         writer = _Csv(file, fields) if form is Form.CSV else _Lines(file, form)
         try:
             yield writer
@@ -182,9 +205,9 @@ def writing(form: Form, fields: tuple[str, ...], out: Path | None) -> Iterator[W
 
 
 @contextmanager
-def _opened(out: Path | None) -> Iterator[TextIO]:
+def _opened(out: Path | None, mode: str) -> Iterator[TextIO]:
     if out is None:
         yield sys.stdout
     else:
-        with out.open("w", encoding="utf-8", newline="") as file:
-            yield file
+        with out.open(mode, encoding="utf-8", newline="") as file:
+            yield cast(TextIO, file)

@@ -67,11 +67,10 @@ const COPIES = {
   curl: ({ about, mode }) => asCurl(about, mode),
 };
 
-async function copy(button) {
+async function copy(button, name) {
   const done = await copied(await COPIES[button.dataset.copy](shown));
-  const { textContent } = button;
   button.textContent = done ? "Copied" : "Not copied";
-  setTimeout(() => (button.textContent = textContent), SAID);
+  setTimeout(() => (button.textContent = name), SAID);
 }
 
 async function shareShown() {
@@ -80,5 +79,8 @@ async function shareShown() {
   await share({ picture, text: text || "?", sentence, seen: await answer.picture });
 }
 
-for (const button of document.querySelectorAll("[data-copy]")) button.addEventListener("click", () => copy(button));
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const name = button.textContent;
+  button.addEventListener("click", () => copy(button, name));
+}
 element("share").addEventListener("click", shareShown);

@@ -17,9 +17,12 @@ export async function begin(opened, told) {
 
 export async function record(entry) {
   await kept.keep(entry);
-  items.get(entry.id)?.remove(); // it may look otherwise now
+  const before = items.get(entry.id);
+  const isFocused = before?.contains(document.activeElement);
+  before?.remove(); // it may look otherwise now
   items.delete(entry.id);
   await show();
+  if (isFocused) items.get(entry.id)?.querySelector("button").focus({ preventScroll: true });
 }
 
 async function show() {

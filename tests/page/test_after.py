@@ -27,7 +27,6 @@ from tests.page.window import (
     ink_on,
     opened,
     read_as,
-    scribble,
 )
 from training import own_images
 from training.constants import PREPARATION
@@ -76,6 +75,17 @@ def test_an_answer_is_copied_in_three_ways(
         assert said.keys() == {"digit", "confidence", "decision", "probabilities", "energy", "model", "input"}
         shell = subprocess.run(["bash", "-c", copy("curl")], cwd=tmp_path, capture_output=True, timeout=20, check=True)
         assert json.loads(shell.stdout)["probabilities"] == said["probabilities"]
+
+
+def test_a_button_that_is_pressed_twice_has_its_name_again(browser: Browser, service: str) -> None:
+    with opened(browser, service, permissions=CLIPBOARD) as page:
+        answered(page, 6)
+        button = page.locator("[data-copy=text]")
+        button.click()
+        expect(button).to_have_text("Copied")
+        button.click()
+        page.wait_for_timeout(2500)
+        expect(button).to_have_text("text")
 
 
 def test_copying_works_where_the_browser_gives_no_clipboard(browser: Browser, service: str) -> None:
@@ -147,19 +157,6 @@ def test_the_reader_of_finetuning_takes_the_whole_zip(page: Page, tmp_path: Path
     assert own_images.read(tmp_path / "unpacked").sha256 == own.sha256
 
 
-def test_what_is_kept_is_there_after_the_page_is_left_at_once(page: Page) -> None:
-    page.evaluate(
-        """async () => {
-            const { keep } = await import("/static/kept.js");
-            const picture = new Blob([new Uint8Array(500)], { type: "image/png" });
-            const entry = () => ({ mode: "digit", picture, label: "1", read: "1", model: {} });
-            for (let count = 0; count < 50; count++) await keep(entry());
-        }"""
-    )
-    page.reload()
-    expect(page.locator("#labelled")).to_have_text("Download what was labelled (50)")
-
-
 def five_ways(path: Path) -> list[bytes]:
     files = [io.BytesIO() for _ in range(5)]
     for file, angle in zip(files, range(-10, 15, 5), strict=True):
@@ -193,70 +190,6 @@ def test_a_number_is_corrected_in_a_box_and_cut_into_its_digits(
         frame = normalise(decode(open_image(folders[digit], max_pixels=1_000_000)), PREPARATION).pixels
         raw = client.post("/v1/predict", content=frame.tobytes(), headers={"Content-Type": "application/octet-stream"})
         assert raw.json()["digit"] == read
-
-
-@CONTEXTS
-def test_the_history_shows_what_was_read_and_brings_it_back(
-    browser: Browser, service: str, context: dict[str, Any]
-) -> None:
-    with opened(browser, service, **context) as page:
-        past = page.locator("#past li")
-        answered(page, 4)
-        expect(past).to_have_count(1)
-        page.locator("#clear").click()
-        answered(page, 7)
-        ink = ink_on(page)
-        expect(past.locator(".read")).to_have_text(["7", "4"])
-        page.reload()
-        expect(past.locator(".read")).to_have_text(["7", "4"])
-        past.first.scroll_into_view_if_needed()
-        expect(past.first.locator("canvas")).to_have_js_property("width", 112)
-        past.first.get_by_role("button").click()
-        expect(read_as(page)).to_have_text("7")
-        assert ink_on(page) == ink
-        page.locator("#undo").click()  # strokes came back as strokes
-        assert ink_on(page) == 0
-        expect(past).to_have_count(2)
-        page.get_by_role("button", name="Forget all").click()
-        expect(page.locator("#history")).to_be_hidden()
-        page.reload()
-        answered(page, 1)
-        expect(past).to_have_count(1)
-
-
-def test_a_hundred_are_kept_and_what_is_labelled_beside_them(page: Page) -> None:
-    counts = page.evaluate(
-        """async () => {
-            const { all, keep } = await import("/static/kept.js");
-            const entry = (id, more) => ({ id, picture: new Blob(["1"]), model: {}, ...more });
-            for (let id = 1; id <= 130; id++) await keep(entry(id, id <= 10 ? { label: "1" } : {}));
-            const ids = (await all()).map(({ id }) => id);
-            for (let id = 201; id <= 270; id++) await keep(entry(id, { picture: new Blob([new Uint8Array(2 ** 20)]) }));
-            const bytes = (await all()).reduce((sum, { picture }) => sum + picture.size, 0);
-            return { ids, bytes, labelled: (await all()).filter(({ label }) => label).length };
-        }"""
-    )
-    assert counts["ids"] == [*range(1, 11), *range(31, 131)]
-    assert counts["bytes"] <= 64 * 2**20
-    assert counts["labelled"] == 10
-
-
-def test_without_a_database_the_page_keeps_what_it_can(browser: Browser, service: str) -> None:
-    with opened(browser, service) as page:
-        page.add_init_script("Object.defineProperty(window, 'indexedDB', { get() { throw new DOMException('no') } })")
-        page.reload()
-        answered(page, 4)
-        label(page, 9)
-        expect(page.locator("#past .read")).to_have_text(["9"])
-
-
-def test_what_is_drawn_on_after_a_label_is_another_picture(page: Page) -> None:
-    answered(page, 1)
-    label(page, 7)
-    scribble(page)
-    expect(page.locator("#headline")).to_have_text("No digit")
-    expect(page.locator("#labelled-as")).to_be_empty()
-    expect(page.locator("#past .read")).to_have_text(["?", "7"])
 
 
 def test_an_undone_clearing_brings_the_drawing_back(page: Page) -> None:

@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.page.window import (
     PHONE,
+    choose_mode,
     draw,
     draw_by_touch,
     draw_line,
@@ -139,6 +140,20 @@ def test_undo_takes_the_last_stroke_back(page: Page, how: str) -> None:
     assert ink_on(page) == 0
     expect(page.locator("#undo")).to_be_disabled()
     expect(read_as(page)).to_be_empty()
+
+
+def test_keys_in_a_text_field_are_its_own(page: Page) -> None:
+    choose_mode(page, "number")
+    draw(page, 2)
+    expect(page.locator("#said")).to_contain_text("Read as 2")
+    page.get_by_role("button", name="That was wrong").click()
+    field = page.get_by_label("What is written there?")
+    field.press_sequentially("31")
+    ink = ink_on(page)
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Escape")
+    assert ink_on(page) == ink
+    expect(field).to_be_focused()
 
 
 def test_a_blank_page_and_a_dot_ask_nothing(page: Page) -> None:

@@ -44,8 +44,15 @@ export class Tiles {
     const tiles = [...this.#tiles.values()].map(({ tile }) => tile);
     const { children } = this.list;
     const isSame = tiles.length === children.length && tiles.every((tile, at) => tile === children[at]);
-    if (!isSame) this.list.replaceChildren(...tiles);
+    if (!isSame) this.#replace(tiles);
     for (const picture of shown) this.#describe(picture);
+  }
+
+  // A tile that is taken out and put back loses the keyboard.
+  #replace(tiles) {
+    const { activeElement } = document;
+    this.list.replaceChildren(...tiles);
+    if (this.list.contains(activeElement)) activeElement.focus({ preventScroll: true });
   }
 
   #tellPage(start, length) {

@@ -42,6 +42,7 @@ const MODES = {
 const paper = new Paper(element("paper"), onDrawn);
 let mode = "digit";
 let picture = null; // {body, type, name, size}: what is read instead of the paper
+let brought = 0; // counts what was brought or put away, so that a picture that is decoded too late is let go
 let model = null; // that answered last
 let asked = false; // something is there that has not been asked about
 let asking = false; // a question is out
@@ -51,6 +52,7 @@ let control = new AbortController(); // of that question
 // Asking: one question at a time, always about what is there now
 
 function ask() {
+  if (!MODES[mode].view) return; // a pile asks for itself
   asked = true;
   if (!asking) askOn();
 }
@@ -164,6 +166,7 @@ function onDrawn() {
 }
 
 function clear() {
+  brought += 1;
   picture = null;
   paper.clear();
   keepFocus(element("paper"));
@@ -175,24 +178,33 @@ function undo() {
   keepFocus(element("paper"));
 }
 
-/** `name` is the file's on disk; null for what was pasted and is on none. */
+/** `name` is the file's on disk; null for what was pasted and is on none. Gives whether nothing else came meanwhile. */
 async function takePicture(file, name) {
   drop();
+  const place = ++brought;
   const bitmap = await createImageBitmap(file).catch(() => null); // upright by EXIF
+  if (place !== brought) {
+    bitmap?.close();
+    return false;
+  }
   picture = { body: file, type: file.type, name, size: bitmap && { width: bitmap.width, height: bitmap.height } };
   if (bitmap) showPhoto(bitmap, name);
   showStage();
   showNothing();
   ask();
+  return true;
 }
 
 /** Put what was read before on the paper again. */
 async function reopen(entry) {
   setMode(entry.mode);
   if (entry.strokes) {
+    drop();
+    showNothing();
+    brought += 1;
     picture = null;
     paper.strokes = entry.strokes;
-  } else await takePicture(entry.picture, entry.name);
+  } else if (!(await takePicture(entry.picture, entry.name))) return;
   after.resume(entry);
   scrollTo({ top: 0 });
 }
@@ -243,6 +255,7 @@ function keepFocus(elsewhere) {
 
 function onKey(event) {
   if (document.querySelector("dialog[open]") || mode === "many" || views.named()) return;
+  if (event.target.matches("[type=text]")) return; // where both keys are the field's
   if (event.key === "Escape") clear();
   if (event.key === "z" && (event.ctrlKey || event.metaKey)) undo();
 }

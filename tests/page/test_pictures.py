@@ -67,6 +67,41 @@ def test_after_a_picture_the_paper_comes_back(page: Page) -> None:
     expect(read_as(page)).to_have_text("2")
 
 
+HOLD_ONE = """() => {
+    const decode = createImageBitmap;
+    const held = new Promise((done) => (window.release = done));
+    window.createImageBitmap = async (picture) => {
+        window.createImageBitmap = decode;
+        await held;
+        return decode(picture);
+    };
+}"""
+
+
+@pytest.mark.parametrize("meanwhile", ["another picture", "cleared", "a pile"])
+def test_what_is_decoded_late_takes_no_place_of_what_came_meanwhile(page: Page, meanwhile: str) -> None:
+    page.evaluate(HOLD_ONE)
+    hand_over(page, "drop", "3.png", "image/png", EXAMPLES[3].read_bytes())
+    if meanwhile == "another picture":
+        hand_over(page, "drop", "7.png", "image/png", SEVEN.read_bytes())
+        expect(read_as(page)).to_have_text("7")
+    elif meanwhile == "cleared":
+        page.keyboard.press("Escape")
+    else:
+        choose_mode(page, "many")
+    page.evaluate("release()")
+    page.wait_for_timeout(300)
+    if meanwhile == "another picture":
+        expect(page.get_by_role("img", name="7.png")).to_be_visible()
+        expect(read_as(page)).to_have_text("7")
+    elif meanwhile == "cleared":
+        expect(page.locator("#photo")).to_be_hidden()
+        expect(read_as(page)).to_be_empty()
+    else:
+        choose_mode(page, "digit")  # it waits there
+        expect(read_as(page)).to_have_text("3")
+
+
 def test_advice_is_shown_and_several_digits_are_read_as_a_number(page: Page) -> None:
     hand_over(page, "drop", "number.jpg", "image/jpeg", photo_of(4, 7))
     expect(page.locator("#verdict")).to_have_attribute("data-verdict", "several_digits")

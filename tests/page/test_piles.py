@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
-from tests.page.test_many import PILE, archive_of
+from tests.page.test_many import PILE, archive_of, table
 from tests.page.window import EXAMPLES, choose_mode, draw, hand_over, hold, read_as, wait_for
 
 
@@ -59,6 +59,55 @@ def test_an_answer_that_breaks_off_is_asked_for_again(page: Page) -> None:
     page.locator("#files").set_input_files(PILE[:3])
     expect(page.locator("#pile-problem")).to_have_text("The service cannot be reached. Trying again…")
     expect(page.locator("#progress")).to_have_text("3 pictures read")
+
+
+def test_a_tile_keeps_the_keyboard_while_the_pile_is_read(page: Page) -> None:
+    choose_mode(page, "many")
+    held = hold(page)
+    page.locator("#files").set_input_files(PILE)
+    wait_for(page, held, 1)
+    held[0].continue_()  # the service's limits
+    wait_for(page, held, 3)
+    held[1].continue_()
+    expect(page.locator("#progress")).to_contain_text("32 of 40 read")
+    page.locator("#order").select_option("By what was read")
+    last = page.locator("#tiles button", has_text="2-9.png")
+    last.focus()
+    page.unroute_all()
+    expect(page.locator("#progress")).to_have_text("40 pictures read")
+    expect(last).to_be_focused()
+
+
+def test_who_leaves_a_pile_that_is_not_saved_is_asked(page: Page) -> None:
+    asked: list[str] = []
+
+    def leave(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    def read() -> None:
+        choose_mode(page, "many")
+        page.locator("#files").set_input_files(PILE[:2])
+        expect(page.locator("#progress")).to_have_text("2 pictures read")
+
+    page.on("dialog", leave)
+    read()
+    page.reload()
+    assert asked == ["beforeunload"]
+    read()
+    table(page)
+    page.reload()
+    read()
+    page.locator("#empty").click()
+    page.reload()
+    assert len(asked) == 1
+    read()
+    table(page)
+    page.locator("#tiles button").first.click()
+    page.keyboard.press("7")
+    page.keyboard.press("Escape")
+    page.reload()
+    assert len(asked) == 2
 
 
 def test_what_was_cleared_does_not_come_back_from_an_archive(page: Page) -> None:

@@ -24,6 +24,7 @@ const root = element("many");
 const pile = new Pile();
 const tiles = new Tiles((shown, place) => viewer.open(task, shown, place));
 const viewer = new Viewer((picture) => {
+  isUnsaved = true;
   refresh();
   keepLabel(task, picture);
 });
@@ -34,6 +35,7 @@ let stopped = false; // by the person, or because the service will not
 let cleared = 0; // how often: what was brought before the last time is not wanted any more
 let searching = 0; // folders and archives that are looked through
 let leftOut = 0; // files of theirs that are no pictures
+let isUnsaved = false; // something was read or checked after the last download
 let due = false; // a showing is
 let said = 0; // pictures that were said to be read
 
@@ -58,6 +60,7 @@ export async function add(brought, wanted) {
 function newReader() {
   return new Reader(task, {
     progress: () => {
+      isUnsaved = true;
       tell("");
       showSoon();
     },
@@ -87,11 +90,16 @@ function clear() {
   reader.stop();
   pile.clear();
   cleared += 1;
-  stopped = false;
+  stopped = isUnsaved = false;
   searching = leftOut = 0;
   tell("");
   refresh({ first: true });
   element("files").focus();
+}
+
+function download(toTable, ending) {
+  saved(toTable(task, pile.pictures), `${task.name}s.${ending}`);
+  isUnsaved = false;
 }
 
 /** Each task has its own answers; those that are missing are asked for. */
@@ -202,8 +210,8 @@ function build() {
           ...Object.entries(ORDERS).map(([value, [name]]) => make("option", { value }, name))))),
       make("div", { class: "tools" },
         button("check", "Check", () => viewer.open(task, pile.shown(task, DOUBTFUL, "unsure"), 0)),
-        button("csv", "Download CSV", () => saved(toCsv(task, pile.pictures), `${task.name}s.csv`)),
-        button("json", "Download JSON", () => saved(toJson(task, pile.pictures), `${task.name}s.json`)))),
+        button("csv", "Download CSV", () => download(toCsv, "csv")),
+        button("json", "Download JSON", () => download(toJson, "json")))),
     tiles.list,
     tiles.pages,
   );
@@ -214,7 +222,7 @@ function build() {
   element("shown").addEventListener("change", () => refresh({ first: true }));
   element("order").addEventListener("change", () => refresh({ first: true }));
   element("task").addEventListener("change", ({ target }) => chooseTask(target.value));
-  addEventListener("beforeunload", (event) => reader.isReading && event.preventDefault());
+  addEventListener("beforeunload", (event) => (reader.isReading || isUnsaved) && event.preventDefault());
 }
 
 function chooser(id, name, attributes) {

@@ -63,10 +63,10 @@ function showBoxes(numbers, size) {
 /** Draw the digits' boxes over a picture of that size, which fills the SVG `boxes` as far as its shape allows. */
 export function drawBoxes(boxes, numbers, size) {
   boxes.replaceChildren();
-  if (!numbers.length) return;
+  const screen = boxes.getBoundingClientRect();
+  if (!numbers.length || !screen.width) return; // what is not seen has no size
   const { width, height } = size;
   boxes.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  const screen = boxes.getBoundingClientRect();
   const pixel = Math.max(width / screen.width, height / screen.height); // the screen's, in the picture's
   for (const { digits } of numbers) boxes.append(...digits.flatMap((digit) => digitBox(digit, pixel, height)));
 }

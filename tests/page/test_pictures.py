@@ -157,6 +157,20 @@ def test_a_drawn_number_is_read_with_its_boxes(page: Page) -> None:
     expect(page.locator("#numbers")).to_be_empty()
 
 
+def test_boxes_are_there_again_after_another_view(page: Page) -> None:
+    choose_mode(page, "number")
+    draw(page, 2, 0, 7)
+    boxes = page.locator("#boxes rect")
+    expect(boxes).to_have_count(3)
+    rounding = boxes.first.get_attribute("rx")
+    page.locator("#to-service").click()
+    expect(page.locator("#service-title")).to_be_focused()
+    page.wait_for_timeout(200)
+    page.go_back()
+    expect(boxes).to_have_count(3)
+    expect(boxes.first).to_have_attribute("rx", rounding or "")
+
+
 def test_what_is_no_picture_is_said_and_passes(browser: Browser, service: str) -> None:
     with opened(browser, service, refusals=True) as page:
         hand_over(page, "drop", "letter.png", "image/png", b"Dear Sir")

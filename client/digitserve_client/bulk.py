@@ -1,13 +1,16 @@
 """How one chunk of very many images is asked for until it is answered: plans, as those in `plans`.
 
-A prediction changes nothing, so that asking again is always safe. What is too much for one request is asked for in
-halves; while the service is away or busy it is asked again, until patience is over.
+A prediction changes nothing, so that asking again is always safe. What is too much for one request, or breaks the
+service, is asked for in halves; while the service is away or busy it is asked again, until patience is over.
 """
 
 import logging
+import math
 import operator
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
@@ -28,7 +31,7 @@ from digitserve_client.errors import (
 from digitserve_client.images import RAW, NotAnImage, Part
 from digitserve_client.plans import Plan, Prepare, Sleep, Terms, failure, sent, told_limits
 from digitserve_client.results import ItemError, Limits, Prediction
-from digitserve_client.retry import Deadline, delay
+from digitserve_client.retry import FIRST, Deadline, delay
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +42,9 @@ log = logging.getLogger("digitserve_client")
 Answer: TypeAlias = Prediction | ItemError
 R = TypeVar("R")
 TOO_SLOW = (DeadlineExceeded, Timeout)
-TOO_MUCH = (*TOO_SLOW, TooLarge, Undecodable)  # for one request; half of it may pass
+LASTING = (*TOO_SLOW, InternalError)  # after some tries; one image may be to blame for it, or the service
+TOO_MUCH = (*LASTING, TooLarge, Undecodable)  # for one request; half of it may pass
+NOTHING_PASSES = 16  # requests in a row that failed so: the service is to blame
 AWAY = frozenset({"http_502", "http_504"})  # codes of a balancer's answers: its service is gone, or restarts
 TOO_MUCH_WORK = "too_much_work"  # of an image, too, before which others have used up the request's budget
 PATIENCE = 60.0  # seconds: a restart takes some
@@ -59,6 +64,8 @@ class Run:
     """Whether a file that cannot be read, or is no picture, is raised; otherwise that is its answer."""
     deadline: Deadline = field(init=False)
     answered: float = field(init=False)
+    failed: int = field(init=False, default=0)
+    """Requests since then that failed lastingly."""
 
     def __post_init__(self) -> None:
         if self.at_once < 1:
@@ -78,6 +85,20 @@ class Run:
         now = self.terms.clock() + wait
         return now >= self.deadline.ends or now - max(self.answered, since) > self.patience
 
+    def was_answered(self) -> None:
+        """A request was, now."""
+        self.answered, self.failed = self.terms.clock(), 0
+
+    def is_to_end(self, error: DigitserveError, since: float, images: int) -> bool:
+        """Whether the run ends with a request of so many images that failed lastingly, and was begun at `since`."""
+        now = self.terms.clock()
+        self.failed += 1
+        if error.code in AWAY or self.failed >= NOTHING_PASSES or now + FIRST >= self.deadline.ends:
+            return True
+        if images == 1 and self.answered > since:  # the image is to blame, and its tries are not the service's time
+            self.answered = now
+        return isinstance(error, TOO_SLOW) and self.gives_up(since)
+
 
 @dataclass(frozen=True)
 class Form(Generic[R]):
@@ -90,8 +111,9 @@ class Form(Generic[R]):
     """The answer to a single image, of which that was said."""
 
 
-def _item_error(error: DigitserveError) -> list[Answer]:
-    return [ItemError(error.status or 0, error.code, error.detail, request_id=error.request_id)]
+def item_error(error: DigitserveError) -> ItemError:
+    """An error of a request as that of the one image in it."""
+    return ItemError(error.status or 0, error.code, error.detail, request_id=error.request_id)
 
 
 def _concatenated(first: "NDArray[np.float32]", last: "NDArray[np.float32]") -> "NDArray[np.float32]":
@@ -106,7 +128,9 @@ def _nothing(_: DigitserveError) -> "NDArray[np.float32]":
     return np.full((1, 10), np.nan, np.float32)
 
 
-TYPED: Form[list[Answer]] = Form("application/json", answers.predictions, operator.add, _item_error)
+TYPED: Form[list[Answer]] = Form(
+    "application/json", answers.predictions, operator.add, lambda error: [item_error(error)]
+)
 ROWS = Form("application/x-npy", answers.probabilities, _concatenated, _nothing)
 
 
@@ -173,28 +197,38 @@ def _settled(parts: tuple[Part, ...], run: Run) -> Plan[list[Answer]]:
 def limits(run: Run) -> Plan[Limits]:
     """What one request may hold, asked for with the run's patience. Raises DigitserveError."""
     call = calls.limits()
-    return (yield from told_limits(_patiently(call, call.path, 1, run, run.terms.timeout, run.terms.clock())))
+    return (yield from told_limits(_patiently(call, call.path, math.inf, run, run.terms.timeout, run.terms.clock())))
 
 
-def _asked(chunk: Chunk[Part], form: Form[R], run: Run, since: float | None = None) -> Plan[R]:
-    """The answer to a chunk of parts or frames, whole or in halves. Raises DigitserveError.
+def _asked(chunk: Chunk[Part], form: Form[R], run: Run) -> Plan[R]:
+    """The answer to a chunk of parts or frames, whole or in halves.
 
-    `since` is when the whole was first asked for, where this is a part of one.
+    Raises DigitserveError. What only an image alone is to blame for is that image's answer; where no image of this or
+    another chunk is answered meanwhile, it is the service that is to blame.
     """
-    began = run.terms.clock() if since is None else since
-    try:
-        _check_size(chunk, run.size.limits.body_bytes)
-        response = yield from _answered(chunk, form, run, began)
-    except TOO_MUCH as error:
-        if len(chunk) == 1 and not isinstance(error, TOO_SLOW):
-            return form.refused(error)
-        if len(chunk) == 1 or run.gives_up(began):
-            raise
-        log.info("%d images are too much for one request (%s); they go in halves", len(chunk), error)
-        run.size.smaller()
-        first, last = chunk.halves()
-        return form.joined((yield from _asked(first, form, run, began)), (yield from _asked(last, form, run, began)))
-    return form.read(response, len(chunk))
+    began = run.terms.clock()
+    found: dict[int, R] = {}
+    alone: DigitserveError | None = None
+    waiting = deque([chunk])
+    while waiting:
+        part = waiting.popleft()
+        try:
+            _check_size(part, run.size.limits.body_bytes)
+            found[part.start] = form.read((yield from _answered(part, form, run, began)), len(part))
+        except TOO_MUCH as error:
+            if isinstance(error, LASTING):
+                if run.is_to_end(error, began, len(part)):
+                    raise
+                alone = error if len(part) == 1 else alone
+            if len(part) == 1:
+                found[part.start] = form.refused(error)
+                continue
+            log.info("%d images are too much for one request (%s); they go in halves", len(part), error)
+            run.size.smaller()
+            waiting.extend(part.halves())  # behind the others: their answers tell who is to blame
+    if alone and run.answered <= began:
+        raise alone
+    return reduce(form.joined, (found[start] for start in sorted(found)))
 
 
 def _check_size(chunk: Chunk[Part], most_bytes: int) -> None:
@@ -208,11 +242,13 @@ def _check_size(chunk: Chunk[Part], most_bytes: int) -> None:
 def _answered(chunk: Chunk[Part], form: Form[R], run: Run, began: float) -> Plan[httpx.Response]:
     body = Part(chunk.held, RAW) if isinstance(chunk.held, bytes) else images.joined(chunk.held)
     call = calls.predict_batch(body, run.options, form.accept)
-    return _patiently(call, f"{len(chunk)} images", len(chunk), run, run.timeout, began)
+    slow_for = min(run.patience, PATIENCE) if len(chunk) == 1 else 0.0
+    return _patiently(call, f"{len(chunk)} images", slow_for, run, run.timeout, began)
 
 
-def _patiently(call: Call, named: str, size: int, run: Run, timeout: float, began: float) -> Plan[httpx.Response]:
-    """The response, after as many tries as it takes, which make one of `size` images."""
+def _patiently(call: Call, named: str, slow_for: float, run: Run, timeout: float, began: float) -> Plan[httpx.Response]:
+    """The response, after as many tries as it takes; it may be too slow for so many seconds."""
+    slow_until = run.terms.clock() + slow_for
     for attempt in count():
         left = run.deadline.left()
         at = run.terms.clock()
@@ -220,18 +256,19 @@ def _patiently(call: Call, named: str, size: int, run: Run, timeout: float, bega
         error = failure(outcome, left <= timeout)
         if error is None:
             assert isinstance(outcome, httpx.Response)
-            run.answered = run.terms.clock()
+            run.was_answered()
             run.size.took(run.answered - at)
             return outcome
         wait = delay(attempt, error.retry_after, run.terms.random())
-        if not _may_pass(error, attempt, size, run) or run.gives_up(began, wait):
+        if not _may_pass(error, attempt, slow_until, run) or run.gives_up(began, wait):
             raise error
         log.info("try %d of %s failed, the next in %.1f s: %s", attempt + 1, named, wait, error)
         yield Sleep(wait)
     raise AssertionError("count() has no end")
 
 
-def _may_pass(error: DigitserveError, attempt: int, size: int, run: Run) -> bool:
+def _may_pass(error: DigitserveError, attempt: int, slow_until: float, run: Run) -> bool:
     if isinstance(error, InternalError) and error.code not in AWAY:
         return attempt < run.terms.retries
-    return error.retryable or error.code in AWAY or (size == 1 and isinstance(error, TOO_SLOW))
+    slow = isinstance(error, TOO_SLOW) and run.terms.clock() < slow_until
+    return error.retryable or error.code in AWAY or slow

@@ -102,10 +102,11 @@ class Client:
         """An answer for each of any number of images, in order, as they come: `for one in client.predict_many(paths)`.
 
         Images go out in chunks that fit the service's limits, up to `at_once` under way, so that memory stays bounded,
-        with an endless generator too. A chunk that fails is sent again while the service restarts or is busy, for up
-        to `patience` seconds after its last answer; none is lost, and none is there twice. An image that cannot be
-        read, here or there, has an ItemError in its place. `progress` is called with a Progress, or is "tqdm" or
-        "rich". `deadline_ms` is for all, from the first answer that is asked for.
+        with an endless generator too. A chunk that fails is sent again while the service is away or busy, for up to
+        `patience` seconds after its last answer; none is lost, and none is there twice. An image that cannot be read,
+        here or there, or alone breaks the service while others pass, has an ItemError in its place. `progress` is
+        called with a Progress, or is "tqdm" or "rich". `deadline_ms` is for all, from the first answer that is asked
+        for.
 
         Raises, after the answers before it, as `predict` does, but for files that cannot be read or are no picture.
         """

@@ -99,12 +99,60 @@ def test_what_no_patience_helps_is_raised_at_once(run: Run, status: int) -> None
     assert len(run.sent) == 1
 
 
+FAULT = httpx.Response(500, json={"code": "internal_error"})
+LATE = httpx.Response(504, json={"code": "deadline_exceeded"})
+
+
 def test_a_fault_of_the_service_is_tried_as_often_as_retries_say(run: Run) -> None:
     with pytest.raises(api.InternalError):
-        run.drive(
-            bulk.predictions(Chunk(0, FRAME * 3), begin(run)), httpx.Response(500, json={"code": "internal_error"})
-        )
+        run.drive(bulk.predictions(Chunk(0, FRAME), begin(run)), FAULT)
     assert len(run.sent) == 1 + run.terms().retries
+
+
+@pytest.mark.parametrize("outcome", [FAULT, LATE, httpx.ReadTimeout("slow")], ids=["500", "504", "timeout"])
+@pytest.mark.parametrize("wrong", [[0], [6], [0, 1, 12]])
+@pytest.mark.parametrize("patience", [60.0, float("inf")])
+def test_a_picture_that_always_fails_keeps_no_other_from_its_answer(
+    run: Run, outcome: Any, wrong: list[int], patience: float
+) -> None:
+    run.took = 0.5 if isinstance(outcome, httpx.Response) else 15.0
+    parts = tuple(Part(bytes([place in wrong]), "image/png") for place in range(13))
+
+    def says(call: Call) -> Any:
+        assert isinstance(call.body, tuple)
+        return outcome if any(part.content == b"\1" for part in call.body) else good(len(call.body))
+
+    found = drive(run, bulk.predictions(Chunk(0, parts), begin(run, patience)), says)
+    assert [place for place, one in enumerate(found) if isinstance(one, api.ItemError)] == wrong
+    assert {one.code for one in found if isinstance(one, api.ItemError)} <= {
+        "internal_error",
+        "deadline_exceeded",
+        "timeout",
+    }
+    assert len(run.sent) < 400
+
+
+@pytest.mark.parametrize("outcome", [FAULT, LATE], ids=["500", "504"])
+@pytest.mark.parametrize("count", [1, 2, 3, FRAMES])
+def test_what_always_fails_is_raised_where_nothing_else_is_answered(run: Run, outcome: Any, count: int) -> None:
+    run.took = 0.1
+    with pytest.raises(api.ServiceError) as raised:
+        run.drive(bulk.predictions(Chunk(0, FRAME * count), begin(run)), outcome)
+    assert raised.value.status == outcome.status_code
+    assert sum(run.slept) < 240
+    assert len(run.sent) < 100
+
+
+def test_a_picture_that_fails_alone_while_other_chunks_are_answered_is_told_so(run: Run) -> None:
+    shared = begin(run)
+
+    def says(_: Call) -> httpx.Response:
+        run.now += 1
+        shared.answered = run.now
+        return FAULT
+
+    (found,) = drive(run, bulk.predictions(Chunk(0, (PNG,)), shared), says)
+    assert (found.status, found.code) == (500, "internal_error")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +180,7 @@ def test_what_is_over_the_services_limit_is_not_sent(run: Run) -> None:
     large = Part(bytes(2700), "image/png")
     found = drive(run, bulk.predictions(Chunk(0, (PNG, large, PNG, PNG)), shared), lambda call: good(count(call)))
     assert [getattr(one, "code", "") for one in found] == ["", "body_too_large", "", ""]
-    assert [count(send.call) for send in run.sent] == [1, 2]
+    assert sorted(count(send.call) for send in run.sent) == [1, 2]
     found = drive(run, bulk.predictions(Chunk(0, FRAME * 10), shared), lambda call: good(count(call)))
     assert len(found) == 10
     assert max(count(send.call) for send in run.sent) == 3

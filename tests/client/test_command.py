@@ -19,7 +19,7 @@ from PIL import Image
 
 from tests.conftest import ROOT, wait_until
 
-from .scripted import FOUR, Script, batch, problem, serving
+from .scripted import FOUR, Answer, Asked, Script, batch, problem, serving
 from .test_many import free_port
 
 NOBODY = "http://127.0.0.1:9"
@@ -263,6 +263,24 @@ def test_watching_waits_for_a_service_that_is_away(folder: Path, tmp_path: Path)
             process.communicate(timeout=20)
     assert process.returncode == 0
     assert [json.loads(line)["digit"] for line in out.read_text().splitlines()] == [4, 4, 4]
+
+
+def test_watching_goes_on_past_a_picture_that_breaks_the_service(folder: Path, tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Answer:
+        images = asked.body.count(b"filename=")
+        return problem(500, "internal_error") if b'"3.png"' in asked.body else batch(*[FOUR] * images)
+
+    out = tmp_path / "seen"
+    with serving() as script, watching(script.url, folder, "--existing", "--json", "--out", out) as process:
+        script.answers = [answer]
+        wait_until(lambda: holds(out, 3), 30)
+        (folder / "deep" / "3.png").write_bytes((folder / "3.png").read_bytes())  # alone
+        wait_until(lambda: holds(out, 4), 30)
+        (folder / "last").write_bytes((folder / "3.png").read_bytes())
+        wait_until(lambda: holds(out, 5), 30)
+        assert process.poll() is None
+    codes = [json.loads(line).get("error", {}).get("code", "") for line in out.read_text().splitlines()]
+    assert codes == ["internal_error", "", "", "internal_error", ""]
 
 
 def appears(folder: Path, picture: bytes, out: Path) -> bool:

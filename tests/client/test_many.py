@@ -109,6 +109,15 @@ def test_a_wrong_image_is_raised_after_the_answers_before_it(script: Script) -> 
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("wrong", [0, 7, 11])
+def test_one_image_that_breaks_the_service_is_answered_with_that(many: Caller, script: Script, wrong: int) -> None:
+    script.answers = [lambda asked: problem(500, "internal_error") if wrong in asked.body[::784] else numbered(asked)]
+    found = many("predict_many", frames(12))
+    assert (found[wrong].status, found[wrong].code) == (500, "internal_error")
+    assert digits(found[:wrong] + found[wrong + 1 :]) == [place for place in range(12) if place != wrong]
+
+
+@pytest.mark.usefixtures("small")
 def test_an_error_of_the_service_is_raised(many: Caller, script: Script) -> None:
     script.answers = [problem(403, "key_lacks_right")]
     with pytest.raises(api.Forbidden):

@@ -1,5 +1,6 @@
 """The commands of `digitserve-client`, and what each makes of its options."""
 
+import math
 import signal
 import sys
 from collections import deque
@@ -13,7 +14,7 @@ from typing import Annotated, TypeVar, cast
 import typer
 
 from digitserve_client import many
-from digitserve_client.bulk import PATIENCE
+from digitserve_client.bulk import LASTING, PATIENCE, item_error
 from digitserve_client.calls import LOCAL
 from digitserve_client.client import Client
 from digitserve_client.command import inputs, notices, outputs, watching
@@ -172,8 +173,7 @@ def watch(
         client = _client(context)
         try:
             for paths in watching.arrivals(folder, every, existing=existing):
-                answers = client.predict_many(paths, model=model, version=version, patience=float("inf"))
-                for path, answer in zip(paths, answers, strict=True):
+                for path, answer in _each(client, paths, model, version):
                     writer.write(shown(str(path)), answer)
                 writer.flush()
         except KeyboardInterrupt:
@@ -225,9 +225,24 @@ def _alone(ask: Callable[[AnyImage], T], one: Named) -> T | ItemError:
     except ServiceError as error:
         if error.status not in OF_ONE:
             raise
-        return ItemError(error.status or 0, error.code, error.detail, request_id=error.request_id)
+        return item_error(error)
     except (OSError, ValueError) as error:
         return ItemError(0, "unreadable_file", str(error))
+
+
+def _each(
+    client: Client, paths: list[Path], model: str | None, version: str | None
+) -> Iterator[tuple[Path, Prediction | ItemError]]:
+    """As long as it takes; but a picture on which the service always fails has that as its answer."""
+    done = 0
+    while done < len(paths):
+        try:
+            for answer in client.predict_many(paths[done:], model=model, version=version, patience=math.inf):
+                yield paths[done], answer
+                done += 1
+        except LASTING as error:  # of the first that has no answer, and of none besides
+            yield paths[done], item_error(error)
+            done += 1
 
 
 def _write(

@@ -94,7 +94,8 @@ class AsyncClient:
     ) -> AsyncGenerator[Prediction | ItemError, None]:
         """As Client.predict_many: `async for answer in client.predict_many(paths)`.
 
-        An AsyncIterable of images is taken, too; any other is iterated in a thread.
+        An AsyncIterable of images is taken, too, and no image of it waits long for the next: it is for cameras and
+        queues. Any other is iterated in a thread.
         """
         check_several(images)
         options = Options(model, version, deadline_ms, include_seen)

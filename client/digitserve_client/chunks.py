@@ -7,6 +7,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
@@ -18,7 +19,7 @@ FRAMES, PICTURES = 2048, 64  # in a request: some 0.2 s of one core each
 BODY_BYTES = 4 << 20  # of a request: a worker holds some 64 MiB for all callers
 FORM_BYTES = 400  # around each file of a multipart body, its name included
 RATED_SECONDS = 2.0  # of what a caller may send, in one chunk
-OLDEST = 0.25  # seconds that an image waits for others to come: a slow source is not made to wait
+OLDEST = 0.25  # seconds that an image waits for others to come; with a plain Iterable, until the next one comes
 SLOWEST, QUICK = 4.0, 1.0  # seconds of an answer, beyond which chunks become smaller, and within which larger again
 SMALLEST = 1 / 64
 
@@ -26,6 +27,12 @@ Held: TypeAlias = Part | Path
 H = TypeVar("H", bound=Part | Path)
 Image = TypeVar("Image")
 T = TypeVar("T")
+
+
+class Lull(Enum):
+    """What a source may give while it has no image, so that what it gave does not wait for the next."""
+
+    NOW = "now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +118,30 @@ class Cutter:
         return chunk
 
 
-def cut(several: Iterable[AnyImage] | arrays.Array, size: Size, clock: Callable[[], float]) -> Iterator[Chunk[Held]]:
-    """Chunks of all images. What is wrong with one is raised after the chunk of those before it, with its place noted.
+_Ready: TypeAlias = asyncio.Queue[Chunk[Held] | None]
 
-    Raises ValueError, TypeError and OSError as `images.encode` does, and whatever the iterable raises.
+
+def cut(
+    several: Iterable[AnyImage | Lull] | arrays.Array, size: Size, clock: Callable[[], float]
+) -> Iterator[Chunk[Held] | Lull]:
+    """Chunks of all images, and the source's lulls.
+
+    What is wrong with an image is raised after the chunk of those before it, with its place noted. Raises
+    ValueError, TypeError and OSError as `images.encode` does, and whatever the iterable raises.
     """
     images.check_several(several)
     if arrays.is_array(several) and arrays.are_frames(several):
         yield from _slices(several, size)
         return
-    cutter = Cutter(size, clock)
+    cutter, place = Cutter(size, clock), 0
     try:
-        for place, image in enumerate(cast(Iterable[AnyImage], several)):
+        for image in cast(Iterable[AnyImage | Lull], several):
+            if image is Lull.NOW:
+                yield cutter.rest() or Lull.NOW
+                continue
             if chunk := cutter.add(noting(place, hold, image)):
                 yield chunk
+            place += 1
     except Exception:
         if chunk := cutter.rest():
             yield chunk
@@ -150,13 +167,35 @@ def noting(place: int, work: Callable[[Image], T], image: Image) -> T:
 async def cut_async(
     several: Iterable[AnyImage] | AsyncIterable[AnyImage] | arrays.Array, size: Size, clock: Callable[[], float]
 ) -> AsyncGenerator[Chunk[Held], None]:
-    """The same, away from the event loop: what is no AsyncIterable is iterated in a thread."""
+    """The same, away from the event loop, and nothing waits for the next image of an AsyncIterable.
+
+    What is none is iterated in a thread.
+    """
     if not isinstance(several, AsyncIterable):
         chunks = cut(several, size, clock)
-        while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-            yield chunk
+        while (given := await asyncio.to_thread(next, chunks, None)) is not None:
+            if given is not Lull.NOW:
+                yield given
         return
-    cutter, place = Cutter(size, clock), 0
+    cutter, ready = Cutter(size, clock), _Ready(1)
+    gathering = asyncio.create_task(_gather(several, cutter, ready))
+    try:
+        while not (gathering.done() and ready.empty()):
+            try:
+                chunk = await asyncio.wait_for(ready.get(), OLDEST)
+            except TimeoutError:  # the source waits, and what it gave goes on; what is `ready` came before that
+                chunk = cutter.rest() if ready.empty() else None
+            if chunk:
+                yield chunk
+        await gathering
+    finally:
+        gathering.cancel()
+        await asyncio.gather(gathering, return_exceptions=True)
+
+
+async def _gather(several: AsyncIterable[AnyImage], cutter: Cutter, ready: _Ready) -> None:
+    """All images, in one task from the first to the last: a source may hold what belongs to its task."""
+    place = 0
     try:
         async for image in several:
             if images.is_at_hand(image):
@@ -165,13 +204,11 @@ async def cut_async(
                 held = await asyncio.to_thread(noting, place, hold, image)
             place += 1
             if chunk := cutter.add(held):
-                yield chunk
+                await ready.put(chunk)
     except Exception:
-        if chunk := cutter.rest():
-            yield chunk
+        await ready.put(cutter.rest())
         raise
-    if chunk := cutter.rest():
-        yield chunk
+    await ready.put(cutter.rest())
 
 
 def _slices(frames: Any, size: Size) -> Iterator[Chunk[Held]]:

@@ -106,7 +106,8 @@ class Client:
         `patience` seconds after its last answer; none is lost, and none is there twice. An image that cannot be read,
         here or there, or alone breaks the service while others pass, has an ItemError in its place. `progress` is
         called with a Progress, or is "tqdm" or "rich". `deadline_ms` is for all, from the first answer that is asked
-        for.
+        for. `images` are taken in the caller's own thread, between answers: where a source waits for its next image,
+        answers wait too. AsyncClient gives them at once.
 
         Raises, after the answers before it, as `predict` does, but for files that cannot be read or are no picture.
         """

@@ -265,13 +265,15 @@ def test_a_call_that_waits_to_try_again_keeps_none_from_its_turn(script: Script)
 
 
 def test_a_deadline_counts_while_an_async_call_waits_its_turn(script: Script) -> None:
-    script.answers = [lambda _: (time.sleep(0.5), batch(FOUR))[1]]
+    script.answers = [lambda _: (time.sleep(1.0), batch(FOUR))[1]]
 
     async def main() -> list[Any]:
         async with AsyncClient(script.url) as client:
-            await client.limits()
-            calls = [client.predict_batch([PHOTO], deadline_ms=None if place < 16 else 300) for place in range(20)]
-            return await asyncio.gather(*calls, return_exceptions=True)
+            first = [asyncio.create_task(client.predict_batch([PHOTO])) for _ in range(16)]
+            while len(script.asked) < 16:
+                await asyncio.sleep(0.01)
+            late = [client.predict(PHOTO, deadline_ms=100) for _ in range(4)]
+            return await asyncio.gather(*first, *late, return_exceptions=True)
 
     found = asyncio.run(main())
     assert [isinstance(one, api.DeadlineExceeded) for one in found] == [False] * 16 + [True] * 4

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -101,6 +102,28 @@ def test_a_list_may_begin_as_a_bmp_and_names_may_hold_line_ends(service: str, fo
     assert {json.loads(line)["name"] for line in said.splitlines()} == {
         f"{folder}/{name}" for name in ("BMW", "two\nlines", "B\r\nM")
     }
+
+
+@pytest.mark.parametrize(("name", "form"), [("predict", "--csv"), ("predict", "--json"), ("read", "--csv")])
+def test_a_list_that_goes_on_is_answered_as_it_comes(service: str, folder: Path, name: str, form: str) -> None:
+    words = [sys.executable, "-m", "digitserve_client", "--url", service, name, "-", form, "--quiet"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        overdue = threading.Timer(30, process.kill)
+        overdue.start()
+        try:
+            said = [process.stdout.readline()] if form == "--csv" else []
+            for place, picture in enumerate((folder / "3.png", folder / "8.bmp", folder / "3.png")):
+                process.stdin.write(os.fsencode(picture) + b"\n")
+                process.stdin.flush()
+                said.append(process.stdout.readline())
+                assert os.fsencode(picture) in said[-1], f"{place} are answered"
+            process.stdin.close()
+            assert process.wait(20) == 0
+        finally:
+            overdue.cancel()
+            process.kill()
 
 
 def test_frames_of_an_array_have_their_places(service: str, digits: NDArray[np.uint8], tmp_path: Path) -> None:

@@ -164,6 +164,78 @@ def test_asyncio_takes_what_comes_as_it_comes(script: Script) -> None:
     assert asyncio.run(main()) == list(range(50))
 
 
+def test_what_an_async_source_gave_does_not_wait_for_what_it_gives_next(script: Script) -> None:
+    script.answers = [numbered]
+
+    async def main() -> list[int]:
+        answered = asyncio.Event()
+
+        async def camera() -> AsyncIterator[Any]:
+            for place in itertools.count():
+                yield frames(2)[place]
+                answered.clear()
+                await answered.wait()
+
+        found = []
+        async with AsyncClient(script.url) as client:
+            answers = client.predict_many(camera())
+            async for answer in answers:
+                found.append(answer.digit)
+                answered.set()
+                if len(found) == 2:
+                    await answers.aclose()
+        return found
+
+    assert asyncio.run(asyncio.wait_for(main(), 10)) == [0, 1]
+
+
+@pytest.mark.usefixtures("small")
+def test_whole_chunks_do_not_wait_for_a_source_that_is_iterated_in_a_thread(script: Script) -> None:
+    script.answers = [numbered]
+    answered = threading.Event()
+
+    def source() -> Iterator[Any]:
+        yield from frames(SMALL)
+        assert answered.wait(10)
+        yield frames(1)[0]
+
+    async def main() -> list[int]:
+        found = []
+        async with AsyncClient(script.url) as client:
+            async for answer in client.predict_many(source()):
+                found.append(answer.digit)
+                answered.set()
+        return found
+
+    assert asyncio.run(main()) == [*range(SMALL), 0]
+
+
+def test_an_async_source_is_driven_by_one_task_and_ended_with_the_answers(script: Script) -> None:
+    script.answers = [numbered]
+    tasks, ended = set(), []
+
+    async def source() -> AsyncIterator[Any]:
+        try:
+            while True:
+                tasks.add(asyncio.current_task())
+                yield frames(1)[0]
+                await asyncio.sleep(0.1)
+        finally:
+            ended.append(True)
+
+    async def main() -> None:
+        async with AsyncClient(script.url) as client:
+            answers = client.predict_many(source())
+            for _ in range(3):
+                await anext(answers)
+            await answers.aclose()
+            await asyncio.sleep(0)
+            assert ended == [True]
+
+    asyncio.run(main())
+    assert len(tasks) == 1
+
+
 @pytest.mark.usefixtures("small")
 def test_progress_is_told_and_shown(many: Caller, script: Script, capsys: pytest.CaptureFixture[str]) -> None:
     seen: list[api.Progress] = []

@@ -16,6 +16,7 @@ import typer
 from digitserve_client import many
 from digitserve_client.bulk import LASTING, PATIENCE, item_error
 from digitserve_client.calls import LOCAL
+from digitserve_client.chunks import Lull
 from digitserve_client.client import Client
 from digitserve_client.command import inputs, notices, outputs, watching
 from digitserve_client.command.inputs import Named
@@ -140,6 +141,8 @@ def explain(
         client = _client(context)
         out.mkdir(parents=True, exist_ok=True)
         for one in _inputs(inputs):
+            if isinstance(one, Lull):
+                continue
             found = _alone(lambda image: client.explain(image, model=model, version=version), one)
             if isinstance(found, ItemError):
                 failed += 1
@@ -203,11 +206,13 @@ def _form(csv: bool, json: bool, parquet: bool, out: Path | None) -> Form:
     return wanted[0] if wanted else Form.TEXT
 
 
-def _inputs(arguments: list[str]) -> Iterator[Named]:
+def _inputs(arguments: list[str]) -> Iterator[Named | Lull]:
     return inputs.images(arguments, cast(BufferedReader, sys.stdin.buffer))
 
 
-def _noted(names: deque[str], one: Named) -> AnyImage:
+def _noted(names: deque[str], one: Named | Lull) -> AnyImage:
+    if isinstance(one, Lull):
+        return cast(AnyImage, one)  # known to what cuts chunks, and to no other caller
     names.append(one.name)
     return one.image
 
@@ -259,6 +264,8 @@ def _write(
             count += 1
             failed += isinstance(answer, ItemError)
             writer.write(name, answer)
+            if out is None:
+                writer.flush()  # to what reads it as it comes
     if not quiet:
         typer.echo(f"{count:,} pictures, {failed:,} without an answer", err=True)
     raise typer.Exit(SOME_FAILED if failed else DONE)

@@ -2,11 +2,13 @@
 
 import os
 import re
+import select
 from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
+from digitserve_client.chunks import OLDEST, Lull
 from digitserve_client.images import RAW, AnyImage, media_type, shown
 
 STDIN = "-"
@@ -29,8 +31,8 @@ class Named(NamedTuple):
         return cls(shown(str(path)), path)
 
 
-def images(arguments: Iterable[str], stdin: BufferedReader) -> Iterator[Named]:
-    """All images that the arguments name. Raises FileNotFoundError for an argument that is nothing."""
+def images(arguments: Iterable[str], stdin: BufferedReader) -> Iterator[Named | Lull]:
+    """All images that the arguments name, and lulls of stdin. Raises FileNotFoundError for what is nothing."""
     for argument in arguments:
         path = Path(argument)
         if argument == STDIN:
@@ -104,14 +106,22 @@ def _of_array(path: Path) -> Iterator[Named]:
         yield Named(name, array)
 
 
-def _of_stdin(stdin: BufferedReader) -> Iterator[Named]:
+def _of_stdin(stdin: BufferedReader) -> Iterator[Named | Lull]:
     """One picture, or paths with line ends or zero bytes between them, as `find` and `find -print0` write them."""
-    head = stdin.read(HEAD)
+    head = _head(stdin)
     kind = media_type(head)
     if kind != RAW and not (kind == BMP and _is_text(head)):
         yield Named(STDIN, head + stdin.read())
         return
-    yield from map(Named.of, _paths(head, stdin))
+    yield from (one if isinstance(one, Lull) else Named.of(one) for one in _paths(head, stdin))
+
+
+def _head(stdin: BufferedReader) -> bytes:
+    """As many bytes as tell what it is, or whole paths: the next may be long in coming."""
+    head = b""
+    while len(head) < HEAD and not head.endswith((b"\n", b"\0")) and (more := stdin.read1(BLOCK)):
+        head += more
+    return head
 
 
 def _is_text(head: bytes) -> bool:
@@ -119,15 +129,25 @@ def _is_text(head: bytes) -> bool:
     return head[15:18] != bytes(3)
 
 
-def _paths(begun: bytes, stdin: BufferedReader) -> Iterator[Path]:
-    """One after the other. Raises ValueError for what is too long to be one."""
-    more = stdin.read1(BLOCK)
-    between = ZERO if b"\0" in begun + more else LINE_END
-    while True:
+def _paths(more: bytes, stdin: BufferedReader) -> Iterator[Path | Lull]:
+    """One after the other, and lulls. Raises ValueError for what is too long to be one."""
+    between = ZERO if b"\0" in more else LINE_END
+    begun = b""
+    while more:
         *whole, begun = between.split(begun + more)
-        yield from (Path(os.fsdecode(one)) for one in (whole if more else [*whole, begun]) if one)
-        if not more:
-            return
+        yield from (Path(os.fsdecode(one)) for one in whole if one)
         if len(begun) > LONGEST_PATH:
             raise ValueError(f"expected a picture or paths on stdin; got {begun[:HEAD]!r} and more; send one of these")
+        while _is_quiet(stdin):
+            yield Lull.NOW
         more = stdin.read1(BLOCK)
+    if begun:
+        yield Path(os.fsdecode(begun))
+
+
+def _is_quiet(stdin: BufferedReader) -> bool:
+    """Whether nothing comes for a while; never where that cannot be asked, as of a pipe on Windows."""
+    try:
+        return not select.select([stdin], [], [], OLDEST)[0]
+    except OSError:
+        return False

@@ -132,7 +132,7 @@ class _Lines(Writer):
 
     def write(self, name: str, answer: Answer) -> None:
         said = json.dumps(document(name, answer)) if self._form is Form.JSON else line(name, answer)
-        print(said, file=self._out, flush=self._out.isatty())
+        print(said, file=self._out)
 
     def flush(self) -> None:
         self._out.flush()

@@ -8,6 +8,7 @@ from app.inference.session import Session
 from tests.training.lines.test_examples import GENERATED
 from training.errors import ParityError
 from training.lines import examples, export, network, training
+from training.lines.batches import Batches
 from training.lines.network import CLASSES
 
 
@@ -17,7 +18,7 @@ def taught() -> tuple[keras.Model, list[float]]:
     reader = network.build()
     some = [one for one in examples.draw(GENERATED, 150, seed=1) if one.strip.shape[1] <= 256]
     recipe = network.RECIPE.changed({"epochs": 4, "batch_size": 16})
-    return reader, training.fit(reader, recipe, some, seed=0)["loss"]
+    return reader, training.fit(reader, recipe, Batches(some, recipe.batch_size, seed=0))["loss"]
 
 
 def test_it_learns(taught: tuple[keras.Model, list[float]]) -> None:

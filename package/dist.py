@@ -60,7 +60,8 @@ def try_out(wheels: list[Path], python: Path, folder: Path) -> str:
     run(UV, "venv", "-q", "--python", str(python), str(environment))
     own = environment / "bin" / "python"
     service, client = wheels
-    run(UV, "pip", "install", "-q", "--python", str(own), f"{service}[cpu]", str(client))
+    # As pip does, it trusts whom the system trusts: an index may be a company's own.
+    run(UV, "pip", "install", "-q", "--system-certs", "--python", str(own), f"{service}[cpu]", str(client))
     work = folder / "work"
     (work / "app").mkdir(parents=True)
     (work / "app" / "__init__.py").write_text(NOT_OURS)

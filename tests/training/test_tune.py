@@ -52,7 +52,9 @@ def searched(
 
 
 def stored(search: Search) -> optuna.Study:
-    return optuna.load_study(study_name=tune.STUDY, storage=f"sqlite:///{search.database}")
+    patient = {"connect_args": {"timeout": PATIENCE}}  # while a worker writes
+    storage = optuna.storages.RDBStorage(f"sqlite:///{search.database}", engine_kwargs=patient)
+    return optuna.load_study(study_name=tune.STUDY, storage=storage)
 
 
 def states(study: optuna.Study) -> list[str]:

@@ -17,7 +17,6 @@ from tests.training.lines.test_examples import GENERATED
 from training.data import Mnist
 from training.errors import TrainingError
 from training.lines import batches, compose, release, training
-from training.lines.clock import ByTheClock
 from training.lines.network import ALPHABET, RECIPE
 from training.run import Run, load, under
 
@@ -59,24 +58,14 @@ def test_a_training_that_diverges_leaves_no_run_and_is_said_in_a_sentence(small_
 
 
 def test_a_training_by_the_clock_ends_in_time(small_mnist: Mnist, tmp_path: Path) -> None:
-    rates: list[float] = []
-
-    class Noted(ByTheClock):
-        def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            super().on_epoch_begin(epoch, logs)
-            rates.append(float(self.model.optimizer.learning_rate))
-
     with of_everybody(), pytest.MonkeyPatch.context() as patched:
-        patched.setattr(training, "ByTheClock", Noted)
         patched.setattr(batches, "WIDTHS", (640,))  # one shape to compile: each takes seconds of the clock
         recipe = RECIPE.changed({"batch_size": 8, "learning_rate": 1e-3})
         run = training.train(recipe, small_mnist, lines=1_000, seed=0, folder=tmp_path, minutes=0.5)
     told = run.record.recipe
     assert told["minutes"] == 0.5
-    assert told["epochs"] == run.record.training.epochs == len(rates) > 3
+    assert told["epochs"] == run.record.training.epochs > 3
     assert 100 < told["lines"] <= 1_000
-    assert rates[0] < max(rates)
-    assert rates[-1] < max(rates) / 2
     assert run.record.seconds < 60
 
 

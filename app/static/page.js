@@ -14,8 +14,7 @@ import { Paper } from "./paper.js";
 import { showTiming } from "./timing.js";
 import * as views from "./views.js";
 
-const QUICK = 40; // ms of an answer after which the next question may follow at once
-const PACE = 80; // ms at most between questions to a service that is slower: it rests as long as it has worked
+const PACE = 80; // ms that a service rests between questions, where an answer takes it longer than that
 const LARGEST = 1600; // pixels of a photo's longer side on the screen
 const NARROWEST = 0.75; // width by height of the stage, for a photo
 const MODES = {
@@ -62,14 +61,11 @@ async function askOn() {
   while (asked) {
     asked = false;
     const began = performance.now();
-    if (subject()) await question(control.signal);
-    const took = performance.now() - began;
-    await sleep(mayHurry ? pauseAfter(took) : PACE);
+    if (picture || paper.isWritten) await question(control.signal);
+    if (!mayHurry || performance.now() - began > PACE) await sleep(PACE);
   }
   asking = false;
 }
-
-const pauseAfter = (took) => (took < QUICK ? 0 : Math.min(PACE, took));
 
 async function question(signal) {
   const { view } = MODES[mode];

@@ -1,9 +1,11 @@
 """`python -m benchmarks.client restarts | throughput`: measures, and writes benchmarks/CLIENT.md after every run."""
 
+import os
 from typing import Annotated
 
 import typer
 
+from benchmarks import servers
 from benchmarks.client.restarts import KINDS, run
 from benchmarks.client.results import RESULTS
 from benchmarks.client.throughput import RACES, race
@@ -32,9 +34,11 @@ def throughput(
     turns: int = 5,
 ) -> None:
     """Race the client in turns with requests that were made beforehand."""
+    server, load = servers.cores()
+    os.sched_setaffinity(0, {load})
     for one in name or RACES:
         done = []
-        for turn in race(one, turns):
+        for turn in race(one, turns, server):
             done.append(turn)
             RESULTS.keep("throughput", one, done)
             typer.echo(f"{one}: client {turn.client:,.0f}, limit {turn.limit:,.0f}, {turn.client / turn.limit:.2f}")

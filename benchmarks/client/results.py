@@ -50,8 +50,8 @@ def _throughput(throughput: Mapping[str, list[list[float]]]) -> str:
         "## Images a second",
         "",
         "In turns with threads that send requests of the same form and size, made beforehand, over as many connections "
-        "and do nothing with the answers. They and the service share the two cores. Medians; a ratio is the median of "
-        "the turns' own.",
+        "and do nothing with the answers. The service has a core of its own, they have another. Medians; a ratio is "
+        "the median of the turns' own.",
         "",
         "| | turns | client | requests made beforehand | ratio | goal |",
         "|---|---|---|---|---|---|",

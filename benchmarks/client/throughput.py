@@ -1,4 +1,7 @@
-"""The client in turns with threads that send such requests, made beforehand, and do nothing with the answers."""
+"""The client in turns with threads that send such requests, made beforehand, and do nothing with the answers.
+
+The service has a core of its own, and so one worker: of several, some turns' connections would all be one's.
+"""
 
 import http.client
 import time
@@ -14,8 +17,8 @@ from digitserve_client import Client
 from digitserve_client.chunks import FRAMES, PICTURES
 from digitserve_client.many import AT_ONCE
 
+from benchmarks import servers
 from benchmarks.client import material
-from benchmarks.client.restarts import serving
 from benchmarks.measure import RAW
 from benchmarks.peers import Request
 
@@ -49,14 +52,14 @@ class Turn(NamedTuple):
     limit: float
 
 
-def race(name: str, turns: int) -> Iterator[Turn]:
-    """Turn after turn, each with the client first or last, by turns."""
+def race(name: str, turns: int, core: int) -> Iterator[Turn]:
+    """Turn after turn, each with the client first or last, by turns; the service is on that core."""
     one = RACES[name]
-    with TemporaryDirectory(prefix="digitserve-client-") as folder, serving(**PATIENT) as service:
+    with TemporaryDirectory(prefix="digitserve-client-") as folder, servers.digitserve(core, **PATIENT) as service:
         frames = material.digits()[material.order(one.images)]
         paths = material.files(Path(folder) / "pictures", one.images) if name == "files" else []
         request = _request(name, frames, paths)
-        with Client(service.url) as client:
+        with Client(f"http://127.0.0.1:{service.port}") as client:
             asks: dict[str, Callable[[], object]] = {
                 "typed": lambda: sum(1 for _ in client.predict_many(frames)),
                 "arrays": lambda: client.probabilities(frames),

@@ -144,6 +144,7 @@ class _Csv(Writer):
         self._table = csv.DictWriter(out, fields, lineterminator="\n")
         if out is sys.stdout or out.tell() == 0:
             self._table.writeheader()
+            self.flush()
 
     def write(self, name: str, answer: Answer) -> None:
         self._table.writerows(rows(self._fields, name, answer))

@@ -11,7 +11,7 @@ from benchmarks.client.results import RESULTS
 from benchmarks.client.throughput import RACES, race
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False)
-IMAGES = {"frames": 100_000, "files": 10_000}
+IMAGES = {"frames": 1_000_000, "files": 10_000}  # of frames so many that memory shows whether it grows
 
 
 @cli.command()

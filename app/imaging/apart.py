@@ -19,7 +19,7 @@ from app.errors import ServiceError, TooMuchWork, Unavailable, Undecodable
 T = TypeVar("T")
 FORK_SECONDS = 6e-3  # of a core, for one such process
 MEMORY = 200 * 1024**2  # bytes that it may take beyond what there is at its start
-LEAST_SECONDS, MOST_SECONDS = 0.05, 10.0  # of CPU time, however little or much may be spent
+LEAST_SECONDS, MOST_SECONDS = 0.01, 10.0  # of CPU time, however little or much may be spent
 STUCK_SECONDS = 60.0  # after which a process that takes no time is ended too
 LONG = 300  # characters of a library's complaint that are not told
 

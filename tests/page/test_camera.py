@@ -101,6 +101,7 @@ def test_what_lies_outside_the_frame_is_not_in_the_photo(camera: Browser, servic
         assert whole is not None
         assert frame["width"] == pytest.approx(frame["height"], rel=0.02)
         dialog.get_by_role("button", name="Take the photo").click()
+        expect(page.locator("#photo")).to_be_visible()
         size = page.locator("#photo").evaluate("({ width, height }) => [width, height]")
         assert size == pytest.approx([HEIGHT * frame["height"] / whole["height"]] * 2, abs=2)
         expect(page.locator("#seen")).to_be_visible()

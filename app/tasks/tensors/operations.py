@@ -131,11 +131,8 @@ async def _highest(output: Output, classes: int, labels: list[str]) -> Output:
     for start in range(0, len(rows), at_once):
         some = rows[start : start + at_once]
         highest = np.argsort(-some.astype(np.float64), axis=1, kind="stable")[:, :classes]
-        texts += [
-            _class(row[column], column, labels)
-            for row, columns_of_row in zip(some, highest.tolist(), strict=True)
-            for column in columns_of_row
-        ]
+        found = zip(np.take_along_axis(some, highest, axis=1).ravel().tolist(), highest.ravel().tolist(), strict=True)
+        texts += [_class(value, column, labels) for value, column in found]  # of Python's numbers: twice as fast
         await asyncio.sleep(0)
     chosen = np.array(texts, np.object_).reshape(*values.shape[:-1], classes)
     return Output(tensor._replace(datatype=BY_NAME[BYTES]), chosen)

@@ -97,7 +97,7 @@ class Service:
         result = operation.conclude(model, ready, outputs, context)
         if isinstance(result, CoroutineType):
             result = await result
-        return result  # type: ignore[return-value]  # as above
+        return result  # type: ignore[return-value]  # it is no coroutine any more, as `ready` is none
 
     async def stream(
         self,

@@ -69,7 +69,9 @@ def test_one_picture_is_no_batch(shape: tuple[int, ...]) -> None:
 
 def test_an_array_interface_is_enough() -> None:
     class Frame:
-        __array_interface__ = {"shape": (28, 28), "typestr": "|u1", "version": 3}  # noqa: RUF012  # NumPy's protocol, not shared state
+        @property
+        def __array_interface__(self) -> dict[str, object]:
+            return {"shape": (28, 28), "typestr": "|u1", "version": 3}
 
         def tobytes(self) -> bytes:
             return bytes(784)

@@ -19,6 +19,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 @pytest.fixture(scope="module")
 def source() -> Path:
     """The package's folder, for which npm has fetched TypeScript before."""
+    # Node.js is no package of Python's: `make test` cannot install it.
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("Node.js is not here to run the TypeScript client; install it, with npm")
     modules = SOURCE / "node_modules"

@@ -3,12 +3,23 @@
 import re
 from typing import Any
 
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests.page.test_many import PILE, archive_of, table
 from tests.page.window import EXAMPLES, choose_mode, draw, hand_over, hold, read_as, wait_for
 
 SOME = re.compile("^(8|32) of 40 read")  # of the two questions that are out, one is answered
+
+
+def two_questions_held(page: Page) -> list[Route]:
+    """A pile is chosen, the service has told its limits, and no more goes on: the questions about it come second."""
+    choose_mode(page, "many")
+    held = hold(page)
+    page.locator("#files").set_input_files(PILE)
+    wait_for(page, held, 1)
+    held[0].continue_()
+    wait_for(page, held, 3)
+    return held
 
 
 def test_no_two_elements_have_one_name_once_all_views_are_built(page: Page) -> None:
@@ -23,12 +34,7 @@ def test_no_two_elements_have_one_name_once_all_views_are_built(page: Page) -> N
 
 
 def test_the_bar_moves_and_an_answer_can_be_shared_after_a_pile(page: Page) -> None:
-    choose_mode(page, "many")
-    held = hold(page)
-    page.locator("#files").set_input_files(PILE)
-    wait_for(page, held, 1)
-    held[0].continue_()  # the service's limits
-    wait_for(page, held, 3)
+    held = two_questions_held(page)
     bar = page.get_by_role("progressbar", name="Pictures read")
     expect(bar).to_have_js_property("value", 0)
     held[2].continue_()
@@ -66,12 +72,7 @@ def test_an_answer_that_breaks_off_is_asked_for_again(page: Page) -> None:
 
 
 def test_a_tile_keeps_the_keyboard_while_the_pile_is_read(page: Page) -> None:
-    choose_mode(page, "many")
-    held = hold(page)
-    page.locator("#files").set_input_files(PILE)
-    wait_for(page, held, 1)
-    held[0].continue_()  # the service's limits
-    wait_for(page, held, 3)
+    held = two_questions_held(page)
     held[1].continue_()
     expect(page.locator("#progress")).to_have_text(SOME)
     page.locator("#order").select_option("By what was read")

@@ -1,13 +1,12 @@
 """`digitserve-client`, also as `python -m digitserve_client`."""
 
 import sys
+from importlib.util import find_spec
 
 
 def main() -> None:
     """The command; says what to install where its extra is missing."""
-    try:
-        import typer  # noqa: F401  # only looked for: the command itself imports it
-    except ImportError:
+    if find_spec("typer") is None:
         sys.exit("the command needs what is not installed: pip install 'digitserve-client[cli]'")
     from digitserve_client.command.app import run
 

@@ -1,6 +1,6 @@
 """The shell for threads: it sends and waits, and knows nothing else. What to send and when stands in plans.py."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from threading import Event
 from typing import TYPE_CHECKING, Self, TypeVar, cast
@@ -98,7 +98,7 @@ class Client:
         at_once: int = AT_ONCE,
         patience: float = PATIENCE,
         progress: ShowProgress = None,
-    ) -> Iterator[Prediction | ItemError]:
+    ) -> Generator[Prediction | ItemError, None, None]:
         """An answer for each of any number of images, in order, as they come: `for one in client.predict_many(paths)`.
 
         Images go out in chunks that fit the service's limits, up to `at_once` under way, so that memory stays bounded,
@@ -198,7 +198,7 @@ class Client:
         at_once: int,
         patience: float,
         progress: ShowProgress,
-    ) -> Iterator[Prediction | ItemError]:
+    ) -> Generator[Prediction | ItemError, None, None]:
         with counting(progress, images) as tally:
             for block in self._blocks(images, bulk.predictions, options, at_once, patience):
                 tally.add(len(block), failures(block))

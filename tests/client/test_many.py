@@ -137,7 +137,7 @@ def test_an_endless_source_is_taken_no_further_than_answers_are_asked_for(script
         answers = client.predict_many(endless(), at_once=2)
         assert len(list(itertools.islice(answers, 100))) == 100
         assert next(taken) <= 100 + 2 * 2 * SMALL + SMALL
-        answers.close()  # type: ignore[attr-defined]  # a generator, said to be an Iterator
+        answers.close()
     time.sleep(0.2)
     assert len(script.asked) <= 100 / SMALL + 2 * 2, "what nobody waits for is not asked"
 

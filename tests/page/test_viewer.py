@@ -31,7 +31,7 @@ def test_no_other_picture_is_seen_beside_an_answer_and_one_is_decoded_at_a_time(
     expect(viewer(page)).to_have_accessible_name("0-4.png")
     expect(picture).to_be_hidden()
     expect(seen).to_be_hidden()
-    assert page.evaluate("begun") == 1
+    page.wait_for_function("begun === 1")
     page.evaluate("release()")
     expect(picture).to_be_visible()
     expect(picture).to_have_attribute("aria-label", "0-4.png")

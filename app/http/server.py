@@ -10,7 +10,7 @@ import uvicorn
 from app.config import Settings
 from app.errors import START_FAILED
 from app.http.protocol import Door
-from app.http.protocol.connection import Bounds
+from app.http.protocol.waiting import Bounds
 
 KEEP_ALIVE_SECONDS = 75  # longer than load balancers' usual 60, so that they close first
 

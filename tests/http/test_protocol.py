@@ -27,7 +27,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from app.http.protocol import Door
-from app.http.protocol.connection import Bounds
+from app.http.protocol.waiting import Bounds
 from tests.conftest import Process, Serve, wait_until
 from tests.test_server import RAW, connected, read_answers, request
 

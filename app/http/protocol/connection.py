@@ -2,14 +2,14 @@
 
 import asyncio
 import re
-from enum import IntEnum
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from app.errors import HeadTooSlow, ServiceError, TooManyConnections
 from app.http.protocol.chunks import Chunks
 from app.http.protocol.head import CHUNKED, MOST_BYTES, Head, parse, too_large
 from app.http.protocol.request import Cycle, Wire, head_of
+from app.http.protocol.waiting import Waiting, Waits
 from app.http.wire import IS_GONE, Headers
 
 if TYPE_CHECKING:
@@ -24,35 +24,14 @@ REST_BYTES = 1024**2  # of a body that was refused: worth waiting for, so that t
 EMPTY_LINES = re.compile(rb"[\r\n]*")  # that may stand before a request (RFC 9112, 2.2)
 
 
-class Bounds(NamedTuple):
-    """Of a connection; times are in seconds."""
-
-    head_seconds: float  # from its first moment, or a further head's first byte, to the head's end
-    keep_alive_seconds: float  # from an answer to the next head's first byte
-    write_seconds: float  # in which a caller reads nothing of what it is sent
-    most_connections: int | None  # of one process at a time; None: as its file descriptors allow
-
-
-class Waits(IntEnum):
-    """What a connection waits for. Where room is needed, the first are closed first; the last never are."""
-
-    END = 0  # its caller has the last answer
-    FIRST_HEAD = 1
-    HEAD = 2  # of a further request
-    BODY = 3
-    ANSWER = 4
-
-
-class Connection(asyncio.Protocol):
+class Connection(Waiting):
     """asyncio's protocol. Of all that comes at once one request is begun in a turn of the loop, and none while its
     caller does not read the answers: the rest is held as bytes, and when there are many, no more are read.
     """
 
     def __init__(self, door: "Door") -> None:
+        super().__init__(door.bounds, door.loop)
         self._door = door
-        self._bounds = door.bounds
-        self._loop = door.loop
-        self._transport: Any = None  # asyncio.Transport
         self._of_scope: dict[str, Any] = {}
         self._held = bytearray()  # what came and has not been read
         self._last_text = b""  # a head that has been read
@@ -68,13 +47,6 @@ class Connection(asyncio.Protocol):
         self._keeps_alive = True
         self._leaves = False  # for the whole service does
         self._dropped = 0  # bytes that came for nobody
-        self._written = 0
-        self._sent = self._sent_at = 0.0  # how many of them had been sent, when it was last looked at
-        self._writable: asyncio.Future[None] | None = None  # while the caller does not read
-        self._allowed = inf  # seconds
-        self.waits = Waits.FIRST_HEAD
-        self.since = 0.0  # on the loop's clock
-        self.deadline = inf  # when `expire` is due
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -244,15 +216,6 @@ class Connection(asyncio.Protocol):
 
     # What is answered
 
-    def is_gone(self) -> bool:
-        """Whether the caller has hung up."""
-        return bool(self._transport.is_closing())
-
-    def write(self, data: bytes) -> None:
-        if not self._transport.is_closing():
-            self._written += len(data)
-            self._transport.write(data)
-
     def respond(self, status: int, headers: Headers, body: bytes, *, close: bool) -> None:
         """A whole answer, in one write."""
         self.write(b"".join((*self.head(status, headers, close=close), body)))
@@ -324,52 +287,18 @@ class Connection(asyncio.Protocol):
         self._wait(Waits.END, LINGER_SECONDS)
         self._transport.close()
 
-    def abort(self) -> None:
-        self._transport.abort()
-
-    # Time
-
-    def _wait(self, waits: Waits, seconds: float) -> None:
-        """For so long, from now on."""
-        self.waits, self._allowed = waits, seconds
-        self.since = self._loop.time()
-        self.deadline = self.since + seconds
-        if self._writable is not None:
-            self.deadline = min(self.deadline, self.since + self._bounds.write_seconds)
-
     def expire(self, now: float) -> None:
         """The deadline has passed."""
-        unsent = self._transport.get_write_buffer_size()
-        if unsent and self._is_stuck(now, self._written - unsent):
+        if not self._is_late(now):
+            return
+        if self._transport.get_write_buffer_size():
             self.abort()
-        elif unsent:
-            self.deadline = self._sent_at + self._bounds.write_seconds
-        elif now < self.since + self._allowed:
-            self.deadline = self.since + self._allowed
         elif self._searched:
             seconds = self._bounds.head_seconds
             self.refuse(HeadTooSlow(f"the request's head did not arrive within {seconds:g} s; send it again"))
         else:
             self._close()
 
-    def _is_stuck(self, now: float, sent: int) -> bool:
-        """Whether nothing has been sent for too long. `sent` is all that has been, in bytes."""
-        if sent > self._sent:
-            self._sent, self._sent_at = sent, now
-        return now >= self._sent_at + self._bounds.write_seconds
-
-    def pause_writing(self) -> None:
-        self._writable = self._loop.create_future()
-        self._sent = self._written - self._transport.get_write_buffer_size()
-        self._sent_at = self._loop.time()
-        self.deadline = min(self.deadline, self._sent_at + self._bounds.write_seconds)
-
     def resume_writing(self) -> None:
-        writable, self._writable = self._writable, None
-        if writable is not None and not writable.done():
-            writable.set_result(None)
+        super().resume_writing()
         self._go_on_soon()
-
-    async def until_writable(self) -> None:
-        if self._writable is not None:
-            await self._writable

@@ -10,8 +10,9 @@ from uvicorn.server import ServerState
 
 from app.errors import ServiceError
 from app.http.problems import status_of
-from app.http.protocol.connection import Bounds, Connection, Waits
+from app.http.protocol.connection import Connection
 from app.http.protocol.request import Cycle
+from app.http.protocol.waiting import Bounds, Waits
 from app.http.wire import Headers
 
 LOOK_SECONDS = 0.25  # how much later than due a connection's time may end

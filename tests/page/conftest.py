@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.page.window import CHROMIUM, FLAGS, opened
+from tests.page.window import CHROMIUM, FLAGS, PATIENCE_SECONDS, opened
+
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 
 
 @pytest.fixture(scope="package")  # and no longer: while it lives, an event loop does

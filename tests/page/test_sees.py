@@ -203,7 +203,7 @@ def test_backpropagation_learns_who_passes(page: Page) -> None:
         slope, nudged = row.split()[-2:]
         assert float(slope) == pytest.approx(float(nudged), abs=2e-5)
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(said).to_have_text(re.compile(r"right about 1(1[2-9]|20) of 120"), timeout=20_000)
+    expect(said).to_have_text(re.compile(r"right about 1(1[2-9]|20) of 120"))
     page.get_by_role("button", name="Pause").click()
     stands = said.inner_text()
     page.wait_for_timeout(200)

@@ -65,9 +65,10 @@ def test_who_has_no_key_is_told_so(browser: Browser, service: str) -> None:
 def test_a_busy_service_is_asked_again(browser: Browser, service: str) -> None:
     busy = {"status": 429, "headers": {"Retry-After": "1"}, "json": {"detail": "the queue is full"}}
     with opened(browser, service, refusals=True) as page:
-        page.route("**/v1/predict*", lambda route: route.fulfill(**busy), times=1)
+        page.route("**/v1/predict*", lambda route: route.fulfill(**busy))
         draw(page, 6)
         expect(page.locator("#problem")).to_have_text("The queue is full. Trying again…")
+        page.unroute_all()
         expect(read_as(page)).to_have_text("6")
         expect(page.locator("#problem")).to_be_hidden()
 
@@ -86,7 +87,7 @@ def test_a_service_that_went_down_is_said_and_found_again(browser: Browser) -> N
             expect(page.locator("#problem")).to_have_text("The service cannot be reached. Trying again…")
             second = Process(port)
             try:
-                expect(read_as(page)).to_have_text("9", timeout=20_000)
+                expect(read_as(page)).to_have_text("9")
                 expect(page.locator("#problem")).to_be_hidden()
             finally:
                 second.end()

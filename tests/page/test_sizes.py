@@ -75,8 +75,7 @@ def assert_labelled(page: Page, number: str) -> None:
     """Each digit's label lies on the picture, and is as large as a text that one reads."""
     labels, stage = page.locator("#boxes text"), place(page.locator("#stage"))
     expect(labels).to_have_text(list(number))
-    for label in labels.all():
-        box = place(label)
+    for box in labels.evaluate_all("labels => labels.map((label) => label.getBoundingClientRect().toJSON())"):
         assert 12 <= box["height"] <= 32
         assert stage["y"] - 1 <= box["y"]
         assert box["y"] + box["height"] <= stage["y"] + stage["height"] + 1

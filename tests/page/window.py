@@ -22,6 +22,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE_SECONDS = 20  # with a page on a busy machine; what does come is waited for no longer than it takes
 PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 3, "has_touch": True, "is_mobile": True}
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("?.png"))
 
@@ -120,8 +121,8 @@ def hold(page: Page) -> list[Route]:
 
 
 def wait_for(page: Page, held: Sequence[Any], count: int) -> None:
-    """Let the browser's events in until there are so many, for 5 seconds at most."""
-    for _ in range(250):
+    """Let the browser's events in until there are so many."""
+    for _ in range(PATIENCE_SECONDS * 50):
         if len(held) >= count:
             return
         page.wait_for_timeout(20)

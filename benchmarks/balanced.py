@@ -79,12 +79,21 @@ class Instance:
 
     def hold(self, seconds: float) -> None:
         """It is slow: held for most of the time."""
-        (worker,) = map(int, Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split())
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            for what, long in ((signal.SIGSTOP, HELD_SECONDS), (signal.SIGCONT, GO_ON_SECONDS)):
-                os.kill(worker, what)
-                time.sleep(long)
+            with self.held():
+                time.sleep(HELD_SECONDS)
+            time.sleep(GO_ON_SECONDS)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Its worker stands still."""
+        (worker,) = map(int, Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split())
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(worker, signal.SIGCONT)
 
     def remove(self) -> None:
         if self._process.poll() is None:
@@ -116,8 +125,8 @@ class Balanced:
     def wait_until_up(self, *names: str) -> None:
         wait_until(lambda: set(names) <= self.up())
 
-    def wait_until_down(self, name: str) -> None:
-        wait_until(lambda: name not in self.up())
+    def wait_until_down(self, *names: str) -> None:
+        wait_until(lambda: not self.up() & set(names))
 
     def restart_all(self) -> None:
         """One after the other, each once the one before is back."""

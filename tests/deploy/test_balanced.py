@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -73,3 +74,16 @@ def test_one_that_is_slow_holds_up_no_others(running: Balanced) -> None:
     running.wait_until_up(*NAMES)
     assert (outcome.refused, outcome.lost) == (0, [])
     assert outcome.answered > 200
+
+
+def test_where_all_are_too_busy_to_answer_checks_they_are_asked_all_the_same(running: Balanced) -> None:
+    outcome = Outcome()
+    with Callers(running.port, outcome).calling(CALLERS, CALLERS):
+        with ExitStack() as held:
+            for instance in running.instances.values():
+                held.enter_context(instance.held())
+            running.wait_until_down(*NAMES)
+            time.sleep(0.5)
+        running.wait_until_up(*NAMES)
+    assert (outcome.refused, outcome.lost) == (0, [])
+    assert outcome.answered > 100

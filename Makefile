@@ -5,7 +5,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help serve training demo test check format train bench fuzz attack soak dist docs lock clean
+.PHONY: help serve training demo environments test check format train bench fuzz attack soak dist docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,8 +19,11 @@ training: .venv/train ## the environment for `python -m training`: some minutes
 demo: .venv/train ## train a small network in a minute, serve it and open the page on it
 	$(BIN)/python -m training demo
 
-test: .venv/dev .venv/clients .venv/kubernetes .venv/ray .venv/docs client/typescript/node_modules ## all tests, in as many processes as there are cores
+test: environments ## all tests, in as many processes as there are cores
 	$(BIN)/pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
+# All that tests need. They do not wait for each other: `make -j environments` installs them side by side.
+environments: .venv/dev .venv/clients .venv/kubernetes .venv/ray .venv/docs client/typescript/node_modules
 
 check: .venv/dev ## lint, types, import rule, known vulnerabilities where they can be looked up; writes build/sbom.json
 	$(BIN)/ruff check .

@@ -4,7 +4,6 @@ const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
 const COUNTED = /_(?:total|bucket|sum|count)$/; // what only grows
 const ESCAPED = { "\\n": "\n", '\\"': '"', "\\\\": "\\" };
-const ROUNDING = 1e-9; // of a sum of seconds, which is added up in another order when a worker has ended
 
 /** Samples by series. Source: Prometheus, Exposition formats, text version 0.0.4. */
 export function parse(text) {
@@ -18,15 +17,12 @@ const labelsOf = (text) => Object.fromEntries([...text.matchAll(LABEL)].map(([, 
   label, value.replace(/\\[n"\\]/g, (escape) => ESCAPED[escape]),
 ]));
 
-/** By how much each series has grown between two looks. A service that has begun anew counts from 0. */
-export function growth(before, now) {
-  const counted = [...now].filter(([, { name }]) => COUNTED.test(name));
-  const isNew = counted.some(([series, { value }]) => value < before.get(series)?.value * (1 - ROUNDING));
-  return counted.map(([series, sample]) => {
-    const until = isNew ? 0 : (before.get(series)?.value ?? 0);
-    return { ...sample, value: Math.max(0, sample.value - until) };
+/** By how much each series has grown between two looks at one instance. */
+export const growth = (before, now) =>
+  [...now].filter(([, { name }]) => COUNTED.test(name)).map(([series, sample]) => {
+    const grown = sample.value - (before.get(series)?.value ?? 0);
+    return { ...sample, value: Math.max(0, grown) }; // a sum of seconds may be rounded otherwise when a worker has ended
   });
-}
 
 /** The samples of one name that have these labels. */
 export function only(samples, name, labels = {}) {

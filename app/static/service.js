@@ -52,7 +52,7 @@ const rows = new Map(); // of the table of models
 let shown = false;
 let watching = null; // while looks are taken
 let next = 0; // the timer of the next one
-let before = null; // the look before: {at, series}
+const before = new Map(); // the last look at each instance, by its start: {at, series}
 let grown = []; // by what the counters have grown of late: [{at, samples}]
 
 /** The view is seen from now on, or no more. */
@@ -78,10 +78,11 @@ async function look(signal) {
     const series = parse(await metrics(signal));
     if (signal.aborted) return;
     show(performance.now(), series);
-    tell("Live.");
+    tell(before.size > 1 ? `Live. ${before.size} instances answer in turn, each for itself.` : "Live.");
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof Refusal)) throw error;
+    before.clear(); // what answers next may have begun anew
     pause = error.passing ? Math.max(PACE, MS * error.wait) : Infinity;
     tell(error.passing ? `${error.message} Looking again…` : error.message, { stale: true, ended: !error.passing });
   }
@@ -106,16 +107,19 @@ function tell(sentence, { stale = false, ended = false } = {}) {
 // Showing
 
 function show(at, series) {
-  if (at - before?.at > RECENT) before = null; // of another time
-  if (before) grown.push({ at, samples: growth(before.series, series) });
+  for (const [instance, one] of before) if (at - one.at > RECENT) before.delete(instance); // of another time
+  const now = [...series.values()];
+  const began = sum(only(now, "digitserve_start_time_seconds")); // behind a balancer the next look is at another one
+  const last = before.get(began);
+  before.set(began, { at, series });
+  grown.push({ at, samples: last ? growth(last.series, series) : [] });
   grown = grown.filter((one) => at - one.at < RECENT);
-  const told = tidings([...series.values()], before ? (at - before.at) / MS : NaN);
-  before = { at, series };
+  const told = tidings(now, last ? (at - last.at) / MS : NaN);
   makeRows(told);
   for (const figure of figures) figure(at, told);
 }
 
-/** What the figures are made of; `seconds` since the look before. */
+/** What the figures are made of; `seconds` since the last look at the same instance. */
 function tidings(now, seconds) {
   const last = grown.at(-1)?.samples ?? [];
   const recent = grown.flatMap(({ samples }) => samples);

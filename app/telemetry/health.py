@@ -1,15 +1,16 @@
-"""What a worker watches of itself: how late its event loop is, its memory, and that it began."""
+"""What a worker watches of itself: how late its event loop is, its memory, and when it and the service began."""
 
 import asyncio
 import os
 from contextlib import suppress
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from app.telemetry.histogram import Histogram
 
+BEGAN = time()  # of the whole service: workers are forked from a parent that has imported this
 LAGS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
 LOOK_EVERY = 0.02  # seconds: as long as the event loop may be held
 STATM = Path("/proc/self/statm")  # Linux, proc_pid_statm(5); the second is resident memory, in pages
@@ -20,6 +21,12 @@ class Health:
     """Its metrics; what holds the event loop up delays this as it delays every request."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        Gauge(
+            "digitserve_start_time_seconds",
+            "When the service began, in Unix time: tells instances apart, and what was before a restart.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        ).set(BEGAN)
         self._starts = Counter(
             "digitserve_worker_starts", "Workers that began to serve, replaced ones too.", registry=registry
         )

@@ -3,9 +3,11 @@
 import re
 import shutil
 import subprocess
+import time
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -92,6 +94,7 @@ def test_the_service_watches_itself(serve: Serve) -> None:
         assert sample(client, golden.format("digits", "right", DIGITS.name)) >= 10
         assert sample(client, golden.format("digits", "wrong", DIGITS.name)) == 0
         assert sample(client, "digitserve_worker_starts_total") == 1
+        assert psutil.Process().create_time() - 1 < (sample(client, "digitserve_start_time_seconds") or 0) < time.time()
         assert 30e6 < (sample(client, "digitserve_worker_memory_bytes") or 0) < 4e9
 
 

@@ -18,6 +18,7 @@ def test_a_document_of_two_pages_moves_no_other_answer(page: Page) -> None:
     """Whatever its name and type say, in an archive too."""
     asked = batches(page)
     choose_mode(page, "many")
+    expect(page.locator("#files")).to_have_attribute("accept", "image/*,.zip,.pdf")
     page.locator("#files").set_input_files([*PILE[:3], PDF, *PILE[3:6], zipped("scan.png", SCAN)])
     expect(page.locator("#progress")).to_have_text("8 pictures read")
     rows = table(page)

@@ -4,8 +4,9 @@ The browser's clock stands still and is moved by hand, so that two looks are exa
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from playwright.sync_api import Browser, Locator, Page, Response, expect
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.conftest import Serve
+from tests.conftest import Process, Serve
 from tests.page.test_accessibility import press, tab_to
 from tests.page.window import EXAMPLES, PHONE, draw, opened, read_as, wait_for
 
@@ -221,6 +222,30 @@ def test_a_service_that_cannot_be_reached_is_said_once_and_found_again(browser: 
         expect(page.locator("#service-state")).to_have_text("Live.")
 
 
+def test_instances_behind_a_balancer_are_told_apart(
+    browser: Browser, serve: Serve, process: Callable[..., Process]
+) -> None:
+    other = process()
+    other.wait_until_ready()
+    with serve() as client, watched(browser, str(client.base_url)) as (page, looks):
+        in_turn = cycle([other.url, str(client.base_url)])
+        page.route("**/metrics", lambda route: route.fulfill(response=route.fetch(url=f"{next(in_turn)}/metrics")))
+        read(client, 12)
+        look_again(page, looks)
+        expect(page.locator("#service-state")).to_have_text("Live. 2 instances answer in turn, each for itself.")
+        expect(figure(page, "Requests a second")).to_have_text(NONE)
+        page.wait_for_timeout(100)  # what is counted is seen 50 ms later
+        look_again(page, looks)
+        expect(figure(page, "Requests a second")).to_have_text("3")  # 12 in the 4 s since the last look at this one
+        look_again(page, looks)
+        expect(figure(page, "Requests a second")).to_have_text("0")
+        other.end()
+        page.unroute_all()
+        for _ in range(6):
+            look_again(page, looks)
+        expect(page.locator("#service-state")).to_have_text("Live.")
+
+
 @pytest.mark.parametrize("context", [{"color_scheme": "dark"}, PHONE], ids=["dark", "phone"])
 def test_axe_finds_nothing_and_it_fits(browser: Browser, service: str, context: dict[str, Any]) -> None:
     with opened(browser, service, refusals=True, **context) as page:  # axe needs a clock that goes
@@ -251,9 +276,8 @@ def test_a_keyboard_is_enough(browser: Browser, service: str) -> None:
         expect(page).to_have_title("digitserve")
 
 
-def test_growth_and_quantiles_of_a_service_that_began_anew(page: Page) -> None:
-    """No rate is negative; what its new counters say has grown from 0."""
-    before, now = exposed([0.3] * 9, other=5), exposed([0.02, 0.02, 0.3, 7.0], other=6)
+def test_growth_and_quantiles(page: Page) -> None:
+    before, now = exposed([0.3] * 9, other=5), exposed([0.3] * 9 + [0.02, 0.02, 0.3, 7.0], other=11)
     script = """async ([before, now]) => {
         const { growth, only, parse, quantile, sum } = await import("/static/metrics.js");
         const samples = growth(parse(before), parse(now));

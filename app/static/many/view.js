@@ -193,7 +193,7 @@ function build() {
     make("div", { id: "tray", class: "tray" },
       make("p", {}, "Drop pictures, folders or ZIP archives here."),
       make("div", { class: "tools" },
-        chooser("files", "Choose pictures", { accept: "image/*,.zip" }),
+        chooser("files", "Choose pictures", { accept: "image/*,.zip,.pdf" }),
         ...(TAKES_FOLDERS ? [chooser("folder", "Choose a folder", { webkitdirectory: "" })] : []))),
     choice("task", "What is in each picture", { digit: "One digit each", number: "Whole numbers" }),
     make("div", { id: "pile", class: "pile", hidden: "" },

@@ -86,4 +86,4 @@ def test_where_all_are_too_busy_to_answer_checks_they_are_asked_all_the_same(run
             time.sleep(0.5)
         running.wait_until_up(*NAMES)
     assert (outcome.refused, outcome.lost) == (0, [])
-    assert outcome.answered > 100
+    assert outcome.answered >= 2 * CALLERS  # of either kind: who waited had an answer

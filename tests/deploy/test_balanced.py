@@ -63,7 +63,7 @@ def test_what_an_instance_held_that_is_cut_off_is_asked_again_by_the_client(runn
     for caller in callers:
         caller.join()
     assert failed == []
-    assert answered[0] > 50
+    assert answered[0] >= 2 * CALLERS
 
 
 def test_one_that_is_slow_holds_up_no_others(running: Balanced) -> None:

@@ -109,7 +109,7 @@ def installed_apart(name: str, folder: str) -> Path:
 def kubernetes_program(name: str) -> Path:
     """Helm or kubectl; skips where it is not there."""
     path = Path(sys.prefix) / "kubernetes" / name
-    if not path.exists():  # `make test` fetches it where there is npm
+    if not path.exists():  # 123 MB, which `make test` fetches where there is npm: no other test needs them
         pytest.skip(f"{path} is not there; `make .venv/kubernetes` fetches it, with npm")
     return path
 
@@ -245,6 +245,6 @@ def digits() -> NDArray[np.uint8]:
 def mnist_test() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """MNIST's 10,000 test images, uint8 [10000, 28, 28], and their labels; never downloaded by a test."""
     folder = data.at_hand()
-    if folder is None:
+    if folder is None:  # no image of MNIST is committed, and no test downloads any
         pytest.skip(f"the full MNIST is not at hand: set {data.VARIABLE} to its folder")
     return tuple(data.load(folder).test)

@@ -1,7 +1,6 @@
 """The one way of every request: admission, preparation, the batcher, conclusion."""
 
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from types import CoroutineType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from app.config import Settings
@@ -79,25 +78,23 @@ class Service:
     ) -> Result:
         """Raises ServiceError, CallerGone, and what a model that breaks raises."""
         prepared = operation.prepare(model, request, context)
-        if isinstance(prepared, CoroutineType):
+        if isinstance(prepared, Coroutine):
             prepared = await prepared
             context.check_deadline()
-        # Mypy takes P and Result for what may be coroutines, too; `cast` would be a call for each image.
-        ready: P = prepared  # type: ignore[assignment]  # it is no coroutine any more
-        if ready.rows > self._most_rows:
-            raise BatchTooLarge(f"a request holds at most {self._most_rows:,} rows; {ready.rows:,} came. Send several.")
-        if ready.images > 1:
-            self._rate.charge(context.caller, ready.images - 1)
+        if (rows := prepared.rows) > self._most_rows:
+            raise BatchTooLarge(f"a request holds at most {self._most_rows:,} rows; {rows:,} came. Send several.")
+        if prepared.images > 1:
+            self._rate.charge(context.caller, prepared.images - 1)
         outputs = NOTHING
-        if ready.rows:
-            done = await model.batcher.submit(ready.inputs, context.deadline, context.is_gone, context.trace)
+        if rows:
+            done = await model.batcher.submit(prepared.inputs, context.deadline, context.is_gone, context.trace)
             context.ran(done.queued, done.ran, done.largest_run)
             outputs = done.outputs
-        context.rows += ready.rows
-        result = operation.conclude(model, ready, outputs, context)
-        if isinstance(result, CoroutineType):
+        context.rows += rows
+        result = operation.conclude(model, prepared, outputs, context)
+        if isinstance(result, Coroutine):
             result = await result
-        return result  # type: ignore[return-value]  # it is no coroutine any more, as `ready` is none
+        return result
 
     async def stream(
         self,
@@ -109,11 +106,10 @@ class Service:
     ) -> AsyncIterator[Result]:
         """The same, up to so many rows at a time, each an inference of its own."""
         prepared = operation.prepare(model, request, context)
-        if isinstance(prepared, CoroutineType):
+        if isinstance(prepared, Coroutine):
             prepared = await prepared
-        ready: S = prepared  # type: ignore[assignment]  # it is no coroutine any more, as in `infer`
         begun = _Begun(operation)
-        for part in ready.slices(rows):
+        for part in prepared.slices(rows):
             yield await self.infer(begun, model, part, context)
 
 

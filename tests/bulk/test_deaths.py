@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 def python_with_ray() -> str:
     """That of an environment of its own, which `make test` makes, or this one's; skips where there is none."""
     own = Path(sys.prefix) / "ray" / "bin" / "python"
+    # An environment of 800 MB: who works on something else may do without.
     if not own.exists() and importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed here; `make .venv/ray` makes an environment that has it, as `make test` does")
     return str(own) if own.exists() else sys.executable

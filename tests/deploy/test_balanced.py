@@ -13,7 +13,7 @@ from digitserve_client import Client, DigitserveError
 from benchmarks.balanced import CALLERS, CUT_SECONDS, NAMES, Balanced, balanced
 from benchmarks.kills import Callers, Outcome
 from benchmarks.servers import NoServer
-from tests.conftest import MODELS
+from tests.conftest import MODELS, wait_until
 
 pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
 
@@ -24,7 +24,7 @@ def running() -> Iterator[Balanced]:
         with balanced(MODELS) as made:
             yield made
     except NoServer as error:
-        if "Operation not permitted" in str(error):
+        if "Operation not permitted" in str(error):  # the container, or the person, who runs the tests may not do it
             pytest.skip("networks are made by root alone")
         raise
 
@@ -53,17 +53,19 @@ def test_what_an_instance_held_that_is_cut_off_is_asked_again_by_the_client(runn
     for caller in callers:
         caller.start()
     cut = running.instances[NAMES[0]]
-    time.sleep(0.5)
-    cut.cut_off()
-    time.sleep(CUT_SECONDS)
-    assert running.up() == {NAMES[1]}
-    cut.plug_in()
-    running.wait_until_up(*NAMES)
-    stop.set()
-    for caller in callers:
-        caller.join()
+    try:
+        time.sleep(0.5)
+        cut.cut_off()
+        time.sleep(CUT_SECONDS)
+        assert running.up() == {NAMES[1]}
+        cut.plug_in()
+        running.wait_until_up(*NAMES)
+        wait_until(lambda: answered[0] > 50)
+    finally:
+        stop.set()
+        for caller in callers:
+            caller.join()
     assert failed == []
-    assert answered[0] >= 2 * CALLERS
 
 
 def test_one_that_is_slow_holds_up_no_others(running: Balanced) -> None:
@@ -85,5 +87,5 @@ def test_where_all_are_too_busy_to_answer_checks_they_are_asked_all_the_same(run
             running.wait_until_down(*NAMES)
             time.sleep(0.5)
         running.wait_until_up(*NAMES)
+        wait_until(lambda: outcome.answered > 100)
     assert (outcome.refused, outcome.lost) == (0, [])
-    assert outcome.answered >= 2 * CALLERS  # of either kind: who waited had an answer

@@ -49,7 +49,7 @@ def test_kedas_query_is_the_mean_wait_and_0_where_none_is(
     tmp_path: Path, seconds: int | None, requests: int | None, mean: float
 ) -> None:
     """By a minute's seconds and requests of this release; another's are there, too."""
-    if shutil.which("promtool") is None:
+    if shutil.which("promtool") is None:  # a program of the system's, which `make test` cannot install
         pytest.skip("promtool is not installed (Debian's package prometheus has it)")
     name = chart.one("Service")["metadata"]["name"]
     other = f'stage="queue",namespace="there",service="{name}"'

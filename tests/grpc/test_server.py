@@ -215,12 +215,12 @@ class TestAttacks:
 
     @pytest.mark.parametrize("packed", [GZIP, DEFLATE])
     def test_what_unpacks_to_too_much_is_not_unpacked(self, channel: grpc.Channel, packed: Any) -> None:
-        bomb = ModelInferRequest(model_name="add", raw_input_contents=[bytes(50 * MOST_BYTES)]).SerializeToString()
+        bomb = ModelInferRequest(model_name="add", raw_input_contents=[bytes(300 * MOST_BYTES)]).SerializeToString()
         before = psutil.Process().cpu_times().user
         with pytest.raises(grpc.RpcError, match="unpacks to more than 4,194,304 bytes") as raised:
             infer(channel)(bomb, compression=packed)
         assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-        assert psutil.Process().cpu_times().user - before < 3  # most of which is this test's own packing
+        assert psutil.Process().cpu_times().user - before < 10  # most of which is this test's own packing
 
     @pytest.mark.parametrize("packed", [GZIP, DEFLATE])
     def test_small_messages_unpack_to_what_their_size_allows(self, channel: grpc.Channel, packed: int) -> None:

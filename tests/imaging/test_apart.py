@@ -40,9 +40,9 @@ def test_what_was_paid_is_not_charged_again() -> None:
 @pytest.mark.parametrize(
     ("work", "error", "said", "took"),
     [
-        (lambda: spin(30), TooMuchWork, "spinning takes over 400 ms", 0.4),
+        (lambda: spin(30), TooMuchWork, "spinning takes over 100 ms", 0.1),
         (lambda: bytes(10**9), TooMuchWork, "memory", 0),
-        (lambda: (spin(0.2), os.abort()), Undecodable, "breaks", 0.2),
+        (lambda: (spin(0.05), os.abort()), Undecodable, "breaks", 0.05),
         (lambda: 1 / 0, Undecodable, "division by zero", 0),
         (refuse, BadRequest, "no", 0),
         (lambda: Path("/etc/passwd").read_text(), Undecodable, "Too many open files", 0),
@@ -51,12 +51,15 @@ def test_what_was_paid_is_not_charged_again() -> None:
 )
 def test_what_it_does_stays_with_it(work: Callable[[], Any], error: type[Exception], said: str, took: float) -> None:
     """`took`: seconds, which are charged although nothing comes of it."""
-    budget = Budget(0.4)
-    before = psutil.Process().children()  # such as multiprocessing's, of other tests
-    with pytest.raises(error, match=said):
-        run_apart(work, budget=budget, what="spinning")
-    assert psutil.Process().children() == before
-    assert budget.left == pytest.approx(0.4 - took, abs=0.15)
+    left = []
+    for _ in range(3):
+        budget = Budget(0.1)
+        before = psutil.Process().children()  # such as multiprocessing's, of other tests
+        with pytest.raises(error, match=said):
+            run_apart(work, budget=budget, what="spinning")
+        assert psutil.Process().children() == before
+        left.append(budget.left)
+    assert max(left) == pytest.approx(0.1 - took, abs=0.04)  # what a busy machine adds to one is not added to each
 
 
 def test_it_has_no_way_to_the_service() -> None:

@@ -100,7 +100,7 @@ def judged(reader: Reader, pictures: Iterable[bytes], verdict: Verdict) -> float
 
 def test_the_projects_own_strokes_as_photographs(reader: Reader) -> None:
     kinds, seen, hits = [], [], []
-    for digit, kind, data in drawn(1_000, KINDS):
+    for digit, kind, data in drawn(2_000, KINDS):
         kinds.append(kind)
         seen.append(reader.digit(data))
         hits.append(seen[-1].digit == digit)

@@ -96,7 +96,7 @@ def stop_and_go_on(page: Page) -> None:
 
 def check_all_read(page: Page, folder: Path) -> None:
     """None is lost or there twice, all are right, and the browser holds a page of the pile alone."""
-    expect(page.locator("#progress")).to_have_text("2,000 pictures read", timeout=120_000)
+    expect(page.locator("#progress")).to_have_text("2,000 pictures read", timeout=60_000)
     assert page.locator("canvas").count() < ON_A_PAGE + 20
     rows = table(page)
     assert sorted(Path(row["file"]).name for row in rows) == [file.name for file in sorted(folder.iterdir())]

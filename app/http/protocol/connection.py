@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from app.errors import HeadTooSlow, ServiceError, TooManyConnections
 from app.http.protocol.chunks import Chunks
 from app.http.protocol.head import CHUNKED, MOST_BYTES, Head, parse, too_large
-from app.http.protocol.request import Cycle, Wire, head_of
+from app.http.protocol.request import Cycle, Wire, head_of, scope_of
 from app.http.protocol.waiting import Waiting, Waits
-from app.http.wire import IS_GONE, Headers
+from app.http.wire import Headers
 
 if TYPE_CHECKING:
     from app.http.protocol.door import Door
@@ -50,16 +50,7 @@ class Connection(Waiting):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
-        client, server = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        self._of_scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "scheme": "http",
-            "root_path": "",
-            "client": client[:2] if client else None,
-            "server": server[:2] if server else None,
-            "extensions": {IS_GONE: self.is_gone},
-        }
+        self._of_scope = scope_of(transport, self.is_gone)
         self._wait(Waits.FIRST_HEAD, self._bounds.head_seconds)
         if not self._door.enter(self):
             self.refuse(TooManyConnections("all connections that this service may hold are in use", retry_after=1))

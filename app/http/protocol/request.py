@@ -2,14 +2,15 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from starlette.types import ASGIApp, Message, Scope
 
 from app.errors import ServiceError
-from app.http.wire import Headers
+from app.http.wire import IS_GONE, Headers
 
 if TYPE_CHECKING:
     from app.http.protocol.connection import Connection
@@ -21,6 +22,20 @@ STATUS_LINES = {
     for status in range(100, 600)
 }
 UNSENDABLE = re.compile(rb"[\x00\r\n]")
+
+
+def scope_of(transport: asyncio.BaseTransport, is_gone: Callable[[], bool]) -> dict[str, Any]:
+    """What the scopes of all requests of a connection hold. Source: ASGI's HTTP specification, 2.3."""
+    client, server = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "scheme": "http",
+        "root_path": "",
+        "client": client[:2] if client else None,
+        "server": server[:2] if server else None,
+        "extensions": {IS_GONE: is_gone},
+    }
 
 
 class Wire:

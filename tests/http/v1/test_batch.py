@@ -133,11 +133,11 @@ def test_an_archive_with_folders_and_litter(client: httpx.Client, digits: Digits
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_an_archive_that_lies_about_its_size(process: Callable[..., Process], method: int) -> None:
-    """100 MB of nothing, said to be 10 bytes."""
+    """400 MB of nothing, said to be 10 bytes."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as archive:
-        archive.writestr("a.png", bytes(100_000_000))
-    lie = file.getvalue().replace(struct.pack("<I", 100_000_000), struct.pack("<I", 10))
+        archive.writestr("a.png", bytes(400_000_000))
+    lie = file.getvalue().replace(struct.pack("<I", 400_000_000), struct.pack("<I", 10))
     running = process()
     running.wait_until_ready()
     with running.peak_growth() as grown:

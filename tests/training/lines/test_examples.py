@@ -45,8 +45,8 @@ def test_the_same_seed_gives_the_same_examples() -> None:
 
 
 def test_lines_are_composed_beside_what_learns_from_them() -> None:
-    expected = examples.draw(GENERATED, 300, seed=5)
-    with examples.composing(GENERATED, 300, seed=5) as more:
+    expected = examples.draw(GENERATED, 600, seed=5)
+    with examples.composing(GENERATED, 600, seed=5) as more:
         first = more(1)
         assert len(first) > 80  # what a process does in one go
         while len(first) < len(expected):

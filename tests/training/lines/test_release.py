@@ -61,12 +61,12 @@ def test_a_training_that_diverges_leaves_no_run_and_is_said_in_a_sentence(small_
 def test_a_training_by_the_clock_ends_in_time(small_mnist: Mnist, tmp_path: Path) -> None:
     with of_everybody():
         recipe = RECIPE.changed({"batch_size": 8, "learning_rate": 1e-3})
-        run = training.train(recipe, small_mnist, lines=1_000, seed=0, folder=tmp_path, minutes=0.3)
+        run = training.train(recipe, small_mnist, lines=1_000, seed=0, folder=tmp_path, minutes=0.5)
     told = run.record.recipe
-    assert told["minutes"] == 0.3
-    assert told["epochs"] == run.record.training.epochs > 1
+    assert told["minutes"] == 0.5
+    assert told["epochs"] == run.record.training.epochs > 3
     assert 100 < told["lines"] <= 1_000
-    assert run.record.seconds < 40
+    assert run.record.seconds < 60
 
 
 def test_a_released_reader_is_one_that_the_service_takes(
